@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options of all modules that apply objects.
+
+Private to the collection: it may change with any release.
+"""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  fleet:
+    description:
+      - The name of the inventory that the objects belong to. Every object is labelled with it.
+      - An object that belongs to another fleet is refused with both names, so that two inventories cannot undo each
+        other.
+    type: str
+    default: default
+  force_conflicts:
+    description:
+      - Whether fields that another manager owns are taken over.
+      - By default such a conflict fails with the name of the manager and the fields.
+    type: bool
+    default: false
+  wait:
+    description: Whether to wait until the applied objects are ready in their current generation.
+    type: bool
+    default: true
+  wait_timeout:
+    description: How many seconds to wait for all objects together.
+    type: int
+    default: 300
+"""

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What else lives in a namespace that is to be deleted: nothing of others ever goes with it."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+
+JsonObject = dict[str, t.Any]
+
+WORKERS = 8
+
+
+def namespace_contents(cluster: Cluster, namespace: str) -> list[JsonObject]:
+    """Every object of every kind that can be listed in *namespace*."""
+    kinds: list[Resource] = []
+    for api_version in cluster.api_versions():
+        served = cluster.resources(api_version) or {}
+        kinds += [kind for kind in served.values() if kind.namespaced and {"list", "delete"} <= kind.verbs]
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        found = list(pool.map(lambda kind: cluster.list_objects(kind, namespace=namespace), kinds))
+    return [obj for objects in found for obj in objects]
+
+
+def foreign(objects: t.Sequence[JsonObject], *, ours: t.Container[Key]) -> list[JsonObject]:
+    """Those of *objects* that are neither ours, nor made from ours by a controller, nor in every namespace. Pure."""
+    known = {obj["metadata"]["uid"] for obj in objects if key_of(obj) in ours}
+    services = {obj["metadata"]["name"] for obj in objects if obj["kind"] == "Service"}
+    while True:
+        derived = {
+            obj["metadata"]["uid"]
+            for obj in objects
+            if any(owner.get("uid") in known for owner in obj["metadata"].get("ownerReferences") or ())
+        }
+        if derived <= known:
+            break
+        known |= derived
+    return [
+        obj
+        for obj in objects
+        if obj["metadata"]["uid"] not in known and not _is_default(obj) and not _mirrors_service(obj, services)
+    ]
+
+
+def _is_default(obj: JsonObject) -> bool:
+    """What Kubernetes puts into every namespace, and traces that are nobody's property."""
+    name = obj["metadata"]["name"]
+    if obj["kind"] == "Event":
+        return True
+    if obj["kind"] == "Secret" and obj.get("type") == "kubernetes.io/service-account-token":
+        return True
+    return (obj["kind"], name) in {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
+
+
+def _mirrors_service(obj: JsonObject, services: t.Container[str]) -> bool:
+    """Endpoints have no owner: their controller keeps them by the name of their Service, which is judged itself."""
+    labels = obj["metadata"].get("labels") or {}
+    return (
+        obj["kind"] == "Endpoints"
+        and obj["metadata"]["name"] in services
+        and "endpoints.kubernetes.io/managed-by" in labels
+    )

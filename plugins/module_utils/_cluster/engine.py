@@ -1,0 +1,333 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The apply engine: brings one set of objects in one cluster to its desired state, or tells what that would take.
+
+LIST by the set's label, compare (plan.py), then server-side apply of what differs, in phases and in parallel; prune
+what a former run made and nobody wants any more; wait until all is ready. Check mode goes the same way with
+``dryRun=All``.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import record
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.compare import is_changed
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign, namespace_contents
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
+    ApiError,
+    ClusterError,
+    Refused,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import (
+    Key,
+    key_of,
+    phase_of,
+    replaceable,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
+    Change,
+    Incomplete,
+    Outcome,
+    removed,
+    written,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import (
+    Plan,
+    SetId,
+    Write,
+    make_plan,
+    mentions_unknown,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
+
+JsonObject = dict[str, t.Any]
+
+WORKERS = 8
+# A message names this many objects in full.
+NAMED = 20
+
+
+def _keep_none(_live: JsonObject) -> bool:
+    return False
+
+
+def _allow_all(_plan: Plan) -> None:
+    return None
+
+
+def _nothing(_plan: Plan) -> t.Sequence[JsonObject]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One set and what is wanted of it.
+
+    *kinds*: (apiVersion, kind) pairs that this capability can ever make, so that a run finds what is no longer desired.
+    *guard*: raises Refused where the plan needs a word that was not given; it is asked before the first write.
+    *keep*: which members stay although they are not desired.
+    *removable*: which foreign objects of a namespace may go with it.
+    *extra_deletes*: live objects outside the set that go with this plan (volume claims, on an explicit word).
+    """
+
+    owner: SetId
+    desired: tuple[JsonObject, ...]
+    kinds: tuple[tuple[str, str], ...]
+    guard: t.Callable[[Plan], None] = _allow_all
+    keep: t.Callable[[JsonObject], bool] = _keep_none
+    removable: t.Callable[[JsonObject], bool] = _keep_none
+    extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]] = _nothing
+
+    def removing(
+        self,
+        *,
+        removable: t.Callable[[JsonObject], bool],
+        extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]],
+    ) -> Request:
+        """The same request with the word that more than the set may go."""
+        return replace(self, removable=removable, extra_deletes=extra_deletes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to work; *wait_timeout* in seconds, None to wait for nothing."""
+
+    check: bool = False
+    force_conflicts: bool = False
+    wait_timeout: float | None = None
+
+
+def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome:
+    """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
+    recorded = record.read(cluster, owner=request.owner)
+    kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
+    members = _members(cluster, owner=request.owner, kinds=kinds)
+    desired = list(request.desired)
+    if desired or any(request.keep(live) for live in members.values()):
+        desired.append(record.manifest(owner=request.owner, kinds=kinds))
+    missing = [obj for obj in desired if key_of(obj) not in members]
+    strangers, absent_namespaces = _strangers(cluster, missing)
+    plan = make_plan(owner=request.owner, desired=desired, members=members, strangers=strangers, keep=request.keep)
+    plan = _spare_foreign(cluster, plan, members=members, removable=request.removable)
+    if plan.conflicts:
+        raise Refused(
+            "another set owns objects of this one: " + "; ".join(plan.conflicts[:NAMED]), objects=plan.conflicts
+        )
+    request.guard(plan)
+    extra = request.extra_deletes(plan)
+    outcome = Outcome(unchanged=len(plan.unchanged), warnings=list(plan.warnings))
+    _apply_all(cluster, plan, outcome, absent_namespaces=absent_namespaces, options=options)
+    _remove_all(cluster, plan, outcome, extra=extra, options=options)
+    if options.wait_timeout is not None and not options.check and request.desired:
+        wait_ready(
+            cluster,
+            objects=request.desired,
+            selector=f"{SET_LABEL}={request.owner.label}",
+            timeout=options.wait_timeout,
+        )
+    return outcome
+
+
+def _members(cluster: Cluster, *, owner: SetId, kinds: t.Sequence[tuple[str, str]]) -> dict[Key, JsonObject]:
+    """The live objects with the set's label: one LIST for each kind that is served."""
+    served = [resource for kind in kinds if (resource := cluster.resource(*kind)) is not None]
+    selector = f"{SET_LABEL}={owner.label}"
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        lists = list(pool.map(lambda resource: cluster.list_objects(resource, selector=selector), served))
+    return {key_of(obj): obj for objects in lists for obj in objects}
+
+
+def _strangers(cluster: Cluster, missing: t.Sequence[JsonObject]) -> tuple[dict[Key, JsonObject], frozenset[str]]:
+    """Which of the *missing* objects exist without the set's label, and which namespaces are not there at all.
+
+    In a namespace that does not exist nothing has to be looked for, so a first run costs one GET a namespace.
+    """
+    namespaces = sorted({obj["metadata"]["namespace"] for obj in missing if obj["metadata"].get("namespace")})
+    namespaces += [obj["metadata"]["name"] for obj in missing if obj["kind"] == "Namespace"]
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        names = sorted(set(namespaces))
+        states = list(pool.map(lambda name: cluster.find(f"/api/v1/namespaces/{name}"), names))
+        absent = frozenset(name for name, state in zip(names, states, strict=True) if state is None)
+        sought = [obj for obj in missing if (obj["metadata"].get("namespace") or "") not in absent]
+        found = list(pool.map(lambda obj: _find(cluster, obj), sought))
+    return {key_of(obj): live for obj, live in zip(sought, found, strict=True) if live is not None}, absent
+
+
+def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
+    resource = cluster.resource(obj["apiVersion"], obj["kind"])
+    if resource is None:
+        return None
+    metadata = obj["metadata"]
+    return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
+
+
+def _spare_foreign(
+    cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, JsonObject], removable: t.Callable[[JsonObject], bool]
+) -> Plan:
+    """Namespaces that hold anything of others are released, not deleted."""
+    spared: list[JsonObject] = []
+    warnings: list[str] = []
+    for live in plan.deletes:
+        if live["kind"] != "Namespace":
+            continue
+        name = live["metadata"]["name"]
+        others = [obj for obj in foreign(namespace_contents(cluster, name), ours=members) if not removable(obj)]
+        if others:
+            spared.append(live)
+            listed = ", ".join(f"{obj['kind']} {obj['metadata']['name']}" for obj in others[:NAMED])
+            warnings.append(f"Namespace {name} stays: it holds objects of others ({listed})")
+    return replace(
+        plan,
+        deletes=tuple(live for live in plan.deletes if live not in spared),
+        releases=(*plan.releases, *spared),
+        warnings=(*plan.warnings, *warnings),
+    )
+
+
+# -- writing ------------------------------------------------------------------------------------------------------
+
+
+def _apply_all(
+    cluster: Cluster, plan: Plan, outcome: Outcome, *, absent_namespaces: frozenset[str], options: Options
+) -> None:
+    errors: list[str] = []
+    for phase in sorted({phase_of(write.desired["kind"]) for write in plan.writes}):
+        batch = [write for write in plan.writes if phase_of(write.desired["kind"]) == phase]
+        # The record of kinds goes before everything else: an interrupted run must leave nothing that no run can find.
+        batch.sort(key=lambda write: (not record.is_record(write.desired), key_of(write.desired)))
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            results = list(
+                pool.map(
+                    lambda write: _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options), batch
+                )
+            )
+        for result in results:
+            if isinstance(result, Change):
+                outcome.changes.append(result)
+            elif isinstance(result, str):
+                errors.append(result)
+            else:
+                outcome.unchanged += 1
+    if errors:
+        shown = "; ".join(errors[:NAMED]) + (f"; and {len(errors) - NAMED} more" if len(errors) > NAMED else "")
+        raise Incomplete(f"{len(errors)} objects could not be applied: {shown}", outcome=outcome)
+
+
+def _attempt(
+    cluster: Cluster, write: Write, *, absent_namespaces: frozenset[str], options: Options
+) -> Change | str | None:
+    """Write one object: its change, None where the server saw no difference, or the error as text."""
+    key = key_of(write.desired)
+    resource = cluster.resource(write.desired["apiVersion"], write.desired["kind"])
+    local = resource is None or key.namespace in absent_namespaces or mentions_unknown(write.desired)
+    if options.check and local:
+        action = "created" if write.live is None else "updated"
+        return written(action=action, before=write.live, after=write.desired, local=True)
+    if resource is None:
+        return (
+            f"{key}: the cluster does not serve {write.desired['apiVersion']} {key.kind}; "
+            "install the CRDs first (role promfleet.monitoring.prometheus_operator)"
+        )
+    try:
+        return write_one(cluster, write, resource=resource, options=options)
+    except ApiError as error:
+        return f"{key}: {_advice(error)}"
+
+
+def write_one(cluster: Cluster, write: Write, *, resource: Resource, options: Options) -> Change | None:
+    """Apply one object (in check mode as a dry run): its change, or None where the answer is what was there."""
+    try:
+        _status, after = cluster.apply(
+            write.desired, resource=resource, dry_run=options.check, force=options.force_conflicts
+        )
+    except ApiError as error:
+        if write.live is None or error.status != 422 or not replaceable(resource.kind, error.causes, write.live):
+            raise
+        return _replace(cluster, write, resource=resource, options=options)
+    if write.live is None:
+        return written(action="created", before=None, after=after)
+    if is_changed(write.live, after):
+        return written(action="updated", before=write.live, after=after)
+    return None
+
+
+def _replace(cluster: Cluster, write: Write, *, resource: Resource, options: Options) -> Change:
+    if write.live is None:
+        raise AssertionError("only what exists can be replaced")
+    if options.check:
+        return written(action="replaced", before=write.live, after=write.desired)
+    cluster.delete(write.live, resource=resource, dry_run=False)
+    wait_gone(cluster, objects=[write.live], timeout=options.wait_timeout or 60)
+    _status, after = cluster.apply(write.desired, resource=resource, dry_run=False, force=options.force_conflicts)
+    return written(action="replaced", before=write.live, after=after)
+
+
+def _advice(error: ApiError) -> str:
+    if error.conflicts:
+        return (
+            "other managers own fields of it: "
+            + ", ".join(error.conflicts)
+            + ". Set force_conflicts to take them over, "
+            "or leave these fields to them"
+        )
+    if error.status == 403:
+        return f"{error.server_message} (the account that this cluster's connection uses lacks this right)"
+    return error.server_message
+
+
+# -- removing -----------------------------------------------------------------------------------------------------
+
+
+def _remove_all(
+    cluster: Cluster, plan: Plan, outcome: Outcome, *, extra: t.Sequence[JsonObject], options: Options
+) -> None:
+    for live in plan.releases:
+        outcome.changes.append(removed(action="released", live=live))
+        if not options.check:
+            _release(cluster, live)
+    going = [*plan.deletes, *extra]
+    outcome.changes.extend(removed(action="deleted", live=live) for live in going)
+    if options.check:
+        return
+    for phase in sorted({_removal_phase(live) for live in going}, reverse=True):
+        batch = [live for live in going if _removal_phase(live) == phase]
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            list(pool.map(lambda live: _delete(cluster, live), batch))
+        if options.wait_timeout is not None:
+            wait_gone(cluster, objects=batch, timeout=options.wait_timeout)
+
+
+def _removal_phase(live: JsonObject) -> int:
+    return -1 if record.is_record(live) else phase_of(live["kind"])
+
+
+def _delete(cluster: Cluster, live: JsonObject) -> None:
+    resource = _served(cluster, live)
+    try:
+        cluster.delete(live, resource=resource, dry_run=False)
+    except ApiError as error:
+        raise ClusterError(f"{key_of(live)} could not be deleted: {error.server_message}") from error
+
+
+def _release(cluster: Cluster, live: JsonObject) -> None:
+    """Applying nothing gives up every field that we own, and leaves those of others."""
+    metadata = {name: live["metadata"][name] for name in ("name", "namespace") if name in live["metadata"]}
+    bare = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
+    try:
+        cluster.apply(bare, resource=_served(cluster, live), dry_run=False, force=False)
+    except ApiError as error:
+        raise ClusterError(f"{key_of(live)} could not be released: {error.server_message}") from error
+
+
+def _served(cluster: Cluster, live: JsonObject) -> Resource:
+    resource = cluster.resource(live["apiVersion"], live["kind"])
+    if resource is None:
+        raise ClusterError(f"{key_of(live)}: the cluster no longer serves its kind")
+    return resource

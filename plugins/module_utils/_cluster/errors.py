@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong between us and a cluster, as exceptions with a message for people."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class ClusterError(Exception):
+    """Something about a cluster stops the work; the message names the object or cause and the next step."""
+
+
+class Unreachable(ClusterError):
+    """The API server does not answer, or refuses who we are: nothing about this cluster can be known."""
+
+
+class Refused(ClusterError):
+    """The plan was refused before the first write; *objects* lists what would have gone."""
+
+    def __init__(self, message: str, *, objects: t.Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.objects = tuple(objects)
+
+
+class ApiError(ClusterError):
+    """The API server answered with an error status (a ``metav1.Status`` where it sent one)."""
+
+    def __init__(self, *, method: str, path: str, status: int, body: t.Mapping[str, t.Any] | None, text: str) -> None:
+        self.status = status
+        self.reason = str((body or {}).get("reason") or "")
+        self.server_message = str((body or {}).get("message") or text[:500])
+        details = (body or {}).get("details") or {}
+        self.causes: tuple[t.Mapping[str, t.Any], ...] = tuple(details.get("causes") or ())
+        super().__init__(f"{method} {path}: HTTP {status} {self.reason}: {self.server_message}")
+
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """Field manager conflicts of a server-side apply: ``.spec.replicas (conflict with "kubectl")``."""
+        return tuple(
+            f"{cause.get('field')} ({cause.get('message')})"
+            for cause in self.causes
+            if cause.get("reason") == "FieldManagerConflict"
+        )

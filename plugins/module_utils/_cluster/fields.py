@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading ``metadata.managedFields``: what our manager owns, and whether it is exactly what we desire. Pure.
+
+The format is structured-merge-diff's ``fieldsV1``: ``f:<name>`` a field, ``k:<json>`` an item of a list by its keys,
+``v:<json>`` a value of a set, ``.`` the item itself; a node without children is owned as a whole. The shape of the tree
+tells how the server merges each list, so that no schema is needed here.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER
+
+JsonObject = dict[str, t.Any]
+Fields = dict[str, t.Any]
+
+# Maps that Kubernetes' API and the operator's CRDs merge as a whole, by the end of their names in lower case:
+# all selectors, references and key selectors (`+mapType=atomic`, `+structType=atomic`).
+ATOMIC_MAPS = ("selector", "ref")
+
+
+def own_entry(live: t.Mapping[str, t.Any]) -> JsonObject | None:
+    """Our Apply entry in the managedFields of *live*, or None where we never applied it."""
+    for entry in live.get("metadata", {}).get("managedFields") or ():
+        if entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource"):
+            return dict(entry)
+    return None
+
+
+def own_fields(live: t.Mapping[str, t.Any]) -> Fields:
+    """The tree of fields that our manager owns in *live* (empty where it owns none)."""
+    entry = own_entry(live)
+    return dict((entry or {}).get("fieldsV1") or {})
+
+
+def owns_label(live: t.Mapping[str, t.Any], label: str) -> bool:
+    """Whether our manager owns this label of *live*: a label that a controller copied is nobody's proof."""
+    labels = own_fields(live).get("f:metadata", {}).get("f:labels", {})
+    return f"f:{label}" in labels
+
+
+def is_unchanged(desired: JsonObject, live: JsonObject) -> bool:
+    """Whether applying *desired* provably leaves *live* as it is.
+
+    True only where the fields that we own are exactly the desired ones and each has the desired value. Everything
+    else is for the server to decide: a wrong False costs one request, a wrong True would hide a change.
+    """
+    entry = own_entry(live)
+    if entry is None or entry.get("apiVersion") != desired["apiVersion"]:
+        return False
+    return _proves_equal(_applied_part(desired), _without_identity(dict(entry.get("fieldsV1") or {})), live)
+
+
+def _applied_part(desired: JsonObject) -> JsonObject:
+    """*desired* without what the server does not track as fields: type and identity."""
+    part = {name: value for name, value in desired.items() if name not in ("apiVersion", "kind", "metadata")}
+    metadata = {name: value for name, value in desired["metadata"].items() if name not in ("name", "namespace")}
+    return {**part, "metadata": metadata} if metadata else part
+
+
+def _without_identity(fields: Fields) -> Fields:
+    return {name: sub for name, sub in fields.items() if name not in ("f:apiVersion", "f:kind")}
+
+
+def _children(fields: Fields) -> Fields:
+    return {name: sub for name, sub in fields.items() if name != "."}
+
+
+def _proves_equal(desired: t.Any, fields: Fields, live: t.Any, *, name: str = "") -> bool:
+    children = _children(fields)
+    if not children:
+        return _proves_leaf(desired, live, name=name)
+    if isinstance(desired, dict) and isinstance(live, dict):
+        return set(children) == {f"f:{key}" for key in desired} and all(
+            key in live and _proves_equal(value, children[f"f:{key}"], live[key], name=key)
+            for key, value in desired.items()
+        )
+    if isinstance(desired, list) and isinstance(live, list) and len(children) == len(desired):
+        if all(child.startswith("k:") for child in children):
+            return _proves_keyed_list(desired, children, live)
+        if all(child.startswith("v:") for child in children):
+            return _proves_set(desired, children, live)
+    return False
+
+
+def _proves_leaf(desired: t.Any, live: t.Any, *, name: str) -> bool:
+    """A node that is owned as a whole: a scalar, an atomic list or map, or a map that we last applied empty."""
+    if not isinstance(desired, dict):
+        return same(desired, live)
+    if not desired:
+        return isinstance(live, dict)
+    # What we applied empty and others filled looks the same as an atomic map; only the name tells them apart.
+    return name.lower().endswith(ATOMIC_MAPS) and same(desired, live)
+
+
+def _proves_keyed_list(desired: list[t.Any], children: Fields, live: list[t.Any]) -> bool:
+    positions: dict[int, int] = {}
+    for name, sub in children.items():
+        keys = json.loads(name[2:])
+        wanted = [
+            index
+            for index, item in enumerate(desired)
+            # A key that the item leaves out was defaulted by the server: then we do not own that field.
+            if isinstance(item, dict)
+            and all(same(item[key], value) if key in item else f"f:{key}" not in sub for key, value in keys.items())
+        ]
+        present = [
+            index
+            for index, item in enumerate(live)
+            if isinstance(item, dict) and all(key in item and same(item[key], value) for key, value in keys.items())
+        ]
+        if len(wanted) != 1 or len(present) != 1 or wanted[0] in positions:
+            return False
+        if not _proves_equal(desired[wanted[0]], sub, live[present[0]]):
+            return False
+        positions[wanted[0]] = present[0]
+    return _in_order(positions)
+
+
+def _proves_set(desired: list[t.Any], children: Fields, live: list[t.Any]) -> bool:
+    positions: dict[int, int] = {}
+    for name in children:
+        value = json.loads(name[2:])
+        wanted = [index for index, item in enumerate(desired) if same(item, value)]
+        present = [index for index, item in enumerate(live) if same(item, value)]
+        if len(wanted) != 1 or len(present) != 1:
+            return False
+        positions[wanted[0]] = present[0]
+    return _in_order(positions)
+
+
+def _in_order(positions: t.Mapping[int, int]) -> bool:
+    """Order counts: the server writes when an apply moves an item, in keyed lists and sets too."""
+    found = [positions[index] for index in sorted(positions)]
+    return found == sorted(found)
+
+
+def same(one: t.Any, other: t.Any) -> bool:
+    """Equality of JSON values; unlike Python's, ``True`` is not ``1`` and ``1`` is not ``1.0``."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(same(left, right) for left, right in zip(one, other, strict=True))
+    return bool(one == other)
+
+
+def extract(value: t.Any, fields: Fields) -> t.Any:
+    """The part of *value* that the tree *fields* covers; what is no longer there is left out."""
+    children = _children(fields)
+    if not children:
+        return value
+    if isinstance(value, dict):
+        return {
+            name[2:]: extract(value[name[2:]], sub)
+            for name, sub in children.items()
+            if name.startswith("f:") and name[2:] in value
+        }
+    if isinstance(value, list):
+        return [part for item in value for part in _extract_item(item, children)]
+    return value
+
+
+def _extract_item(item: t.Any, children: Fields) -> list[t.Any]:
+    for name, sub in children.items():
+        wanted = json.loads(name[2:])
+        if name.startswith("v:") and same(item, wanted):
+            return [item]
+        if (
+            name.startswith("k:")
+            and isinstance(item, dict)
+            and all(key in item and same(item[key], value) for key, value in wanted.items())
+        ):
+            return [{**wanted, **extract(item, sub)}]
+    return []
+
+
+def merge(one: Fields, other: Fields) -> Fields:
+    """The union of two trees. A node that is a whole in either stays a whole."""
+    if not _children(one) or not _children(other):
+        return {}
+    return {
+        name: merge(one[name], other[name]) if name in one and name in other else one.get(name, other.get(name))
+        for name in {**one, **other}
+    }

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run did, or would do: the one shape of every module's result. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.compare import (
+    changed_paths,
+    for_display,
+    our_part,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+
+JsonObject = dict[str, t.Any]
+
+ACTIONS = ("created", "updated", "replaced", "deleted", "released", "unchanged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One changed object. *local*: in check mode the server could not be asked, the prediction is ours."""
+
+    action: str
+    key: Key
+    before: JsonObject = field(default_factory=dict)
+    after: JsonObject = field(default_factory=dict)
+    local: bool = False
+
+    def result(self) -> JsonObject:
+        """The entry in the module's ``objects``."""
+        entry: JsonObject = {"action": self.action, "kind": self.key.kind, "name": self.key.name}
+        if self.key.namespace:
+            entry["namespace"] = self.key.namespace
+        if self.action in ("updated", "replaced"):
+            entry["fields"] = changed_paths(self.before, self.after)
+        if self.local:
+            entry["local"] = True
+        return entry
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """All that one set's run reports."""
+
+    changes: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """How many objects met each fate; always whole."""
+        counts = dict.fromkeys(ACTIONS, 0)
+        for change in self.changes:
+            counts[change.action] += 1
+        counts["unchanged"] = self.unchanged
+        return counts
+
+    def sorted_changes(self) -> list[Change]:
+        """The changes in a stable order."""
+        return sorted(self.changes, key=lambda change: (change.key.namespace, change.key.kind, change.key.name))
+
+
+class Incomplete(ClusterError):
+    """Some objects could not be applied; *outcome* tells what was done nevertheless."""
+
+    def __init__(self, message: str, *, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+def written(*, action: str, before: JsonObject | None, after: JsonObject, local: bool = False) -> Change:
+    """The change of an object that was (or would be) written, with the fields that we own on both sides."""
+    key = key_of(after)
+    old = our_part(before, after) if before else {}
+    new = our_part(after) or {name: value for name, value in after.items() if name not in ("apiVersion", "kind")}
+    old, new = for_display(key.kind, old, new)
+    return Change(action=action, key=key, before=old, after=new, local=local)
+
+
+def removed(*, action: str, live: JsonObject) -> Change:
+    """The change of an object that is deleted, or that loses our fields (``released``)."""
+    key = key_of(live)
+    old, new = for_display(key.kind, our_part(live), {})
+    return Change(action=action, key=key, before=old, after=new)

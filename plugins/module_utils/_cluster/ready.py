@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When is an object ready? A table from kind to predicate, honest about ``observedGeneration``. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+JsonObject = dict[str, t.Any]
+
+
+def not_ready(obj: JsonObject) -> str | None:
+    """Why *obj* is not ready yet, or None where it is; kinds without a predicate are ready when they exist."""
+    predicate = PREDICATES.get(obj["kind"])
+    return predicate(obj) if predicate else None
+
+
+def _condition(obj: JsonObject, name: str) -> JsonObject:
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    return next((dict(item) for item in conditions if item.get("type") == name), {})
+
+
+def _wanted_condition(obj: JsonObject, name: str, *, generations: bool) -> str | None:
+    condition = _condition(obj, name)
+    if not condition:
+        return f"no condition {name} yet"
+    generation = obj["metadata"].get("generation", 0)
+    if generations and condition.get("observedGeneration", 0) < generation:
+        return f"condition {name} is of generation {condition.get('observedGeneration')}, not {generation}"
+    if condition.get("status") != "True":
+        detail = ": ".join(str(condition[part]) for part in ("reason", "message") if condition.get(part))
+        return f"{name} is {condition.get('status')}" + (f" ({detail})" if detail else "")
+    return None
+
+
+def _deployment(obj: JsonObject) -> str | None:
+    status = obj.get("status") or {}
+    wanted = obj["spec"].get("replicas", 1)
+    if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
+        return "the Deployment controller has not seen this generation"
+    for counter in ("updatedReplicas", "availableReplicas"):
+        if status.get(counter, 0) != wanted:
+            return f"{counter} is {status.get(counter, 0)} of {wanted}"
+    if status.get("replicas", 0) != wanted:
+        return f"replicas is {status.get('replicas', 0)} of {wanted}: old pods are still there"
+    return None
+
+
+def _instance(obj: JsonObject) -> str | None:
+    """Prometheus and Alertmanager: ``Available`` alone ignores updated pods and may be of an older generation."""
+    for name in ("Reconciled", "Available"):
+        reason = _wanted_condition(obj, name, generations=True)
+        if reason:
+            return reason
+    status = obj.get("status") or {}
+    if status.get("paused"):
+        return "it is paused: the operator changes nothing"
+    wanted = obj["spec"].get("replicas", 1) * obj["spec"].get("shards", 1)
+    for counter in ("updatedReplicas", "availableReplicas"):
+        if status.get(counter, 0) != wanted:
+            return f"{counter} is {status.get(counter, 0)} of {wanted}"
+    return None
+
+
+def _crd(obj: JsonObject) -> str | None:
+    return _wanted_condition(obj, "NamesAccepted", generations=False) or _wanted_condition(
+        obj, "Established", generations=False
+    )
+
+
+def _service(obj: JsonObject) -> str | None:
+    if obj["spec"].get("type") != "LoadBalancer":
+        return None
+    ingress = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress")
+    return None if ingress else "no load-balancer address yet: does the cluster have a load-balancer controller?"
+
+
+def _namespace(obj: JsonObject) -> str | None:
+    phase = (obj.get("status") or {}).get("phase")
+    return None if phase in (None, "Active") else f"phase is {phase}"
+
+
+PREDICATES: dict[str, t.Callable[[JsonObject], str | None]] = {
+    "Alertmanager": _instance,
+    "CustomResourceDefinition": _crd,
+    "Deployment": _deployment,
+    "Namespace": _namespace,
+    "Prometheus": _instance,
+    "Service": _service,
+}

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting: for objects to be ready, and for deleted ones to be gone."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ready import PREDICATES, not_ready
+
+JsonObject = dict[str, t.Any]
+
+INTERVAL = 1.0
+NAMED = 10
+
+
+def wait_ready(cluster: Cluster, *, objects: t.Sequence[JsonObject], selector: str, timeout: float) -> None:
+    """Wait until all *objects* are ready; after *timeout* seconds raise ClusterError with each object's own reason."""
+    watched = {key_of(obj): (obj["apiVersion"], obj["kind"]) for obj in objects if obj["kind"] in PREDICATES}
+    deadline = time.monotonic() + timeout
+    while True:
+        reasons = _reasons(cluster, watched, selector=selector)
+        if not reasons:
+            return
+        watched = {key: watched[key] for key in reasons}
+        if time.monotonic() > deadline:
+            listed = "; ".join(f"{key}: {reason}" for key, reason in list(reasons.items())[:NAMED])
+            raise ClusterError(f"not ready after {timeout:.0f} s: {listed}")
+        time.sleep(INTERVAL)
+
+
+def _reasons(cluster: Cluster, watched: t.Mapping[Key, tuple[str, str]], *, selector: str) -> dict[Key, str]:
+    """Why the watched objects are not ready, for those that are not; one LIST a kind, whatever their number."""
+    live: dict[Key, JsonObject] = {}
+    for kind in sorted(set(watched.values())):
+        resource = cluster.resource(*kind)
+        if resource is not None:
+            live |= {key_of(obj): obj for obj in cluster.list_objects(resource, selector=selector)}
+    reasons: dict[Key, str] = {}
+    for key in sorted(watched):
+        reason = not_ready(live[key]) if key in live else "it is not there"
+        if reason:
+            reasons[key] = reason
+    return reasons
+
+
+def wait_gone(cluster: Cluster, *, objects: t.Sequence[JsonObject], timeout: float) -> None:
+    """Wait until *objects* (by uid) are gone; raise ClusterError naming what stays and its finalizers."""
+    left = list(objects)
+    deadline = time.monotonic() + timeout
+    while left:
+        still: list[tuple[JsonObject, JsonObject]] = []
+        for obj in left:
+            resource = cluster.resource(obj["apiVersion"], obj["kind"])
+            metadata = obj["metadata"]
+            live = (
+                cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
+                if resource is not None
+                else None
+            )
+            if live is not None and live["metadata"]["uid"] == metadata["uid"]:
+                still.append((obj, live))
+        left = [obj for obj, _live in still]
+        if left and time.monotonic() > deadline:
+            listed = "; ".join(
+                f"{key_of(obj)} (finalizers: {', '.join(live['metadata'].get('finalizers') or ['none'])})"
+                for obj, live in still[:NAMED]
+            )
+            raise ClusterError(f"still there {timeout:.0f} s after their deletion: {listed}")
+        if left:
+            time.sleep(INTERVAL)

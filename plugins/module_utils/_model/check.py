@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every error in a role's input at once, each with its path. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import require_explicit
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.federation import parse_sources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.platform_operator import parse_operator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team import (
+    Team,
+    parse_clusters,
+    parse_fleet_teams,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.validate import nearest
+
+
+def find_errors(
+    params: t.Mapping[str, t.Any],
+    *,
+    from_environment: t.Collection[str],
+    check_match: t.Callable[[str], str | None],
+) -> list[str]:
+    """What is wrong with the parameters of the module ``input_check``; an empty list where nothing is."""
+    role = params["role"]
+    errors = [
+        f"{name}: unknown variable of the role {role}; {nearest(name, params['known'])}"
+        for name in sorted(set(params["found"]) - set(params["known"]))
+    ]
+
+    def attempt(parse: t.Callable[[], t.Any]) -> t.Any:
+        try:
+            return parse()
+        except InputError as error:
+            errors.append(str(error))
+            return None
+
+    if params["connection"] is not None:
+        attempt(lambda: require_explicit(params["connection"], from_environment=from_environment))
+    if params["operator"] is not None:
+        attempt(lambda: parse_operator(params["operator"], path=role))
+    teams: t.Sequence[Team] | None = None
+    if params["teams"] is not None or params["platform"] is not None:
+        clusters = attempt(lambda: parse_clusters(params["clusters"]))
+        teams = attempt(lambda: _teams(params, clusters=clusters or ()))
+    if params["sources"] is not None:
+        replicas = None if teams is None else {team.name: team.prometheus.replicas for team in teams}
+        attempt(
+            lambda: parse_sources(
+                params["sources"],
+                teams=replicas,
+                platform=params["platform_team"],
+                path="prometheus_federation_sources",
+                check_match=check_match,
+            )
+        )
+    return errors
+
+
+def _teams(params: t.Mapping[str, t.Any], *, clusters: t.Sequence[str]) -> tuple[Team, ...]:
+    return parse_fleet_teams(
+        params["teams"],
+        params["platform"],
+        clusters=clusters,
+        platform_team=params["platform_team"],
+        namespace_prefix=params["namespace_prefix"],
+        path="team_monitoring_teams",
+        platform_path="team_monitoring_platform",
+    )

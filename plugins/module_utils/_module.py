@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The only file that ends a module: common options, the connection, results and errors in one shape for all modules."""
+
+from __future__ import annotations
+
+import copy
+import json
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import require_explicit
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
+
+JsonObject = dict[str, t.Any]
+Spec = dict[str, t.Any]
+
+# AWX cuts an event at 700,000 bytes; counts are always whole, the lists stop here.
+RESULT_BYTES = 400_000
+
+CONNECTION_OPTIONS: Spec = {"in_cluster": {"type": "bool", "default": False}}
+WRITE_OPTIONS: Spec = {
+    "fleet": {"type": "str", "default": "default"},
+    "force_conflicts": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+STATE_OPTION: Spec = {"state": {"type": "str", "default": "present", "choices": ["present", "absent"]}}
+
+
+class Run:
+    """What a module's work gets: its parameters, the mode of the run, and the connection, made on first use."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.params: JsonObject = module.params
+        self.check: bool = module.check_mode
+        self._cluster: client.Cluster | None = None
+
+    @property
+    def cluster(self) -> client.Cluster:
+        """The cluster that the options name; raises InputError where they name none."""
+        if self._cluster is None:
+            require_explicit(self.params, from_environment=client.environment_auth())
+            self._cluster = client.connect({name: self.params.get(name) for name in client.AUTH_ARG_SPEC})
+        return self._cluster
+
+    def environment_auth(self) -> set[str]:
+        """Connection options that come from the environment."""
+        return client.environment_auth()
+
+    def options(self) -> Options:
+        """How the engine is to work, from the common options."""
+        timeout = float(self.params["wait_timeout"]) if self.params["wait"] else None
+        return Options(check=self.check, force_conflicts=self.params["force_conflicts"], wait_timeout=timeout)
+
+
+def cluster_spec(own: Spec, *, writes: bool = False) -> Spec:
+    """The argument spec of a module that talks to a cluster: its own options, authentication, for writers the rest."""
+    common = {**WRITE_OPTIONS, **STATE_OPTION} if writes else {}
+    return copy.deepcopy({**client.AUTH_ARG_SPEC, **CONNECTION_OPTIONS, **common, **own})
+
+
+def run_module(
+    spec: Spec,
+    work: t.Callable[[Run], JsonObject],
+    *,
+    needs_cluster: bool = True,
+    needs_promql: bool = False,
+    **module_arguments: t.Any,
+) -> None:
+    """Run *work* and end the module with its result; known errors become a failure with a message for people."""
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **module_arguments)
+    if needs_cluster and client.IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client.IMPORT_ERROR)
+    if needs_promql and promql.IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("promql-parser"), exception=promql.IMPORT_ERROR)
+    try:
+        result = work(Run(module))
+    except InputError as error:
+        module.fail_json(msg=str(error))
+    except Refused as error:
+        module.fail_json(msg=str(error), refused=list(error.objects)[:1000])
+    except Incomplete as error:
+        module.fail_json(msg=str(error), **report(error.outcome, diff=module._diff))
+    except ClusterError as error:
+        module.fail_json(msg=str(error))
+    outcome = result.pop("outcome", None)
+    failure = result.pop("failure", None)
+    warnings: list[str] = []
+    if isinstance(outcome, Outcome):
+        warnings = outcome.warnings
+        result = {**report(outcome, diff=module._diff), **result}
+    for warning in warnings:
+        module.warn(warning)
+    if failure:
+        module.fail_json(msg=failure, **result)
+    module.exit_json(**{"changed": False, **result})
+
+
+def report(outcome: Outcome, *, diff: bool) -> JsonObject:
+    """The result of an outcome: counts whole, changed objects and diff up to a size. Pure."""
+    objects: list[JsonObject] = []
+    diffs: list[JsonObject] = []
+    size = 0
+    truncated = 0
+    for change in outcome.sorted_changes():
+        entry = change.result()
+        shown: JsonObject | None = None
+        if diff:
+            header = f"{change.key} ({change.action})"
+            shown = {
+                "before_header": header,
+                "after_header": header,
+                "before": _text(change.before),
+                "after": _text(change.after),
+            }
+        size += len(json.dumps([entry, shown]))
+        if size > RESULT_BYTES:
+            truncated += 1
+            continue
+        objects.append(entry)
+        if shown is not None:
+            diffs.append(shown)
+    result: JsonObject = {"changed": bool(outcome.changes), "counts": outcome.counts(), "objects": objects}
+    if truncated:
+        result["truncated"] = truncated
+    if diff:
+        result["diff"] = diffs
+    return result
+
+
+def _text(value: JsonObject) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n" if value else ""

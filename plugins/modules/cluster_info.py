@@ -1,0 +1,83 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: cluster_info
+short_description: Tell which cluster a connection leads to
+version_added: 1.0.0
+author:
+  - promfleet.monitoring contributors (@promfleet)
+description:
+  - >-
+    Returns the identity of the cluster: the UID of its C(kube-system) namespace, and its version.
+  - A cluster that cannot be reached, or refuses the credentials, is a result of this module and no failure.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - promfleet.monitoring.auth
+  - promfleet.monitoring.attributes
+"""
+
+EXAMPLES = r"""
+---
+- name: Ask the cluster who it is
+  promfleet.monitoring.cluster_info:
+    kubeconfig: ~/.kube/config
+    context: kind-hub
+  register: cluster
+"""
+
+RETURN = r"""
+---
+reachable:
+  description: Whether the API server answers this connection.
+  returned: success
+  type: bool
+  sample: true
+reason:
+  description: Why it is not reachable; empty where it is.
+  returned: success
+  type: str
+  sample: ""
+uid:
+  description: The UID of the namespace C(kube-system), the same for every way into one cluster; empty where it
+    is not reachable.
+  returned: success
+  type: str
+  sample: 5f0e3c56-6fd5-4a44-8ae1-2a2c4b8d7a01
+kubernetes_version:
+  description: The API server's version; empty where it is not reachable.
+  returned: success
+  type: str
+  sample: v1.36.3
+"""
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError, Unreachable
+from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+
+
+def work(run: Run) -> dict[str, object]:
+    nothing = {"reachable": False, "uid": "", "kubernetes_version": ""}
+    try:
+        cluster = run.cluster
+        namespace = cluster.find("/api/v1/namespaces/kube-system") or {}
+        version = cluster.request("GET", "/version")[1]
+    except Unreachable as error:
+        return {**nothing, "reason": str(error)}
+    except ApiError as error:
+        return {**nothing, "reason": f"the API server refused: {error.server_message}"}
+    uid = namespace.get("metadata", {}).get("uid", "")
+    return {"reachable": True, "reason": "", "uid": uid, "kubernetes_version": version.get("gitVersion", "")}
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(cluster_spec({}), work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: federation_endpoints
+short_description: Let a central Prometheus federate the instances of other clusters
+version_added: 1.0.0
+author:
+  - promfleet.monitoring contributors (@promfleet)
+description:
+  - >-
+    Central side of the federation: for each source a headless Service, an EndpointSlice and a ServiceMonitor
+    that fit by construction; for a DNS name a ScrapeConfig.
+  - A source that this run does not know keeps its objects where its cluster is named in O(stale); otherwise
+    they are removed.
+options:
+  sources:
+    description: What M(promfleet.monitoring.federation_source) returned on the workers, all of them in one list.
+    type: list
+    elements: dict
+    default: []
+  stale:
+    description: Clusters of the inventory that gave no sources in this run; their live objects stay as they are.
+    type: list
+    elements: str
+    default: []
+  central_team:
+    description: The team whose Prometheus federates; by default the platform's own.
+    type: str
+    default: platform
+
+  state:
+    description:
+      - V(present) configures the sources.
+      - V(absent) removes all that this module made.
+    type: str
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - promfleet.monitoring.auth
+  - promfleet.monitoring.attributes
+  - promfleet.monitoring.apply
+  - promfleet.monitoring.teams
+"""
+
+EXAMPLES = r"""
+---
+- name: Federate the edge
+  promfleet.monitoring.federation_endpoints:
+    kubeconfig: ~/.kube/config
+    context: kind-hub
+    cluster: hub
+    clusters: [hub, edge]
+    sources: "{{ exposed.sources }}"
+"""
+
+RETURN = r"""
+---
+counts:
+  description: How many objects met each fate.
+  returned: when the cluster was asked
+  type: dict
+  sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
+objects:
+  description:
+    - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
+      C(name) and for updates C(fields).
+    - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
+      the namespace or the CRD.
+  returned: when the cluster was asked
+  type: list
+  elements: dict
+  sample:
+    - {action: created, kind: Prometheus, namespace: monitoring-payments, name: payments}
+truncated:
+  description: How many changed objects RV(objects) leaves out to keep the result small.
+  returned: when there are very many
+  type: int
+  sample: 0
+"""
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import is_of_clusters
+from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import endpoint_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import FEDERATION, KINDS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import parse_endpoints
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
+    TEAM_SET_OPTIONS,
+    parse_team_set,
+    team_named,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+
+OPTIONS = {
+    "sources": {"type": "list", "elements": "dict", "default": []},
+    "stale": {"type": "list", "elements": "str", "default": []},
+    "central_team": {"type": "str", "default": "platform"},
+}
+
+
+def work(run: Run) -> dict[str, object]:
+    """Do what the module is for."""
+    params = run.params
+    team = team_named(params["central_team"], teams=parse_team_set(params), path="central_team")
+    stale = set(params["stale"])
+    desired = []
+    if params["state"] == "present":
+        for targets in parse_endpoints(params["sources"], check_match=check_selector, check=run.check):
+            desired += endpoint_objects(targets, namespace=team.namespace, team=team.name)
+    else:
+        stale = set()
+    request = Request(
+        owner=SetId(fleet=params["fleet"], capability=FEDERATION),
+        desired=tuple(desired),
+        kinds=KINDS[FEDERATION],
+        keep=lambda live: is_of_clusters(live, stale),
+    )
+    return {"outcome": converge(run.cluster, request, options=run.options())}
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(cluster_spec({**TEAM_SET_OPTIONS, **OPTIONS}, writes=True), work, needs_promql=True)
+
+
+if __name__ == "__main__":
+    main()

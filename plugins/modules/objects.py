@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: objects
+short_description: Apply any Kubernetes objects as one set
+version_added: 1.0.0
+author:
+  - promfleet.monitoring contributors (@promfleet)
+description:
+  - >-
+    Applies manifests from files, folders and inline, as one set: what a former run of the same set applied
+    and this one lacks is removed.
+  - >-
+    Secrets with values are refused: module arguments reach logs before any code can hide them. Make Secrets
+    by other means and refer to them.
+options:
+  name:
+    description: The name of the set, a DNS label; two sets never touch each other's objects.
+    type: str
+    required: true
+  manifests:
+    description: Kubernetes objects.
+    type: list
+    elements: dict
+    default: []
+  src:
+    description: Files with YAML or JSON documents, and folders of such files, on the machine that runs the module.
+    type: list
+    elements: path
+    default: []
+  namespace:
+    description: The namespace for namespaced objects that name none.
+    type: str
+  prune:
+    description: Whether objects of a former run that are no longer given are removed.
+    type: bool
+    default: true
+
+  state:
+    description:
+      - V(present) applies the objects.
+      - V(absent) removes all objects of the set, whatever is given.
+    type: str
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - promfleet.monitoring.auth
+  - promfleet.monitoring.attributes
+  - promfleet.monitoring.apply
+"""
+
+EXAMPLES = r"""
+---
+- name: Rules of a team, from a folder
+  promfleet.monitoring.objects:
+    kubeconfig: ~/.kube/config
+    context: kind-hub
+    name: payments-rules
+    src: [files/payments-rules]
+"""
+
+RETURN = r"""
+---
+counts:
+  description: How many objects met each fate.
+  returned: when the cluster was asked
+  type: dict
+  sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
+objects:
+  description:
+    - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
+      C(name) and for updates C(fields).
+    - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
+      the namespace or the CRD.
+  returned: when the cluster was asked
+  type: list
+  elements: dict
+  sample:
+    - {action: created, kind: Prometheus, namespace: monitoring-payments, name: payments}
+truncated:
+  description: How many changed objects RV(objects) leaves out to keep the result small.
+  returned: when there are very many
+  type: int
+  sample: 0
+"""
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.documents import (
+    parse_documents,
+    read_documents,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.manifests import with_namespace
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import objects_capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "manifests": {"type": "list", "elements": "dict", "default": []},
+    "src": {"type": "list", "elements": "path", "default": []},
+    "namespace": {"type": "str"},
+    "prune": {"type": "bool", "default": True},
+}
+
+
+def work(run: Run) -> dict[str, object]:
+    """Do what the module is for."""
+    params = run.params
+    owner = SetId(fleet=params["fleet"], capability=objects_capability(params["name"]))
+    desired = []
+    if params["state"] == "present":
+        given = [*parse_documents(params["manifests"], path="manifests"), *read_documents(params["src"])]
+        desired = with_namespace(run.cluster, given, namespace=params["namespace"])
+    keep_all = params["state"] == "present" and not params["prune"]
+    request = Request(owner=owner, desired=tuple(desired), kinds=(), keep=lambda live: keep_all)
+    return {"outcome": converge(run.cluster, request, options=run.options())}
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(cluster_spec(OPTIONS, writes=True), work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: team_monitoring
+short_description: Give each team its own isolated monitoring instance
+version_added: 1.0.0
+author:
+  - promfleet.monitoring contributors (@promfleet)
+description:
+  - Each team that is switched on gets a namespace that the platform owns, with accounts, quota, network policy,
+    Prometheus, Alertmanager, monitors and base rules, each part by a flag.
+  - The team's own namespaces are selected by a label; there the team keeps its monitors and rules.
+  - One task handles all teams of a cluster. What a former run made and nobody wants any more is removed; a team
+    that is no longer listed needs O(prune).
+options:
+  base_rules:
+    description: Groups of rules that every instance gets, as in a C(PrometheusRule).
+    type: list
+    elements: dict
+    default: []
+  prune:
+    description: Whether the objects of teams that are no longer listed may be removed. Without it such a run is
+      refused before the first write.
+    type: bool
+    default: false
+  prune_max_percent:
+    description: The largest part of the set's objects that teams which are no longer listed may take with them.
+    type: int
+    default: 50
+  remove_volume_claims:
+    description: Whether the volume claims of removed instances are deleted too, with the data in them.
+    type: bool
+    default: false
+
+  state:
+    description:
+      - V(present) brings all teams to their wanted state.
+      - V(absent) removes all that this module made; volume claims, and namespaces with objects of others, stay.
+    type: str
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - promfleet.monitoring.auth
+  - promfleet.monitoring.attributes
+  - promfleet.monitoring.apply
+  - promfleet.monitoring.teams
+"""
+
+EXAMPLES = r"""
+---
+- name: Two teams
+  promfleet.monitoring.team_monitoring:
+    kubeconfig: ~/.kube/config
+    context: kind-hub
+    cluster: hub
+    clusters: [hub, edge]
+    teams:
+      - name: payments
+        namespaces: [payments]
+        size: medium
+      - name: search
+        namespaces: [search, search-batch]
+        alertmanager:
+          enabled: false
+"""
+
+RETURN = r"""
+---
+counts:
+  description: How many objects met each fate.
+  returned: when the cluster was asked
+  type: dict
+  sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
+objects:
+  description:
+    - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
+      C(name) and for updates C(fields).
+    - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
+      the namespace or the CRD.
+  returned: when the cluster was asked
+  type: list
+  elements: dict
+  sample:
+    - {action: created, kind: Prometheus, namespace: monitoring-payments, name: payments}
+truncated:
+  description: How many changed objects RV(objects) leaves out to keep the result small.
+  returned: when there are very many
+  type: int
+  sample: 0
+"""
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import (
+    is_volume_claim,
+    team_guard,
+    volume_claims,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.team import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS, TEAMS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
+    TEAM_SET_OPTIONS,
+    parse_team_set,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+
+OPTIONS = {
+    "base_rules": {"type": "list", "elements": "dict", "default": []},
+    "prune": {"type": "bool", "default": False},
+    "prune_max_percent": {"type": "int", "default": 50},
+    "remove_volume_claims": {"type": "bool", "default": False},
+}
+
+
+def work(run: Run) -> dict[str, object]:
+    """Do what the module is for."""
+    params = run.params
+    teams = parse_team_set(params)
+    owner = SetId(fleet=params["fleet"], capability=TEAMS)
+    if params["state"] == "absent":
+        request = Request(owner=owner, desired=(), kinds=KINDS[TEAMS])
+        idle = []
+    else:
+        desired = [
+            obj
+            for team in teams
+            for obj in team_objects(team, cluster=params["cluster"], base_rules=params["base_rules"])
+        ]
+        guard = team_guard(
+            known_teams={team.name for team in teams},
+            prune=params["prune"],
+            max_percent=params["prune_max_percent"],
+        )
+        request = Request(owner=owner, desired=tuple(desired), kinds=KINDS[TEAMS], guard=guard)
+        idle = [team.namespace for team in teams if not team.enabled and team.active_on(params["cluster"])]
+    if params["remove_volume_claims"]:
+        request = request.removing(
+            removable=is_volume_claim, extra_deletes=volume_claims(run.cluster, idle_namespaces=idle)
+        )
+    return {"outcome": converge(run.cluster, request, options=run.options())}
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(cluster_spec({**TEAM_SET_OPTIONS, **OPTIONS}, writes=True), work)
+
+
+if __name__ == "__main__":
+    main()

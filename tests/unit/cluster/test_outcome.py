@@ -1,0 +1,104 @@
+"""Results: what changed, shown as people may see it, and never larger than an event may be."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils import _module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import compare
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Outcome
+
+JsonObject = dict[str, t.Any]
+
+
+def test_what_moves_by_itself_is_no_change() -> None:
+    before = {
+        "metadata": {
+            "name": "a",
+            "resourceVersion": "1",
+            "generation": 1,
+            "managedFields": [{"manager": "m", "time": "1"}],
+        },
+        "spec": {"a": 1},
+        "status": {"x": 1},
+    }
+    after = {
+        "metadata": {
+            "name": "a",
+            "resourceVersion": "2",
+            "generation": 2,
+            "managedFields": [{"manager": "m", "time": "2"}],
+        },
+        "spec": {"a": 1},
+    }
+    assert not compare.is_changed(before, after)
+    assert compare.is_changed(before, {**after, "spec": {"a": 2}})
+
+
+def test_taking_over_a_field_is_a_change() -> None:
+    before = {"metadata": {"name": "a", "managedFields": [{"manager": "m", "fieldsV1": {}}]}}
+    after = {"metadata": {"name": "a", "managedFields": [{"manager": "m", "fieldsV1": {"f:data": {}}}]}}
+    assert compare.is_changed(before, after)
+
+
+def test_values_of_secrets_are_never_shown() -> None:
+    before, after = compare.for_display(
+        "Secret", {"data": {"same": "c2FtZQ==", "moved": "b2xk"}}, {"data": {"same": "c2FtZQ==", "moved": "bmV3"}}
+    )
+    shown = json.dumps([before, after])
+    assert not any(value in shown for value in ("c2FtZQ==", "b2xk", "bmV3"))
+    assert after["data"] == {"same": compare.HIDDEN, "moved": compare.HIDDEN_CHANGED}
+
+
+def test_schemas_of_crds_are_shown_as_fingerprints() -> None:
+    crd = {"spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}}]}}
+    changed = {"spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": {"type": "string"}}}]}}
+    before, after = compare.for_display("CustomResourceDefinition", crd, changed)
+    assert before["spec"]["versions"][0]["schema"].startswith("sha256:")
+    assert before != after
+
+
+@pytest.mark.parametrize("diff", [True, False])
+def test_a_large_result_is_cut_and_its_counts_stay_whole(diff: bool) -> None:
+    outcome = Outcome(
+        changes=[
+            Change(action="created", key=Key("", "ConfigMap", "n", f"c{number:05d}"), after={"data": {"k": "v" * 100}})
+            for number in range(12_000)
+        ]
+    )
+    result = _module.report(outcome, diff=diff)
+    assert result["counts"]["created"] == 12_000
+    assert result["truncated"] + len(result["objects"]) == 12_000
+    assert len(json.dumps(result)) < 500_000
+
+
+def member(kind: str, name: str, *, owner: str | None = None, **extra: t.Any) -> JsonObject:
+    metadata: JsonObject = {"name": name, "namespace": "n", "uid": f"{kind}/{name}", "labels": {}}
+    if owner:
+        metadata["ownerReferences"] = [{"uid": owner}]
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **extra}
+
+
+def test_only_what_others_made_is_foreign_in_a_namespace() -> None:
+    ours = member("Service", "web")
+    mirrored = member("Endpoints", "web")
+    mirrored["metadata"]["labels"]["endpoints.kubernetes.io/managed-by"] = "endpoint-controller"
+    objects = [
+        ours,
+        mirrored,
+        member("StatefulSet", "made", owner="Service/web"),
+        member("Pod", "made-0", owner="StatefulSet/made"),
+        member("Event", "happened"),
+        member("ServiceAccount", "default"),
+        member("ConfigMap", "kube-root-ca.crt"),
+        member("Secret", "default-token", type="kubernetes.io/service-account-token"),
+        member("PersistentVolumeClaim", "data-0"),
+        member("ConfigMap", "theirs"),
+        member("Pod", "theirs-0", owner="elsewhere"),
+    ]
+    found = [obj["metadata"]["name"] for obj in foreign(objects, ours={key_of(ours)})]
+    assert found == ["data-0", "theirs", "theirs-0"]
