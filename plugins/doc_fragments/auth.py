@@ -17,9 +17,8 @@ options:
     description:
       - Whether the cluster is the one in whose pod the task runs, reached as the pod's service account.
       - Without it a connection must be named by O(kubeconfig), O(context), O(host), or their environment variables.
-        There is no silent fallback, because in a pod of an automation controller it would lead to the
-          controller's own
-        cluster.
+        There is no silent fallback, because in a pod of an automation controller it would lead to the controller's
+        own cluster.
     type: bool
     default: false
 requirements:

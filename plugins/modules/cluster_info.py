@@ -19,7 +19,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - promfleet.monitoring.auth
-  - promfleet.monitoring.attributes
+  - promfleet.monitoring.attributes.info
 """
 
 EXAMPLES = r"""

@@ -87,10 +87,12 @@ truncated:
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import is_of_clusters
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import endpoint_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import FEDERATION, KINDS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import parse_endpoints
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import (
+    is_of_clusters,
+    parse_endpoints,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
     TEAM_SET_OPTIONS,
     parse_team_set,

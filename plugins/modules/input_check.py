@@ -63,7 +63,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
-  - promfleet.monitoring.attributes
+  - promfleet.monitoring.attributes.info
 """
 
 EXAMPLES = r"""

@@ -42,7 +42,7 @@ options:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - promfleet.monitoring.auth
-  - promfleet.monitoring.attributes
+  - promfleet.monitoring.attributes.info
   - promfleet.monitoring.teams
 """
 

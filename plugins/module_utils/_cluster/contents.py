@@ -10,7 +10,9 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import owns_label
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 
 JsonObject = dict[str, t.Any]
 
@@ -28,9 +30,14 @@ def namespace_contents(cluster: Cluster, namespace: str) -> list[JsonObject]:
     return [obj for objects in found for obj in objects]
 
 
-def foreign(objects: t.Sequence[JsonObject], *, ours: t.Container[Key]) -> list[JsonObject]:
-    """Those of *objects* that are neither ours, nor made from ours by a controller, nor in every namespace. Pure."""
-    known = {obj["metadata"]["uid"] for obj in objects if key_of(obj) in ours}
+def foreign(
+    objects: t.Sequence[JsonObject], *, ours: t.Container[Key], fleet_sets: t.Container[str]
+) -> list[JsonObject]:
+    """Those of *objects* that are neither ours, nor made from ours by a controller, nor in every namespace. Pure.
+
+    *fleet_sets* are the labels of the sets that this fleet makes for its teams: what federates a team goes with it.
+    """
+    known = {obj["metadata"]["uid"] for obj in objects if key_of(obj) in ours or _is_of(obj, fleet_sets)}
     services = {obj["metadata"]["name"] for obj in objects if obj["kind"] == "Service"}
     while True:
         derived = {
@@ -46,6 +53,11 @@ def foreign(objects: t.Sequence[JsonObject], *, ours: t.Container[Key]) -> list[
         for obj in objects
         if obj["metadata"]["uid"] not in known and not _is_default(obj) and not _mirrors_service(obj, services)
     ]
+
+
+def _is_of(obj: JsonObject, fleet_sets: t.Container[str]) -> bool:
+    labels = obj["metadata"].get("labels") or {}
+    return labels.get(SET_LABEL) in fleet_sets and owns_label(obj, SET_LABEL)
 
 
 def _is_default(obj: JsonObject) -> bool:

@@ -45,6 +45,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
     mentions_unknown,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 
 JsonObject = dict[str, t.Any]
@@ -115,7 +116,7 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     missing = [obj for obj in desired if key_of(obj) not in members]
     strangers, absent_namespaces = _strangers(cluster, missing)
     plan = make_plan(owner=request.owner, desired=desired, members=members, strangers=strangers, keep=request.keep)
-    plan = _spare_foreign(cluster, plan, members=members, removable=request.removable)
+    plan = _spare_foreign(cluster, plan, members=members, request=request)
     if plan.conflicts:
         raise Refused(
             "another set owns objects of this one: " + "; ".join(plan.conflicts[:NAMED]), objects=plan.conflicts
@@ -168,17 +169,20 @@ def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
     return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
 
 
-def _spare_foreign(
-    cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, JsonObject], removable: t.Callable[[JsonObject], bool]
-) -> Plan:
+def _spare_foreign(cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, JsonObject], request: Request) -> Plan:
     """Namespaces that hold anything of others are released, not deleted."""
+    fleet_sets = {replace(request.owner, capability=capability).label for capability in KINDS}
     spared: list[JsonObject] = []
     warnings: list[str] = []
     for live in plan.deletes:
         if live["kind"] != "Namespace":
             continue
         name = live["metadata"]["name"]
-        others = [obj for obj in foreign(namespace_contents(cluster, name), ours=members) if not removable(obj)]
+        others = [
+            obj
+            for obj in foreign(namespace_contents(cluster, name), ours=members, fleet_sets=fleet_sets)
+            if not request.removable(obj)
+        ]
         if others:
             spared.append(live)
             listed = ", ".join(f"{obj['kind']} {obj['metadata']['name']}" for obj in others[:NAMED])

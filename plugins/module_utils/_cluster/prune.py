@@ -14,7 +14,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Plan
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
     MANAGED_BY_LABEL,
-    SOURCE_CLUSTER_LABEL,
     TEAM_LABEL,
 )
 
@@ -58,11 +57,6 @@ def team_guard(*, known_teams: t.Collection[str], prune: bool, max_percent: int)
 
 def _team(live: JsonObject) -> str:
     return str((live["metadata"].get("labels") or {}).get(TEAM_LABEL) or "")
-
-
-def is_of_clusters(live: JsonObject, clusters: t.Container[str]) -> bool:
-    """Whether *live* is a central-side object for a source in one of *clusters*. Pure."""
-    return (live["metadata"].get("labels") or {}).get(SOURCE_CLUSTER_LABEL) in clusters
 
 
 def is_volume_claim(obj: JsonObject) -> bool:

@@ -11,6 +11,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster impo
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER, SET_LABEL
 
 JsonObject = dict[str, t.Any]
 
@@ -83,6 +84,15 @@ def member(kind: str, name: str, *, owner: str | None = None, **extra: t.Any) ->
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **extra}
 
 
+def of_set(label: str, *, manager: str) -> JsonObject:
+    obj = member("Service", f"of-{label}")
+    obj["metadata"]["labels"][SET_LABEL] = label
+    obj["metadata"]["managedFields"] = [
+        {"manager": manager, "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": {f"f:{SET_LABEL}": {}}}}}
+    ]
+    return obj
+
+
 def test_only_what_others_made_is_foreign_in_a_namespace() -> None:
     ours = member("Service", "web")
     mirrored = member("Endpoints", "web")
@@ -99,6 +109,12 @@ def test_only_what_others_made_is_foreign_in_a_namespace() -> None:
         member("PersistentVolumeClaim", "data-0"),
         member("ConfigMap", "theirs"),
         member("Pod", "theirs-0", owner="elsewhere"),
+        of_set("main.federation-source", manager=FIELD_MANAGER),
+        of_set("main.objects-extra", manager=FIELD_MANAGER),
+        of_set("main.teams", manager="kubectl-label"),
     ]
-    found = [obj["metadata"]["name"] for obj in foreign(objects, ours={key_of(ours)})]
-    assert found == ["data-0", "theirs", "theirs-0"]
+    found = [
+        obj["metadata"]["name"]
+        for obj in foreign(objects, ours={key_of(ours)}, fleet_sets={"main.teams", "main.federation-source"})
+    ]
+    assert found == ["data-0", "theirs", "theirs-0", "of-main.objects-extra", "of-main.teams"]
