@@ -1,0 +1,103 @@
+"""All errors of a role's input at once, each with the path as the user wrote it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import find_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import require_explicit
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
+
+NOTHING: dict[str, t.Any] = {
+    "role": "team_monitoring",
+    "known": [],
+    "found": [],
+    "connection": None,
+    "operator": None,
+    "teams": None,
+    "platform": None,
+    "platform_team": "platform",
+    "namespace_prefix": "monitoring-",
+    "sources": None,
+    "cluster": "hub",
+    "clusters": ["hub", "edge"],
+}
+
+
+def errors(**params: t.Any) -> list[str]:
+    return find_errors(
+        {**NOTHING, **params},
+        from_environment=set(),
+        check_match=lambda text: "is no selector" if text == "bad(" else None,
+    )
+
+
+def test_good_input_has_no_errors() -> None:
+    assert not errors(
+        teams=[{"name": "pay", "clusters": ["hub"]}],
+        platform={},
+        sources=[{}, {"team": "pay", "match": ["up"]}],
+        operator={},
+        connection={"in_cluster": True},
+        known=["team_monitoring_teams"],
+        found=["team_monitoring_teams"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (
+            {"known": ["team_monitoring_teams"], "found": ["team_monitoring_team"]},
+            "team_monitoring_team: unknown variable of the role team_monitoring; did you mean 'team_monitoring_teams'?",
+        ),
+        ({"teams": [{"name": "a"}, {"name": "a"}]}, "team_monitoring_teams[1].name"),
+        ({"teams": [{"name": "a", "retenton": "1d"}]}, "team_monitoring_teams[0].retenton: unknown key"),
+        (
+            {"teams": [{"name": "a", "clusters": ["hbu"]}]},
+            "team_monitoring_teams[0].clusters[0]: unknown cluster 'hbu'",
+        ),
+        (
+            {"teams": [{"name": "a", "prometheus": {"retention": "ten days"}}]},
+            "team_monitoring_teams[0].prometheus.retention",
+        ),
+        ({"platform": {"size": "huge"}}, "team_monitoring_platform.size"),
+        ({"sources": [{"match": ["up", "bad("]}]}, "prometheus_federation_sources[0].match[1]: is no selector"),
+        ({"teams": [], "sources": [{"team": "nobody"}]}, "prometheus_federation_sources[0].team"),
+        ({"operator": {"log_level": "loud"}, "role": "prometheus_operator"}, "prometheus_operator.log_level"),
+        ({"connection": {"kubeconfig": True}}, "connection: kubeconfig is given, but no context"),
+    ],
+)
+def test_each_error_names_its_place(params: dict[str, t.Any], expected: str) -> None:
+    (found,) = errors(**params)
+    assert found.startswith(expected)
+
+
+def test_all_errors_come_at_once() -> None:
+    found = errors(found=["team_monitoring_x"], teams=[{"name": "A"}], sources=[{"match": []}], connection={})
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "fine"),
+    [
+        ({"kubeconfig": "f", "context": "c"}, set[str](), True),
+        ({"kubeconfig": "f"}, set[str](), False),
+        ({"kubeconfig": "f"}, {"context"}, True),
+        ({"host": "h", "api_key": "k"}, set[str](), True),
+        ({"host": "h", "client_cert": "c"}, set[str](), False),
+        ({"host": "h", "client_cert": "c", "client_key": "k"}, set[str](), True),
+        ({"host": "h"}, {"api_key"}, True),
+        ({}, {"host", "api_key"}, True),
+        ({"in_cluster": True}, set[str](), True),
+        ({}, set[str](), False),
+        ({"context": "c"}, set[str](), False),
+    ],
+)
+def test_a_connection_must_name_one_cluster(options: dict[str, t.Any], environment: set[str], fine: bool) -> None:
+    if fine:
+        require_explicit(options, from_environment=environment)
+    else:
+        with pytest.raises(InputError, match=r"^connection: "):
+            require_explicit(options, from_environment=environment)
