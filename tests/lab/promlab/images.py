@@ -1,0 +1,140 @@
+"""The images that the lab makes itself, all under the names that their projects publish them by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promlab import archive, pins
+from promlab.archive import Entry, File, Folder, ImageConfig, Link
+from promlab.cache import complete, digest
+from promlab.gobuild import program_path
+from promlab.programs import PROGRAMS
+from promlab.settings import Lab
+
+_TMP = {"tmp": Folder(mode=0o1777)}
+_NOBODY = "65534"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image: the programs in it by their path there, and how it starts."""
+
+    name: str
+    reference: str
+    programs: dict[str, str]
+    config: ImageConfig = field(default_factory=ImageConfig)
+    extra: dict[str, Entry] = field(default_factory=dict)
+    # Programs of the node's file system that come along with their libraries.
+    node_programs: tuple[str, ...] = ()
+
+
+def _component(name: str, reference: str) -> Image:
+    """A part of the control plane: kubeadm calls it by its name."""
+    return Image(name=name, reference=reference, programs={f"usr/local/bin/{name}": name})
+
+
+def _workload(name: str, reference: str, *, program: str | None = None, workdir: str = "/") -> Image:
+    program = program or name
+    extra: dict[str, Entry] = dict(_TMP)
+    if workdir != "/":
+        extra[workdir.strip("/")] = Folder(mode=0o777)
+    return Image(
+        name=name,
+        reference=reference,
+        programs={f"bin/{program}": program},
+        config=ImageConfig(entrypoint=(f"/bin/{program}",), user=_NOBODY, workdir=workdir),
+        extra=extra,
+    )
+
+
+PAUSE_REFERENCE = f"registry.k8s.io/pause:{pins.PAUSE}"
+PROVISIONER_REFERENCE = f"docker.io/rancher/local-path-provisioner:v{pins.LOCAL_PATH_PROVISIONER}"
+VOLUME_HELPER_REFERENCE = f"localhost/promfleet-lab/volume:{pins.VOLUME_HELPER}"
+
+# What a node needs to come up: these lie in the node image.
+COMPONENT_IMAGES = (
+    _component("kube-apiserver", f"registry.k8s.io/kube-apiserver:v{pins.KUBERNETES}"),
+    _component("kube-controller-manager", f"registry.k8s.io/kube-controller-manager:v{pins.KUBERNETES}"),
+    _component("kube-scheduler", f"registry.k8s.io/kube-scheduler:v{pins.KUBERNETES}"),
+    _component("etcd", f"registry.k8s.io/etcd:{pins.ETCD_IMAGE}"),
+    Image(
+        name="kube-proxy",
+        reference=f"registry.k8s.io/kube-proxy:v{pins.KUBERNETES}",
+        programs={"usr/local/bin/kube-proxy": "kube-proxy"},
+        # Its nftables mode calls nft.
+        node_programs=("/usr/sbin/nft",),
+        extra={"run": Folder(), **_TMP},
+    ),
+    Image(
+        name="pause",
+        reference=PAUSE_REFERENCE,
+        programs={"pause": "pause"},
+        config=ImageConfig(entrypoint=("/pause",), user="65535:65535"),
+    ),
+    Image(
+        name="coredns",
+        reference=f"registry.k8s.io/coredns/coredns:v{pins.COREDNS}",
+        programs={"coredns": "coredns"},
+        config=ImageConfig(entrypoint=("/coredns",)),
+    ),
+    Image(
+        name="local-path-provisioner",
+        reference=PROVISIONER_REFERENCE,
+        programs={"usr/bin/local-path-provisioner": "local-path-provisioner"},
+        extra=dict(_TMP),
+    ),
+    Image(
+        name="volume",
+        reference=VOLUME_HELPER_REFERENCE,
+        programs={"volume": "volume"},
+        extra={"setup": Link(target="volume"), "teardown": Link(target="volume")},
+    ),
+)
+
+# What the collection installs: loaded into each cluster after it came up.
+WORKLOAD_IMAGES = (
+    _workload(
+        "prometheus-operator",
+        f"quay.io/prometheus-operator/prometheus-operator:v{pins.PROMETHEUS_OPERATOR}",
+        program="operator",
+    ),
+    _workload(
+        "prometheus-config-reloader",
+        f"quay.io/prometheus-operator/prometheus-config-reloader:v{pins.PROMETHEUS_OPERATOR}",
+    ),
+    _workload("prometheus", f"quay.io/prometheus/prometheus:v{pins.PROMETHEUS}", workdir="/prometheus"),
+    _workload("alertmanager", f"quay.io/prometheus/alertmanager:v{pins.ALERTMANAGER}", workdir="/alertmanager"),
+)
+
+
+def image_key(image: Image, *, architecture: str, rootfs_key: str) -> str:
+    """A digest of everything that decides what the image holds."""
+    return digest(
+        Path(archive.__file__).read_bytes(),
+        image.reference,
+        architecture,
+        {path: PROGRAMS[name].key(architecture) for path, name in image.programs.items()},
+        repr(image.config),
+        repr(sorted(image.extra.items())),
+        [image.node_programs, rootfs_key] if image.node_programs else [],
+    )
+
+
+def image_path(lab: Lab, image: Image, *, architecture: str, rootfs_key: str) -> Path:
+    """Where the archive of the current pins lies, built or not."""
+    key = image_key(image, architecture=architecture, rootfs_key=rootfs_key)
+    return lab.store / "images" / image.name / f"{key}.tar"
+
+
+def build_image(
+    image: Image, target: Path, *, lab: Lab, architecture: str, node_files: dict[str, Entry] | None = None
+) -> None:
+    """Write the archive; its programs must be there already."""
+    entries: dict[str, Entry] = {**image.extra, **(node_files or {})}
+    for path, name in image.programs.items():
+        entries[path] = File(source=program_path(lab, PROGRAMS[name], architecture))
+    with complete(target) as partial:
+        archive.build_archive(
+            partial, entries, reference=image.reference, image=image.config, architecture=architecture
+        )

@@ -1,0 +1,142 @@
+"""The Go programs of the lab: where each comes from and how it is built. Data only; gobuild.py builds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from promlab import pins
+from promlab.cache import digest
+
+MODULES = pins.LAB_DIR / "modules"
+
+_KUBERNETES_VERSION = (
+    f"k8s.io/component-base/version.gitVersion=v{pins.KUBERNETES}",
+    f"k8s.io/component-base/version.gitMajor={pins.KUBERNETES.split('.')[0]}",
+    f"k8s.io/component-base/version.gitMinor={pins.KUBERNETES.split('.')[1]}",
+    f"k8s.io/client-go/pkg/version.gitVersion=v{pins.KUBERNETES}",
+)
+_PROMETHEUS_COMMON = "github.com/prometheus/common/version.Version="
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One program: a package of the module that a folder of ../modules pins."""
+
+    name: str
+    module: str
+    package: str
+    # Variables set by the linker, as IMPORT/PATH.Variable=value.
+    variables: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    # A file that the published module lacks and the program embeds: (path in the module, content).
+    stand_in: tuple[str, str] | None = None
+    # Free space that a build with empty Go caches takes, in MiB, beside what the programs before it took.
+    cold_mib: int = 200
+
+    @property
+    def folder(self) -> Path:
+        """The module that pins it."""
+        return MODULES / self.module
+
+    def arguments(self) -> list[str]:
+        """The flags of `go build` that decide what comes out."""
+        ldflags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in self.variables)])
+        return ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-tags={','.join(self.tags)}", f"-ldflags={ldflags}"]
+
+    def key(self, architecture: str) -> str:
+        """A digest of everything that decides what comes out, but for the compiler's version."""
+        sources = sorted(path for path in self.folder.iterdir() if path.is_file())
+        return digest(
+            self.package,
+            self.arguments(),
+            self.stand_in,
+            architecture,
+            *[[path.name, digest(path.read_bytes())] for path in sources],
+        )
+
+
+def _kubernetes(name: str, cold_mib: int) -> Program:
+    return Program(
+        name=name,
+        module="kubernetes",
+        package=f"k8s.io/kubernetes/cmd/{name}",
+        variables=_KUBERNETES_VERSION,
+        cold_mib=cold_mib,
+    )
+
+
+def _containerd(name: str, cold_mib: int) -> Program:
+    return Program(
+        name=name,
+        module="containerd",
+        package=f"github.com/containerd/containerd/v2/cmd/{name}",
+        variables=(f"github.com/containerd/containerd/v2/version.Version=v{pins.CONTAINERD}",),
+        # What they leave out needs C libraries, or file systems that no node has.
+        tags=("no_aufs", "no_zfs", "no_btrfs", "no_devmapper"),
+        cold_mib=cold_mib,
+    )
+
+
+_ALL = (
+    Program(name="kind", module="kind", package="sigs.k8s.io/kind", cold_mib=100),
+    _kubernetes("kube-apiserver", 3300),
+    _kubernetes("kube-controller-manager", 800),
+    _kubernetes("kubectl", 300),
+    _kubernetes("kubelet", 300),
+    _kubernetes("kubeadm", 200),
+    _kubernetes("kube-scheduler", 200),
+    _kubernetes("kube-proxy", 200),
+    Program(name="etcd", module="etcd", package="go.etcd.io/etcd/server/v3", cold_mib=300),
+    Program(
+        name="operator",
+        module="operator",
+        package="github.com/prometheus-operator/prometheus-operator/cmd/operator",
+        # Without it the operator's default image tags are empty.
+        variables=(f"{_PROMETHEUS_COMMON}{pins.PROMETHEUS_OPERATOR}",),
+        cold_mib=1300,
+    ),
+    Program(
+        name="prometheus-config-reloader",
+        module="operator",
+        package="github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader",
+        variables=(f"{_PROMETHEUS_COMMON}{pins.PROMETHEUS_OPERATOR}",),
+    ),
+    Program(
+        name="prometheus",
+        module="prometheus",
+        package="github.com/prometheus/prometheus/cmd/prometheus",
+        variables=(f"{_PROMETHEUS_COMMON}{pins.PROMETHEUS}",),
+        cold_mib=3500,
+    ),
+    Program(
+        name="promtool",
+        module="prometheus",
+        package="github.com/prometheus/prometheus/cmd/promtool",
+        variables=(f"{_PROMETHEUS_COMMON}{pins.PROMETHEUS}",),
+    ),
+    Program(
+        name="alertmanager",
+        module="alertmanager",
+        package="github.com/prometheus/alertmanager/cmd/alertmanager",
+        variables=(f"{_PROMETHEUS_COMMON}{pins.ALERTMANAGER}",),
+        # The built web page is in the releases, but not in the module.
+        stand_in=("ui/app/dist/index.html", "<!doctype html><title>Alertmanager</title>\n"),
+        cold_mib=500,
+    ),
+    _containerd("containerd", 900),
+    _containerd("ctr", 100),
+    _containerd("containerd-shim-runc-v2", 50),
+    Program(name="coredns", module="coredns", package="github.com/coredns/coredns", cold_mib=700),
+    Program(name="crictl", module="crictl", package="sigs.k8s.io/cri-tools/cmd/crictl", cold_mib=300),
+    Program(
+        name="local-path-provisioner",
+        module="local-path-provisioner",
+        package="github.com/rancher/local-path-provisioner",
+        cold_mib=600,
+    ),
+    Program(name="pause", module="pause", package=".", cold_mib=20),
+    Program(name="volume", module="volume", package=".", cold_mib=20),
+)
+
+PROGRAMS: dict[str, Program] = {program.name: program for program in _ALL}
