@@ -23,10 +23,10 @@ options:
     default: false
 requirements:
   - python >= 3.11
-  - kubernetes >= 36.0.2
+  - kubernetes >= 31.0.0
   - promql-parser >= 0.8.1
   - PyYAML >= 6.0.1
-  - urllib3 >= 2.0.0
+  - urllib3 >= 2.0.2
 attributes:
   action_group:
     description: Use C(group/promfleet.monitoring.all) in C(module_defaults) to set defaults for this module.

@@ -14,7 +14,9 @@ ALERTMANAGER = "0.33.1"
 
 # sha256 of the CRD files of that operator release (folder example/prometheus-operator-crd of its sources).
 CRD_SHA256 = {
-    "monitoring.coreos.com_alertmanagerconfigs.yaml": "405d1e8f8c7f99cc2d4bbbcf394f055823c1d8e2e7d9ae80904c1c104877a421",
+    "monitoring.coreos.com_alertmanagerconfigs.yaml": (
+        "405d1e8f8c7f99cc2d4bbbcf394f055823c1d8e2e7d9ae80904c1c104877a421"
+    ),
     "monitoring.coreos.com_alertmanagers.yaml": "a2adf6c349e6b955bf87ed4f5c9be573f8fc2b3009e9447c8321249f33577b21",
     "monitoring.coreos.com_podmonitors.yaml": "eef45bb50df838a85226eb6b03c0c7094c54d605776bdf2ec149f17fba8a1df0",
     "monitoring.coreos.com_probes.yaml": "9e091f0f95a8ec4b4e7f69a60f5c189a0846db17f5d014e24ca7c39e04c30adb",

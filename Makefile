@@ -1,0 +1,50 @@
+# Everything a developer needs; `make help` lists it. Only a shell, make, git and one Python >= 3.11 must be there.
+SHELL := /bin/sh
+PYTEST := .venv/bin/pytest
+LAB := tests/lab/lab
+# Programs in Python whose names do not say so.
+SCRIPTS = $(shell git grep --untracked -lE '^\#!.*python' -- tests ':!*.py')
+# What `make unit PYTEST_ARGS="-k selector"` and the like pass on.
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help venv format lint sanity unit integration molecule test demo down clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## Build the tool environments .venv and .venv-new; does nothing when they are up to date
+	@tests/tools/python tests/tools/venv.py
+
+format: venv ## Format the Python code and sort its imports
+	@.venv/bin/ruff check --select I --fix --quiet . $(SCRIPTS)
+	@.venv/bin/ruff format . $(SCRIPTS)
+
+lint: venv ## Check format, style, types and documentation
+	@$(PYTEST) tests/suite/test_lint.py $(PYTEST_ARGS)
+
+sanity: venv ## Run ansible-test sanity on the oldest and the newest ansible-core
+	@$(PYTEST) tests/suite/test_sanity.py $(PYTEST_ARGS)
+
+unit: venv ## Run the unit tests
+	@$(PYTEST) --numprocesses auto tests/unit $(PYTEST_ARGS)
+
+integration: venv ## Run the integration tests on a kind cluster
+	@$(PYTEST) tests/integration $(PYTEST_ARGS)
+
+molecule: venv ## Run the molecule scenarios on kind clusters
+	@$(PYTEST) tests/suite/test_molecule.py $(PYTEST_ARGS)
+
+test: venv ## Run all of the above, in this order
+	@$(PYTEST) tests $(PYTEST_ARGS)
+
+demo: venv ## Create two clusters, hub and edge, install everything on them, and show the edge's series on the hub
+	@$(LAB) up hub edge
+	@tests/demo/demo
+
+down: ## Remove the clusters of the demo and of the tests
+	@$(LAB) down
+
+clean: ## Remove the environments and what tools left behind
+	rm -rf .venv .venv-new .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,120 @@
+"""Who may do what in plugins: the rules that keep each layer to its own business."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+PLUGINS = CHECKOUT / "plugins"
+UTILS = PLUGINS / "module_utils"
+FILES = sorted(PLUGINS.rglob("*.py"))
+MODULES = sorted((PLUGINS / "modules").glob("*.py"))
+HTTP = {"urllib3", "requests", "urllib.request", "http.client", "ansible.module_utils.urls"}
+HEADER = (
+    "# Copyright: (c) 2026, promfleet.monitoring contributors\n"
+    "# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)\n"
+    "# SPDX-License-Identifier: GPL-3.0-or-later\n"
+)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PLUGINS))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every imported name in full, `a.b` and `a.b.c` for `from a.b import c`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def importers(*packages: str) -> set[str]:
+    """The files that import one of these packages or something in them."""
+    prefixes = tuple(f"{package}." for package in packages)
+    return {
+        name_of(path)
+        for path in FILES
+        if any(name in packages or name.startswith(prefixes) for name in imports_of(path))
+    }
+
+
+def test_only_the_client_imports_kubernetes() -> None:
+    assert importers("kubernetes", "ansible_collections.kubernetes") == {"module_utils/_cluster/client.py"}
+
+
+def test_only_three_places_speak_http() -> None:
+    allowed = {"module_utils/_cluster/client.py", "module_utils/_cluster/crd_source.py"}
+    others = importers(*HTTP) - allowed
+    assert {name for name in others if not name.startswith("module_utils/_prometheus/")} == set()
+
+
+@pytest.mark.parametrize("library", ["kubernetes", "promql_parser", "yaml"])
+def test_each_library_is_imported_in_one_file_only(library: str) -> None:
+    assert len(importers(library)) == 1
+
+
+def test_only_one_file_ends_a_module() -> None:
+    ending = {
+        name_of(path)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"exit_json", "fail_json", "fail_from_exception"}
+    }
+    assert ending == {"module_utils/_module.py"}
+
+
+def test_only_one_file_knows_ansible_module() -> None:
+    assert importers("ansible.module_utils.basic") == {"module_utils/_module.py"}
+
+
+@pytest.mark.parametrize("layer", ["_model", "_manifests"])
+def test_pure_layers_import_nothing_that_does_io(layer: str) -> None:
+    impure = {"os", "socket", "subprocess", "pathlib", "time", "tempfile", "random", *HTTP}
+    own = "ansible_collections.promfleet.monitoring.plugins.module_utils"
+    for path in sorted((UTILS / layer).glob("*.py")):
+        names = set(imports_of(path))
+        assert not names & impure, name_of(path)
+        assert not {name for name in names if name.startswith((f"{own}._cluster", f"{own}._module"))}, name_of(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_licence_header_and_private_names(path: Path) -> None:
+    text = path.read_text()
+    assert HEADER in text[: len(HEADER) + 40]
+    assert "from __future__ import annotations\n" in text
+    if path.is_relative_to(UTILS):
+        # Private to the collection, so that it may change with any release.
+        assert path.relative_to(UTILS).parts[0].startswith("_")
+
+
+def test_module_names_shadow_nothing() -> None:
+    assert MODULES
+    # Python puts the folder of the file that it runs first on its path.
+    assert {path.stem for path in MODULES} & (set(sys.stdlib_module_names) | {"yaml", "kubernetes", "ansible"}) == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_every_module_can_be_run_directly(path: Path, tmp_path: Path) -> None:
+    arguments = tmp_path / "arguments.json"
+    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"no_such_option": 1}}))
+    # A clean environment: no cluster can be reached by chance.
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": f"{sys.prefix}/collections"}
+    answer = subprocess.run(
+        [sys.executable, path, arguments], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert answer.stdout.strip().startswith("{"), answer.stderr
+    result = json.loads(answer.stdout)
+    assert result["failed"]
+    # It got as far as its own argument spec.
+    assert result["msg"].startswith(("Unsupported parameters for", "missing required arguments:"))
