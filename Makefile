@@ -40,7 +40,7 @@ test: venv ## Run all of the above, in this order
 
 demo: venv ## Create two clusters, hub and edge, install everything on them, and show the edge's series on the hub
 	@$(LAB) up hub edge
-	@tests/demo/demo
+	@.venv/bin/python tests/demo/demo.py
 
 down: ## Remove the clusters of the demo and of the tests
 	@$(LAB) down

@@ -14,7 +14,7 @@ import re
 import typing as t
 from fractions import Fraction
 
-Check = t.Callable[[str], str | None]
+Check: t.TypeAlias = "t.Callable[[str], str | None]"
 
 # github.com/prometheus/common/model: units in this order, each at most once.
 _DURATION = re.compile(

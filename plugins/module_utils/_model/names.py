@@ -67,10 +67,11 @@ def federation_name(*, cluster: str, team: str) -> str:
     long for a Service, or is no DNS label, it ends with a hash of the pair.
     """
     plain = f"federation-{cluster}-{team}"
-    if "-" not in team and len(plain) <= DNS_LABEL_MAX and re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", plain):
+    longest = DNS_LABEL_MAX - len("-9")  # a replica's slice adds its number
+    if "-" not in team and len(plain) <= longest and re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", plain):
         return plain
     digest = hashlib.sha256(f"{cluster}/{team}".encode()).hexdigest()[:8]
-    readable = re.sub(r"[^a-z0-9]+", "-", plain.lower())[: DNS_LABEL_MAX - len(digest) - 1].strip("-")
+    readable = re.sub(r"[^a-z0-9]+", "-", plain.lower())[: longest - len(digest) - 1].strip("-")
     return f"{readable}-{digest}"
 
 

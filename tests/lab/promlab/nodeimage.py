@@ -155,7 +155,7 @@ def _add_settings(root: Path, ctr: Path) -> None:
     _put(root / "kind/version", f"v{pins.KUBERNETES}")
     _put(root / "etc/containerd/config.toml", fill_in((NODE_FILES / "containerd.toml").read_text()))
     _put(root / "etc/cni/net.d/10-kind.conflist", (NODE_FILES / "cni.conflist").read_text())
-    _put(root / "kind/manifests/default-storage.yaml", fill_in((NODE_FILES / "storage.yaml").read_text()))
+    _put(root / "kind/manifests/default-storage.yaml", fill_in((NODE_FILES / "storage.yaml.in").read_text()))
     (root / "etc/kubernetes/manifests").mkdir(parents=True, exist_ok=True)
     spec = json.loads(output([ctr, "oci", "spec"]))
     spec["process"].pop("rlimits", None)

@@ -12,7 +12,7 @@ MODULES = pins.LAB_DIR / "modules"
 
 _KUBERNETES_VERSION = (
     f"k8s.io/component-base/version.gitVersion=v{pins.KUBERNETES}",
-    f"k8s.io/component-base/version.gitMajor={pins.KUBERNETES.split('.')[0]}",
+    f"k8s.io/component-base/version.gitMajor={pins.KUBERNETES.split('.', maxsplit=1)[0]}",
     f"k8s.io/component-base/version.gitMinor={pins.KUBERNETES.split('.')[1]}",
     f"k8s.io/client-go/pkg/version.gitVersion=v{pins.KUBERNETES}",
 )

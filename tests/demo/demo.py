@@ -1,0 +1,139 @@
+"""The main job on two real clusters: everything is installed twice, verified, and the edge's series shown on the hub.
+
+Expects the lab's clusters hub and edge to be up; `make demo` sees to that.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT))
+
+from tests.integration.support import lab  # noqa: E402 - the line above makes it importable
+from tests.integration.support.inventory import LOCAL  # noqa: E402
+from tests.integration.support.playbook import Run, run_playbook  # noqa: E402
+
+CENTRAL, WORKER = "hub", "edge"
+TEAMS = ("payments", "search")
+STEPS = 3
+
+
+def inventory(kubeconfig: Path) -> dict[str, t.Any]:
+    """The inventory of the README, with the lab's kubeconfig."""
+    return {
+        "all": {
+            "vars": {
+                **LOCAL,
+                "promfleet_kubeconfig": str(kubeconfig),
+                "promfleet_context": "kind-{{ inventory_hostname }}",
+                # kind has nothing that gives addresses to load balancers.
+                "prometheus_federation_sources": [{"expose": "NodePort"}],
+                "team_monitoring_teams": [{"name": team, "namespaces": [team]} for team in TEAMS],
+            },
+            "children": {
+                "promfleet_central": {"hosts": {CENTRAL: {}}},
+                "promfleet_workers": {"hosts": {WORKER: {}}},
+            },
+        }
+    }
+
+
+def step(number: int, playbook: str, *, why: str, kubeconfig: Path, folder: Path) -> Run:
+    """Run one playbook with its output on the terminal."""
+    print(f"\n[{number}/{STEPS}] ansible-playbook promfleet.monitoring.{playbook}: {why}", flush=True)
+    started = time.monotonic()
+    run = run_playbook(playbook, inventory=inventory(kubeconfig), folder=folder, live=True)
+    print(f"[{number}/{STEPS}] exit {run.status} after {time.monotonic() - started:.0f} s", flush=True)
+    return run
+
+
+def table(first: Run, second: Run, verified: Run) -> list[tuple[str, ...]]:
+    """One row a cluster: what works, and what each run changed."""
+    rows: list[tuple[str, ...]] = [
+        ("cluster", "operator", "teams", "federated series", "changed in run 1", "changed in run 2")
+    ]
+    hub = verified.of("monitoring_verify", host=CENTRAL)
+    federated = hub[0].data.get("federated_series", {}) if hub else {}
+    for cluster in (CENTRAL, WORKER):
+        results = verified.of("monitoring_verify", host=cluster)
+        checks = results[0].data.get("checks", []) if results else []
+        operator = [check["ok"] for check in checks if check["check"] in ("crds", "operator")]
+        instances = [check for check in checks if check["check"] == "prometheus_answers"]
+        answering = sum(check["ok"] for check in instances)
+        series = "reads the others" if cluster == CENTRAL else str(federated.get(cluster, 0))
+        rows.append(
+            (
+                cluster,
+                "ready" if operator and all(operator) else "NOT READY",
+                f"{answering} of {len(TEAMS) + 1} answer",
+                series,
+                f"{len(first.objects(host=cluster))} objects",
+                f"{len(second.objects(host=cluster))} objects",
+            )
+        )
+    return rows
+
+
+def show(rows: list[tuple[str, ...]]) -> None:
+    """Print rows as a table."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print()
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def guide(kubeconfig: Path) -> str:
+    """How to reach what is running, and what to try next."""
+    return f"""
+The clusters stay up; `make down` removes them.
+
+  export KUBECONFIG={kubeconfig}      # contexts: kind-{CENTRAL}, kind-{WORKER}
+
+The central Prometheus, with the edge's series (ask for {{cluster="{WORKER}"}}), at http://localhost:9090:
+  kubectl --context kind-{CENTRAL} -n monitoring-platform port-forward service/prometheus-platform 9090
+A team's own Prometheus, at http://localhost:9091:
+  kubectl --context kind-{WORKER} -n monitoring-payments port-forward service/prometheus-payments 9091:9090
+No kubectl at hand? `tests/lab/lab kubectl -- ARGUMENTS` has one.
+
+Try next: switch a team off (enabled: false) and run promfleet.monitoring.site --check --diff; break something by hand
+and run promfleet.monitoring.verify; read docs/getting-started.md.
+"""
+
+
+def main() -> int:
+    """Run the demo and return the exit status: 0 only where all of it works."""
+    kubeconfig = lab.kubeconfig()
+    with tempfile.TemporaryDirectory(prefix="promfleet-demo-") as name:
+        folder = Path(name)
+        first = step(1, "site", why="install everything", kubeconfig=kubeconfig, folder=folder)
+        if first.status:
+            return first.status
+        second = step(2, "site", why="a second run changes nothing", kubeconfig=kubeconfig, folder=folder)
+        verified = step(3, "verify", why="every link, up to the query", kubeconfig=kubeconfig, folder=folder)
+    show(table(first, second, verified))
+    hub = verified.of("monitoring_verify", host=CENTRAL)
+    series = hub[0].data.get("federated_series", {}).get(WORKER, 0) if hub else 0
+    print(f"\ncount({{cluster=\"{WORKER}\"}}) on the hub's Prometheus: {series}")
+    print(guide(kubeconfig))
+    problems = [
+        problem
+        for problem, there in (
+            ("the second run failed", second.status != 0),
+            ("the second run changed something", any(second.changed().values())),
+            ("verification failed", verified.status != 0),
+            ("the hub has no series of the edge", series == 0),
+        )
+        if there
+    ]
+    for problem in problems:
+        print(f"FAILED: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
