@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC as _CORE_AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
@@ -41,6 +41,9 @@ except ImportError:
 __all__ = ["AUTH_ARG_SPEC", "IMPORT_ERROR", "Cluster", "Resource", "connect"]
 
 JsonObject = dict[str, t.Any]
+
+# kubernetes.core 6.6 no longer hides kubeconfig, which can be the whole content of a file, tokens and all.
+AUTH_ARG_SPEC: JsonObject = {**_CORE_AUTH_ARG_SPEC, "kubeconfig": {"type": "raw", "no_log": True}}
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0

@@ -23,6 +23,9 @@ def require_explicit(
     def given(name: str) -> bool:
         return bool(options.get(name)) or name in from_environment
 
+    if isinstance(options.get("kubeconfig"), dict):
+        # Every word of it would be hidden in results, names of clusters and kinds among them.
+        raise InputError(path, "kubeconfig must be the path of a file, not its content")
     if options.get("in_cluster"):
         return
     if given("host"):

@@ -93,6 +93,7 @@ def test_all_errors_come_at_once() -> None:
         ({"in_cluster": True}, set[str](), True),
         ({}, set[str](), False),
         ({"context": "c"}, set[str](), False),
+        ({"kubeconfig": {"kind": "Config"}, "context": "c"}, set[str](), False),
     ],
 )
 def test_a_connection_must_name_one_cluster(options: dict[str, t.Any], environment: set[str], fine: bool) -> None:
