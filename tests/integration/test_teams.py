@@ -12,6 +12,7 @@ from tests.integration.support.cluster import Cluster, JsonObject
 from tests.integration.support.inventory import fleet
 from tests.integration.support.managed import managed
 from tests.integration.support.playbook import Run
+from tests.integration.support.wipe import wipe
 
 MONITORING = "monitoring.coreos.com/v1"
 OFF = {"enabled": False}
@@ -37,7 +38,7 @@ SEARCH: JsonObject = {"name": "search", "prometheus": OFF, "alertmanager": OFF}
 @pytest.fixture(scope="module")
 def teams(hub: Cluster, playbook: Callable[..., Run]) -> Teams:
     """Runs the teams playbook; before its first use the operator is installed."""
-    del hub
+    wipe(hub)
     shared: JsonObject = {"team_monitoring_platform": {"prometheus": OFF, "alertmanager": OFF}}
 
     def run(*wanted: JsonObject, arguments: t.Sequence[str] = (), name: str = "teams", **variables: t.Any) -> Run:

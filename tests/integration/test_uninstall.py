@@ -10,6 +10,7 @@ from tests.integration.support.cluster import Cluster, JsonObject, key_of
 from tests.integration.support.inventory import fleet
 from tests.integration.support.managed import SET_LABEL, managed
 from tests.integration.support.playbook import Run
+from tests.integration.support.wipe import wipe
 
 OFF = {"enabled": False}
 OPERATOR = "prometheus-operator"
@@ -35,6 +36,7 @@ def config_map(name: str, namespace: str, **labels: str) -> JsonObject:
 
 
 def test_uninstall_removes_ours_and_nothing_else(hub: Cluster, playbook: Callable[..., Run]) -> None:
+    wipe(hub)
     foreign = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "theirs"}},
         config_map("theirs", "theirs"),
