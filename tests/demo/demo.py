@@ -118,7 +118,7 @@ def main() -> int:
     show(table(first, second, verified))
     hub = verified.of("monitoring_verify", host=CENTRAL)
     series = hub[0].data.get("federated_series", {}).get(WORKER, 0) if hub else 0
-    print(f"\ncount({{cluster=\"{WORKER}\"}}) on the hub's Prometheus: {series}")
+    print(f'\ncount({{cluster="{WORKER}"}}) on the hub\'s Prometheus: {series}')
     print(guide(kubeconfig))
     problems = [
         problem

@@ -1,0 +1,78 @@
+"""Removes everything of ours from a cluster of the tests, without any code of the collection: a clean start."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from tests.integration.support.cluster import ApiError, Cluster, JsonObject, Kind, described
+from tests.integration.support.managed import SET_LABEL
+
+OWN_PREFIX = "promfleet.monitoring/"
+GROUP = "monitoring.coreos.com"
+CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+# A mistake in a name must not cost anybody a cluster.
+CONTEXTS = ("kind-test-",)
+TIMEOUT = 120
+
+
+def wipe(cluster: Cluster) -> list[str]:
+    """Deletes what carries a label of ours and the operator's CRDs, waits until all is gone, and tells what it was."""
+    if not cluster.context.startswith(CONTEXTS):
+        message = f"{cluster.context} is no cluster of the tests"
+        raise SystemExit(message)
+    deadline = time.monotonic() + TIMEOUT
+    found: dict[str, None] = {}
+    while left := _leftovers(cluster):
+        for kind, obj in left:
+            found[described(obj)] = None
+            if "deletionTimestamp" not in obj["metadata"]:
+                _delete(cluster, kind, obj)
+        if time.monotonic() > deadline:
+            raise SystemExit("still there: " + ", ".join(described(obj) for _kind, obj in left))
+        time.sleep(0.5)
+    return list(found)
+
+
+def _leftovers(cluster: Cluster) -> list[tuple[Kind, JsonObject]]:
+    labelled = [kind for kind in cluster.kinds() if kind.listable]
+    namespaces = next(kind for kind in labelled if kind.kind == "Namespace")
+    doomed = [obj for obj in cluster.list_kind(namespaces) if _is_ours(obj)]
+    gone = {obj["metadata"]["name"] for obj in doomed}
+    left = [(namespaces, obj) for obj in doomed]
+    crds = next(kind for kind in labelled if kind.kind == CRD[1])
+    left += [(crds, obj) for obj in cluster.list_kind(crds) if obj["spec"]["group"] == GROUP]
+    for kind in labelled:
+        # What is in a namespace goes with it.
+        if kind.kind != "Namespace" and GROUP not in kind.api_version:
+            objects = cluster.list_kind(kind, selector=SET_LABEL)
+            left += [(kind, obj) for obj in objects if obj["metadata"].get("namespace") not in gone]
+    return left
+
+
+def _is_ours(obj: JsonObject) -> bool:
+    return any(label.startswith(OWN_PREFIX) for label in obj["metadata"].get("labels") or ())
+
+
+def _delete(cluster: Cluster, kind: Kind, obj: JsonObject) -> None:
+    try:
+        cluster.send("DELETE", kind.path(obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+
+
+def main() -> None:
+    """Wipes one cluster."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--context", required=True)
+    arguments = parser.parse_args()
+    cluster = Cluster(kubeconfig=arguments.kubeconfig.expanduser(), context=arguments.context)
+    removed = wipe(cluster)
+    print("\n".join(["removed:", *removed]) if removed else "nothing to remove")
+
+
+if __name__ == "__main__":
+    main()
