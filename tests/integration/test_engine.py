@@ -15,6 +15,7 @@ JsonObject = dict[str, t.Any]
 AS_USERS_WRITE = {"cpu": "1000m", "memory": "0.5Gi"}
 NAMES = ("engine", "engine-other")
 CORE = "v1"
+ALPHA = "monitoring.coreos.com/v1alpha1"
 
 
 def namespace(name: str, **labels: str) -> JsonObject:
@@ -235,6 +236,18 @@ def test_our_own_namespace_stays_while_others_live_in_it(scratch: str, hub: Clus
     assert "ConfigMap theirs" in " ".join(gone.data.get("warnings") or ())
     assert hub.find(CORE, "ConfigMap", "theirs", scratch) is not None
     assert hub.find(CORE, "ConfigMap", "settings", scratch) is None
+
+
+def test_a_custom_resource_in_a_version_that_its_group_does_not_prefer_is_seen(
+    scratch: str, hub: Cluster, objects: _Bound, playbook: Callable[..., Run]
+) -> None:
+    Module(playbook, "crds")()
+    objects(namespace(scratch))
+    metadata = {"name": "theirs", "namespace": scratch}
+    hub.apply({"apiVersion": ALPHA, "kind": "AlertmanagerConfig", "metadata": metadata, "spec": {}})
+    gone = objects(state="absent")
+    assert f"released Namespace {scratch}" in gone.objects
+    assert hub.find(ALPHA, "AlertmanagerConfig", "theirs", scratch) is not None
 
 
 def test_another_fleet_cannot_take_our_objects(scratch: str, hub: Cluster, objects: _Bound) -> None:

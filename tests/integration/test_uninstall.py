@@ -48,7 +48,13 @@ def test_uninstall_removes_ours_and_nothing_else(hub: Cluster, playbook: Callabl
     for obj in foreign:
         hub.apply(obj)
     playbook("site", inventory=inventory()).require_success()
-    inside = config_map("theirs", "monitoring-keep")
+    # Of a kind that only a version has which its group does not prefer.
+    inside: JsonObject = {
+        "apiVersion": "monitoring.coreos.com/v1alpha1",
+        "kind": "ScrapeConfig",
+        "metadata": {"name": "theirs", "namespace": "monitoring-keep"},
+        "spec": {"staticConfigs": [{"targets": ["192.0.2.1:80"]}]},
+    }
     hub.apply(inside)
 
     # Half-installed: parts of each capability are gone, the operator among them.
@@ -75,6 +81,9 @@ def test_uninstall_removes_ours_and_nothing_else(hub: Cluster, playbook: Callabl
 
     again = playbook("uninstall", inventory=inventory()).require_success()
     assert not any(again.changed().values())
+    refused = playbook("uninstall", inventory=inventory(prometheus_operator_remove_crds=True)).require_failure()
+    assert "ScrapeConfig monitoring-keep/theirs" in refused.failures[-1].message
+    hub.delete(inside["apiVersion"], "ScrapeConfig", "theirs", "monitoring-keep")
     with_word = playbook("uninstall", inventory=inventory(prometheus_operator_remove_crds=True)).require_success()
     assert f"deleted CustomResourceDefinition {CRD[2]}" in with_word.objects()
     hub.delete_namespaces("theirs", "keep", "monitoring-keep")

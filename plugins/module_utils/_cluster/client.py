@@ -218,9 +218,16 @@ class Cluster:
         return sorted(kind for version in MONITORING_VERSIONS for kind in self.resources(version) or {})
 
     def api_versions(self) -> list[str]:
-        """Every preferred group/version that the server has, the core group first."""
-        groups = self.request("GET", "/apis")[1].get("groups", [])
-        return ["v1"] + [group["preferredVersion"]["groupVersion"] for group in groups]
+        """Every group/version that the server has: the core group first, in each group the preferred version first.
+
+        The preferred version alone is not enough: it need not have every kind of its group (ScrapeConfig is v1alpha1).
+        """
+        found = ["v1"]
+        for group in self.request("GET", "/apis")[1].get("groups", []):
+            preferred = group["preferredVersion"]["groupVersion"]
+            found.append(preferred)
+            found += [item["groupVersion"] for item in group["versions"] if item["groupVersion"] != preferred]
+        return found
 
     # -- objects ----------------------------------------------------------------------------------------------
 

@@ -21,13 +21,20 @@ WORKERS = 8
 
 def namespace_contents(cluster: Cluster, namespace: str) -> list[JsonObject]:
     """Every object of every kind that can be listed in *namespace*."""
-    kinds: list[Resource] = []
-    for api_version in cluster.api_versions():
-        served = cluster.resources(api_version) or {}
-        kinds += [kind for kind in served.values() if kind.namespaced and {"list", "delete"} <= kind.verbs]
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        served = list(pool.map(lambda api_version: cluster.resources(api_version) or {}, cluster.api_versions()))
+        kinds = once_each(kind for resources in served for kind in resources.values())
         found = list(pool.map(lambda kind: cluster.list_objects(kind, namespace=namespace), kinds))
     return [obj for objects in found for obj in objects]
+
+
+def once_each(resources: t.Iterable[Resource]) -> list[Resource]:
+    """The namespaced kinds that hold objects, each in the first of its group's versions that has it. Pure."""
+    first: dict[tuple[str, str], Resource] = {}
+    for kind in resources:
+        if kind.namespaced and {"list", "delete"} <= kind.verbs:
+            first.setdefault((kind.api_version.rpartition("/")[0], kind.kind), kind)
+    return list(first.values())
 
 
 def foreign(

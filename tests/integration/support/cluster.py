@@ -81,11 +81,17 @@ class Cluster:
     # -- kinds --------------------------------------------------------------------------------------------------
 
     def kinds(self) -> list[Kind]:
-        """Every kind that is served, in the preferred version of its group."""
+        """Every kind that is served, each in the first version of its group that has it, the preferred one first."""
         groups = self.request("GET", "/apis")["groups"]
-        versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
+        versions = ["v1"]
+        for group in groups:
+            preferred = group["preferredVersion"]["groupVersion"]
+            names = [item["groupVersion"] for item in group["versions"]]
+            versions += [preferred, *(name for name in names if name != preferred)]
         with ThreadPoolExecutor(THREADS) as pool:
-            return [kind for found in pool.map(self._kinds_of, versions) for kind in found]
+            found = [kind for kinds in pool.map(self._kinds_of, versions) for kind in kinds]
+        first = {(kind.api_version.rpartition("/")[0], kind.kind): kind for kind in reversed(found)}
+        return list(first.values())
 
     def _kinds_of(self, api_version: str) -> list[Kind]:
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
@@ -125,7 +131,12 @@ class Cluster:
     def list_kind(self, kind: Kind, *, selector: str = "") -> list[JsonObject]:
         """All objects of a kind in all namespaces."""
         query = {"labelSelector": selector} if selector else None
-        items = self.request("GET", kind.path(), query=query).get("items") or []
+        try:
+            items = self.request("GET", kind.path(), query=query).get("items") or []
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            items = []  # the kind's definition went since it was asked for
         return [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in items]
 
     def list_all(self, *, selector: str = "", without: t.Container[str] = ()) -> list[JsonObject]:

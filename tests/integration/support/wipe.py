@@ -36,19 +36,16 @@ def wipe(cluster: Cluster) -> list[str]:
 
 
 def _leftovers(cluster: Cluster) -> list[tuple[Kind, JsonObject]]:
-    labelled = [kind for kind in cluster.kinds() if kind.listable]
-    namespaces = next(kind for kind in labelled if kind.kind == "Namespace")
-    doomed = [obj for obj in cluster.list_kind(namespaces) if _is_ours(obj)]
-    gone = {obj["metadata"]["name"] for obj in doomed}
-    left = [(namespaces, obj) for obj in doomed]
-    crds = next(kind for kind in labelled if kind.kind == CRD[1])
-    left += [(crds, obj) for obj in cluster.list_kind(crds) if obj["spec"]["group"] == GROUP]
-    for kind in labelled:
-        # What is in a namespace goes with it.
-        if kind.kind != "Namespace" and GROUP not in kind.api_version:
-            objects = cluster.list_kind(kind, selector=SET_LABEL)
-            left += [(kind, obj) for obj in objects if obj["metadata"].get("namespace") not in gone]
-    return left
+    """What is to go next: namespaces with all they hold while their kinds are still served, then the rest."""
+    kinds = [kind for kind in cluster.kinds() if kind.listable]
+    namespaces = next(kind for kind in kinds if kind.kind == "Namespace")
+    if ours := [(namespaces, obj) for obj in cluster.list_kind(namespaces) if _is_ours(obj)]:
+        return ours
+    crds = next(kind for kind in kinds if kind.kind == CRD[1])
+    rest = [(crds, obj) for obj in cluster.list_kind(crds) if obj["spec"]["group"] == GROUP]
+    for kind in kinds:
+        rest += [(kind, obj) for obj in cluster.list_kind(kind, selector=SET_LABEL)]
+    return rest
 
 
 def _is_ours(obj: JsonObject) -> bool:

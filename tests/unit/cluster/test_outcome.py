@@ -8,7 +8,8 @@ import typing as t
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import compare
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign, once_each
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER, SET_LABEL
@@ -82,6 +83,31 @@ def member(kind: str, name: str, *, owner: str | None = None, **extra: t.Any) ->
     if owner:
         metadata["ownerReferences"] = [{"uid": owner}]
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **extra}
+
+
+def resource(api_version: str, kind: str, *, namespaced: bool = True, verbs: str = "list delete") -> Resource:
+    return Resource(
+        api_version=api_version, kind=kind, plural=kind.lower(), namespaced=namespaced, verbs=frozenset(verbs.split())
+    )
+
+
+def test_every_kind_of_a_namespace_is_looked_at_once() -> None:
+    served = [
+        resource("v1", "ConfigMap"),
+        resource("v1", "Namespace", namespaced=False),
+        resource("v1", "Binding", verbs="create"),
+        resource("monitoring.coreos.com/v1", "Prometheus"),
+        # Only in a version that its group does not prefer.
+        resource("monitoring.coreos.com/v1alpha1", "ScrapeConfig"),
+        resource("autoscaling/v2", "HorizontalPodAutoscaler"),
+        resource("autoscaling/v1", "HorizontalPodAutoscaler"),
+    ]
+    assert [(kind.api_version, kind.kind) for kind in once_each(served)] == [
+        ("v1", "ConfigMap"),
+        ("monitoring.coreos.com/v1", "Prometheus"),
+        ("monitoring.coreos.com/v1alpha1", "ScrapeConfig"),
+        ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ]
 
 
 def of_set(label: str, *, manager: str) -> JsonObject:

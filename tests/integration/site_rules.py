@@ -1,0 +1,260 @@
+"""What only several runs of the whole job on two clusters can show.
+
+No test file by its name: molecule's scenario `site` runs these one by one, at the moments when they make sense
+(molecule/site/first_check.yml and several_runs.yml).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import socket
+import subprocess
+import typing as t
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.support import lab
+from tests.integration.support.cluster import Cluster, JsonObject
+from tests.integration.support.inventory import LOCAL
+from tests.integration.support.managed import managed, read
+from tests.integration.support.playbook import CHECKOUT, Run
+from tests.integration.support.prometheus import LabelSet, Prometheus, with_labels
+
+SCENARIO = CHECKOUT / "molecule/site"
+HUB, EDGE = lab.HUB, lab.EDGE
+FEDERATION = {
+    "Service monitoring-platform/federation-test-edge-platform",
+    "EndpointSlice monitoring-platform/federation-test-edge-platform-0",
+    "ServiceMonitor monitoring-platform/federation-test-edge-platform",
+    "ScrapeConfig monitoring-platform/federation-test-edge-payments",
+}
+# What the worker exposes, and the labels that its source declares beside its name.
+SOURCES: dict[str, dict[str, str]] = {"platform": {"site": "lab"}, "payments": {}}
+
+
+@pytest.fixture(scope="session")
+def hub() -> Cluster:
+    return lab.cluster(HUB)
+
+
+@pytest.fixture(scope="session")
+def edge() -> Cluster:
+    return lab.cluster(EDGE)
+
+
+def inventory(**edge_variables: t.Any) -> JsonObject:
+    """The scenario's inventory, with variables of its own for the edge."""
+    data: JsonObject = yaml.safe_load((SCENARIO / "inventory.yml").read_text(encoding="utf-8"))
+    everything = data["all"]
+    everything["vars"] = {
+        **LOCAL,
+        "promfleet_kubeconfig": str(lab.kubeconfig()),
+        "promfleet_context": "kind-{{ inventory_hostname }}",
+        **everything["vars"],
+    }
+    everything["children"]["promfleet_workers"]["hosts"][EDGE] = edge_variables
+    return data
+
+
+def expected(cluster: str) -> list[str]:
+    """What the scenario manages in a cluster."""
+    return read(SCENARIO / f"managed/{cluster}.txt")
+
+
+def recap_line(run: Run, cluster: str) -> str:
+    """What the run's own recap says of a cluster."""
+    lines = [line for result in run.results if "Recap" in result.task for line in result.data.get("msg") or ()]
+    return next(str(line) for line in lines if line.startswith(f"{cluster}: "))
+
+
+def test_check_mode_on_empty_clusters_lists_every_object(
+    hub: Cluster, edge: Cluster, playbook: Callable[..., Run]
+) -> None:
+    before = [hub.snapshot(), edge.snapshot()]
+    run = playbook("site", inventory=inventory(), arguments=["--check", "--diff"]).require_success()
+    assert [hub.snapshot(), edge.snapshot()] == before
+    assert run.warnings == []
+    for name in (HUB, EDGE):
+        objects = run.objects(host=name)
+        crds = [entry for entry in objects if entry.startswith("created CustomResourceDefinition ")]
+        assert len(crds) == 10
+        assert Counter(objects) - Counter(crds) == Counter(f"created {entry}" for entry in expected(name))
+        # --diff shows each of them too.
+        shown = [
+            entry["after_header"] for result in run.results if result.host == name for entry in _diffs(result.data)
+        ]
+        assert Counter(shown) == Counter(f"{entry.removeprefix('created ')} (created)" for entry in objects)
+
+
+def _diffs(data: JsonObject) -> list[JsonObject]:
+    found = data.get("diff") or []
+    return found if isinstance(found, list) else []
+
+
+def test_a_run_repairs_what_was_deleted_and_nothing_else(playbook: Callable[..., Run]) -> None:
+    run = playbook("federation", inventory=inventory()).require_success()
+    assert run.objects() == ["created EndpointSlice monitoring-platform/federation-test-edge-platform-0"]
+    assert run.changed() == {HUB: 1, EDGE: 0}
+    assert run.warnings == []
+
+
+def test_check_mode_after_a_run_predicts_nothing(playbook: Callable[..., Run]) -> None:
+    run = playbook("site", inventory=inventory(), arguments=["--check", "--diff"]).require_success()
+    assert run.objects() == []
+    assert run.changed() == {HUB: 0, EDGE: 0}
+    assert run.warnings == []
+
+
+@pytest.mark.parametrize("team", SOURCES)
+def test_federated_series_are_the_workers_with_declared_labels_only(hub: Cluster, edge: Cluster, team: str) -> None:
+    central, source = Prometheus(hub, team="platform"), Prometheus(edge, team=team)
+    job = f"federation/{EDGE}/{team}"
+    name = f"federation-{EDGE}-{team}"
+    kind = "ScrapeConfig" if team == "payments" else "ServiceMonitor"
+    version = "monitoring.coreos.com/v1alpha1" if kind == "ScrapeConfig" else "monitoring.coreos.com/v1"
+    spec = hub.get(version, kind, name, "monitoring-platform")["spec"]
+    match = (spec if kind == "ScrapeConfig" else spec["endpoints"][0])["params"]["match[]"]
+    (target,) = central.targets(job)
+    assert target["health"] == "up", target["lastError"]
+
+    seen: tuple[Counter[LabelSet], Counter[LabelSet]] = (Counter(), Counter())
+
+    def alike() -> bool:
+        nonlocal seen
+        wanted = with_labels(source.federate(match), {"cluster": EDGE, **SOURCES[team]})
+        # The scrape's own series (up, scrape_*) are the central side's, with the job of the target.
+        found = central.label_sets(f'{{cluster="{EDGE}",team="{team}",job!="{job}"}}')
+        seen = wanted, found
+        return bool(wanted) and wanted == found
+
+    try:
+        hub.wait_until(alike, "the hub has the series of /federate", timeout=60)
+    except AssertionError:
+        wanted, found = seen
+        lacking, added = [sorted(map(sorted, part)) for part in (wanted - found, found - wanted)]
+        pytest.fail(f"{len(wanted)} series in /federate; not on the hub: {lacking}; only on the hub: {added}")
+    wanted, found = seen
+    assert max(found.values()) == 1
+    aggregated = [dict(labels) for labels in found if not {"job", "instance"} & dict(labels).keys()]
+    assert [labels for labels in aggregated if labels["__name__"] == "team:up:ratio"]
+    assert [dict(labels) for labels in found if dict(labels).get("job")], "others keep the job that they came with"
+
+
+@pytest.mark.parametrize("limit", [HUB, EDGE])
+def test_a_limited_run_keeps_every_federated_target(
+    hub: Cluster, edge: Cluster, playbook: Callable[..., Run], limit: str
+) -> None:
+    before = [hub.snapshot(), edge.snapshot()]
+    run = playbook("site", inventory=inventory(), arguments=["--limit", limit]).require_success()
+    assert run.changed() == {limit: 0}
+    assert [hub.snapshot(), edge.snapshot()] == before
+    assert set(managed(hub)) >= FEDERATION
+    assert run.warnings == []
+    if limit == HUB:
+        assert f"left as they were, for want of an answer: {EDGE}" in recap_line(run, HUB)
+        assert recap_line(run, EDGE) == f"{EDGE}: not in this run"
+
+
+def kubeconfig_with(server: str, folder: Path) -> Path:
+    """A copy of the kubeconfig in which the edge's API server has another address."""
+    data = yaml.safe_load(lab.kubeconfig().read_text(encoding="utf-8"))
+    for item in data["clusters"]:
+        if item["name"] == f"kind-{EDGE}":
+            item["cluster"]["server"] = server
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def server_of(cluster: str) -> str:
+    """The address of a cluster's API server."""
+    data = yaml.safe_load(lab.kubeconfig().read_text(encoding="utf-8"))
+    return str(next(item["cluster"]["server"] for item in data["clusters"] if item["name"] == f"kind-{cluster}"))
+
+
+def require_only_the_edge_left_out(run: Run, hub: Cluster, *, reason: str) -> None:
+    """The edge stops with its reason, the hub goes on to its end, and keeps what it federates."""
+    run.require_failure()
+    assert run.recap[HUB]["failures"] == run.recap[HUB]["unreachable"] == 0, run.output
+    assert run.recap[EDGE]["failures"] == 1, run.output
+    line = recap_line(run, EDGE)
+    assert line.startswith(f"{EDGE}: LEFT OUT: ")
+    assert reason in line
+    assert recap_line(run, HUB).startswith(f"{HUB}: ok, 0 objects changed")
+    assert run.of("federation_endpoints", host=HUB), "the hub's own work was done"
+    assert set(managed(hub)) >= FEDERATION
+    assert run.warnings == []
+
+
+def test_an_unreachable_api_server_stops_only_its_cluster(
+    hub: Cluster, playbook: Callable[..., Run], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    closed = kubeconfig_with(f"https://127.0.0.1:{port}", tmp_path)
+    run = playbook("site", inventory=inventory(promfleet_kubeconfig=str(closed)))
+    require_only_the_edge_left_out(run, hub, reason="Connection refused")
+
+
+def test_an_expired_credential_stops_only_its_cluster(hub: Cluster, playbook: Callable[..., Run]) -> None:
+    expired = {
+        "promfleet_kubeconfig": "",
+        "promfleet_context": "",
+        "promfleet_host": server_of(EDGE),
+        "promfleet_api_key": "canary-5e0c2f",
+        "promfleet_validate_certs": False,
+    }
+    run = playbook("federation", inventory=inventory(**expired))
+    require_only_the_edge_left_out(run, hub, reason="401")
+    assert "canary-5e0c2f" not in run.output
+
+
+@contextmanager
+def paused(cluster: str) -> Iterator[None]:
+    """The cluster's node with all its processes stopped: connections are taken and never answered."""
+    node = f"{cluster}-control-plane"
+    engine = next(
+        engine
+        for engine in ("podman", "docker")
+        if shutil.which(engine)
+        and subprocess.run([engine, "inspect", node], capture_output=True, check=False).returncode == 0
+    )
+    subprocess.run([engine, "pause", node], capture_output=True, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([engine, "unpause", node], capture_output=True, check=True)
+
+
+def test_an_api_server_that_hangs_stops_only_its_cluster(
+    hub: Cluster, edge: Cluster, playbook: Callable[..., Run]
+) -> None:
+    with paused(EDGE):
+        run = playbook("federation", inventory=inventory())
+    edge.wait_until(lambda: bool(edge.find("v1", "Namespace", "kube-system")), "the edge answers again")
+    require_only_the_edge_left_out(run, hub, reason="timed out")
+
+
+def test_a_worker_that_left_the_inventory_loses_its_objects(
+    hub: Cluster, edge: Cluster, playbook: Callable[..., Run]
+) -> None:
+    before = edge.snapshot()
+    alone = copy.deepcopy(inventory())
+    del alone["all"]["children"]["promfleet_workers"]
+    # The set is empty then, and with it goes the record of its kinds.
+    whole_set = FEDERATION | {"ConfigMap kube-system/promfleet-set-default.federation"}
+    gone = playbook("federation", inventory=alone).require_success()
+    assert set(gone.objects()) == {f"deleted {name}" for name in whole_set}
+    assert set(expected(HUB)) - set(managed(hub)) == whole_set
+    assert edge.snapshot() == before
+    back = playbook("federation", inventory=inventory()).require_success()
+    assert set(back.objects()) == {f"created {name}" for name in whole_set}
+    assert managed(hub) == expected(HUB)
+    assert gone.warnings == back.warnings == []
