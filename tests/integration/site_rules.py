@@ -220,12 +220,12 @@ def test_an_expired_credential_stops_only_its_cluster(hub: Cluster, playbook: Ca
 def paused(cluster: str) -> Iterator[None]:
     """The cluster's node with all its processes stopped: connections are taken and never answered."""
     node = f"{cluster}-control-plane"
-    engine = next(
+    (engine,) = [
         engine
         for engine in ("podman", "docker")
         if shutil.which(engine)
         and subprocess.run([engine, "inspect", node], capture_output=True, check=False).returncode == 0
-    )
+    ]
     subprocess.run([engine, "pause", node], capture_output=True, check=True)
     try:
         yield

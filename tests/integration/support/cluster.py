@@ -95,6 +95,8 @@ class Cluster:
 
     def _kinds_of(self, api_version: str) -> list[Kind]:
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        # A group can go while we look, with its last definition.
+        served = self._find(root) or {"resources": []}
         return [
             Kind(
                 api_version=api_version,
@@ -103,9 +105,17 @@ class Cluster:
                 namespaced=item["namespaced"],
                 listable={"list", "delete"} <= set(item["verbs"]),
             )
-            for item in self.request("GET", root)["resources"]
+            for item in served["resources"]
             if "/" not in item["name"]
         ]
+
+    def _find(self, path: str, *, query: t.Any = None) -> JsonObject | None:
+        try:
+            return self.request("GET", path, query=query)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
 
     def kind(self, api_version: str, kind: str) -> Kind:
         """The served kind; it must be there."""
@@ -115,12 +125,7 @@ class Cluster:
 
     def find(self, api_version: str, kind: str, name: str, namespace: str = "") -> JsonObject | None:
         """The object, or None where there is none."""
-        try:
-            return self.request("GET", self.kind(api_version, kind).path(namespace, name))
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+        return self._find(self.kind(api_version, kind).path(namespace, name))
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> JsonObject:
         """The object, which must be there."""
@@ -131,12 +136,7 @@ class Cluster:
     def list_kind(self, kind: Kind, *, selector: str = "") -> list[JsonObject]:
         """All objects of a kind in all namespaces."""
         query = {"labelSelector": selector} if selector else None
-        try:
-            items = self.request("GET", kind.path(), query=query).get("items") or []
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            items = []  # the kind's definition went since it was asked for
+        items = (self._find(kind.path(), query=query) or {}).get("items") or []
         return [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in items]
 
     def list_all(self, *, selector: str = "", without: t.Container[str] = ()) -> list[JsonObject]:

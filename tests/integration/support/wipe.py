@@ -11,6 +11,8 @@ from tests.integration.support.managed import SET_LABEL
 
 OWN_PREFIX = "promfleet.monitoring/"
 GROUP = "monitoring.coreos.com"
+# In this order of appearance nothing makes them again: the operator goes with its instances, pods with their owners.
+RUNNERS = ("Prometheus", "Alertmanager", "Deployment", "StatefulSet", "Pod")
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 # A mistake in a name must not cost anybody a cluster.
 CONTEXTS = ("kind-test-",)
@@ -36,11 +38,22 @@ def wipe(cluster: Cluster) -> list[str]:
 
 
 def _leftovers(cluster: Cluster) -> list[tuple[Kind, JsonObject]]:
-    """What is to go next: namespaces with all they hold while their kinds are still served, then the rest."""
+    """What is to go next: what runs pods, then namespaces while the kinds of what they hold are served, then the rest."""
     kinds = [kind for kind in cluster.kinds() if kind.listable]
     namespaces = next(kind for kind in kinds if kind.kind == "Namespace")
-    if ours := [(namespaces, obj) for obj in cluster.list_kind(namespaces) if _is_ours(obj)]:
-        return ours
+    ours = [(namespaces, obj) for obj in cluster.list_kind(namespaces) if _is_ours(obj)]
+    names = {obj["metadata"]["name"] for _kind, obj in ours}
+    # A namespace that still has a terminating pod is looked at again after half the pod's grace period: Prometheus
+    # has ten minutes.
+    running = [
+        (kind, obj)
+        for kind in kinds
+        if kind.kind in RUNNERS
+        for obj in cluster.list_kind(kind)
+        if obj["metadata"].get("namespace") in names
+    ]
+    if running or ours:
+        return running or ours
     crds = next(kind for kind in kinds if kind.kind == CRD[1])
     rest = [(crds, obj) for obj in cluster.list_kind(crds) if obj["spec"]["group"] == GROUP]
     for kind in kinds:
