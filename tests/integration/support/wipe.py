@@ -38,7 +38,7 @@ def wipe(cluster: Cluster) -> list[str]:
 
 
 def _leftovers(cluster: Cluster) -> list[tuple[Kind, JsonObject]]:
-    """What is to go next: what runs pods, then namespaces while the kinds of what they hold are served, then the rest."""
+    """What goes next: what runs pods, then namespaces while the kinds of what they hold are served, then the rest."""
     kinds = [kind for kind in cluster.kinds() if kind.listable]
     namespaces = next(kind for kind in kinds if kind.kind == "Namespace")
     ours = [(namespaces, obj) for obj in cluster.list_kind(namespaces) if _is_ours(obj)]
