@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 import socket
-import subprocess
 import typing as t
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -214,32 +211,6 @@ def test_an_expired_credential_stops_only_its_cluster(hub: Cluster, playbook: Ca
     run = playbook("federation", inventory=inventory(**expired))
     require_only_the_edge_left_out(run, hub, reason="401")
     assert "canary-5e0c2f" not in run.output
-
-
-@contextmanager
-def paused(cluster: str) -> Iterator[None]:
-    """The cluster's node with all its processes stopped: connections are taken and never answered."""
-    node = f"{cluster}-control-plane"
-    (engine,) = [
-        engine
-        for engine in ("podman", "docker")
-        if shutil.which(engine)
-        and subprocess.run([engine, "inspect", node], capture_output=True, check=False).returncode == 0
-    ]
-    subprocess.run([engine, "pause", node], capture_output=True, check=True)
-    try:
-        yield
-    finally:
-        subprocess.run([engine, "unpause", node], capture_output=True, check=True)
-
-
-def test_an_api_server_that_hangs_stops_only_its_cluster(
-    hub: Cluster, edge: Cluster, playbook: Callable[..., Run]
-) -> None:
-    with paused(EDGE):
-        run = playbook("federation", inventory=inventory())
-    edge.wait_until(lambda: bool(edge.find("v1", "Namespace", "kube-system")), "the edge answers again")
-    require_only_the_edge_left_out(run, hub, reason="timed out")
 
 
 def test_a_worker_that_left_the_inventory_loses_its_objects(

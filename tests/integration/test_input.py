@@ -50,6 +50,12 @@ CASES: dict[str, tuple[JsonObject, str]] = {
 @pytest.fixture(scope="module", autouse=True)
 def untouched(hub: Cluster) -> Iterator[None]:
     """Not one write happens to the cluster in any of these tests."""
+    namespaces = hub.kind("v1", "Namespace")
+
+    def settled() -> bool:
+        return not any("deletionTimestamp" in obj["metadata"] for obj in hub.list_kind(namespaces))
+
+    hub.wait_until(settled, "what earlier tests left is gone")
     before = hub.snapshot()
     yield
     assert hub.snapshot() == before

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
-_KUBELET = {
+_KUBELET: dict[str, object] = {
     "kind": "KubeletConfiguration",
     "apiVersion": "kubelet.config.k8s.io/v1beta1",
-    # Kubernetes refuses to run on cgroup v1 unless told otherwise; kind hangs at "Starting control-plane".
-    "failCgroupV1": False,
+    # A changed Secret reaches a running pod when its volumes are synced next, by default after a minute or more; that
+    # is how a changed configuration comes to Prometheus.
+    "syncFrequency": "5s",
 }
+# Kubernetes refuses to run on cgroup v1 unless told otherwise; kind hangs at "Starting control-plane".
+_CGROUP_V1: dict[str, object] = {"failCgroupV1": False}
 
 
 def kind_config(*, node_image: str | None, cgroup_v2: bool) -> str:
@@ -26,6 +29,5 @@ def kind_config(*, node_image: str | None, cgroup_v2: bool) -> str:
         node["image"] = node_image
         # The image brings its own network (../node/cni.conflist), and its kube-proxy has nft but no iptables.
         networking |= {"disableDefaultCNI": True, "kubeProxyMode": "nftables"}
-    if not cgroup_v2:
-        document["kubeadmConfigPatches"] = [json.dumps(_KUBELET)]
+    document["kubeadmConfigPatches"] = [json.dumps(_KUBELET | ({} if cgroup_v2 else _CGROUP_V1))]
     return json.dumps(document, indent=2)

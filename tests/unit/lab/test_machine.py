@@ -96,7 +96,8 @@ def test_debian_from_the_text_of_os_release(text: str, *, expected: bool) -> Non
 def test_kind_configuration(image: str | None, *, cgroup_v2: bool) -> None:
     found = json.loads(kind_config(node_image=image, cgroup_v2=cgroup_v2))
     assert found["networking"]["apiServerAddress"] == "127.0.0.1"
-    assert ("kubeadmConfigPatches" in found) is not cgroup_v2
+    (kubelet,) = map(json.loads, found["kubeadmConfigPatches"])
+    assert ("failCgroupV1" in kubelet) is not cgroup_v2
     assert found["nodes"] == [{"role": "control-plane", **({"image": image} if image else {})}]
     assert found["networking"].get("disableDefaultCNI", False) is bool(image)
     assert found["networking"].get("kubeProxyMode") == ("nftables" if image else None)
