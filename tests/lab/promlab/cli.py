@@ -27,6 +27,10 @@ def parser() -> argparse.ArgumentParser:
     load.add_argument("names", nargs="+", metavar="NAME")
     load.add_argument("--archive", action="append", default=[], type=Path, help="a docker-save archive")
     load.add_argument("--image", action="append", default=[], help="an image of the container engine")
+    plane = commands.add_parser(
+        "serve", help="run a control plane without nodes until stopped: etcd, API server, controllers"
+    )
+    plane.add_argument("name", nargs="?", default="plane", metavar="NAME")
     commands.add_parser("env", help='print lines for the shell: eval "$(lab env)"')
     kubectl = commands.add_parser(
         "kubectl", help="run kubectl on the lab's clusters: lab kubectl -- --context kind-hub ..."

@@ -14,6 +14,7 @@ from promlab import build, records
 from promlab.cache import remove_tree
 from promlab.choice import Choice, remembered_or_found
 from promlab.clusters import STOCK, Clusters, describe, to_json
+from promlab.controlplane import serve
 from promlab.engine import Engine, make_engine
 from promlab.errors import LabError
 from promlab.locking import locked
@@ -64,6 +65,7 @@ class Session:
             "status": lambda: self.status(as_json=arguments.json),
             "build": lambda: self.build(arguments.programs),
             "load": lambda: self.load(arguments.names, archives=arguments.archive, images=arguments.image),
+            "serve": lambda: serve(records.check_name(arguments.name), lab=self.lab, progress=self.progress),
             "env": self.env,
             "kubectl": lambda: self.kubectl([word for word in arguments.arguments if word != "--"]),
             "probe": self.probe,
