@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import typing as t
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import load_crds
+from ansible_collections.promfleet.monitoring.plugins.module_utils._versions import PROMETHEUS_OPERATOR
 
+from promlab.controlplane import ControlPlane, control_plane
 from tests.integration.support import lab
 from tests.integration.support.cluster import Cluster
-from tests.integration.support.inventory import fleet
+from tests.integration.support.inventory import JsonObject, fleet
 from tests.integration.support.playbook import Result, Run, run_playbook
 
 Playbook = Callable[..., Run]
@@ -38,19 +42,42 @@ def playbook(tmp_path_factory: pytest.TempPathFactory) -> Playbook:
     return run
 
 
-class Module:
-    """Runs one module of the collection against the hub, in a play of its own."""
+@pytest.fixture(scope="session")
+def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """A control plane without nodes, for what only the API server and its controllers decide."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with ExitStack() as stack:
+        with capture.global_and_fixture_disabled():
+            running = stack.enter_context(control_plane("test-plane"))
+        yield running
 
-    def __init__(self, playbook: Playbook, name: str) -> None:
+
+@pytest.fixture(scope="session")
+def api(plane: ControlPlane) -> Cluster:
+    """The control plane's API, with the CRDs of the pinned operator release."""
+    cluster = Cluster(kubeconfig=plane.kubeconfig, context=plane.context)
+    crds = load_crds(version=PROMETHEUS_OPERATOR)
+    for crd in crds:
+        cluster.apply(crd, force=True)
+    names = [crd["spec"]["names"]["kind"] for crd in crds]
+    cluster.wait_until(lambda: set(names) <= {kind.kind for kind in cluster.kinds()}, "the CRDs are served")
+    return cluster
+
+
+class Module:
+    """Runs one module of the collection against one cluster, by default the hub, in a play of its own."""
+
+    def __init__(self, playbook: Playbook, name: str, *, inventory: Callable[[], JsonObject] | None = None) -> None:
         self._playbook = playbook
         self._name = name
+        self._inventory = inventory or (lambda: fleet(central=lab.HUB))
 
     def run(self, *arguments: str, **options: t.Any) -> Run:
         """The whole run, *arguments* are ansible-playbook's."""
         connection = {"kubeconfig": "{{ promfleet_kubeconfig }}", "context": "{{ promfleet_context }}"}
         task = {"name": "Run the module", f"promfleet.monitoring.{self._name}": {**connection, **options}}
         play = {"hosts": "all", "gather_facts": False, "tasks": [task]}
-        return self._playbook([play], inventory=fleet(central=lab.HUB), arguments=list(arguments))
+        return self._playbook([play], inventory=self._inventory(), arguments=list(arguments))
 
     def __call__(self, *arguments: str, **options: t.Any) -> Result:
         """The result of a run that must succeed."""

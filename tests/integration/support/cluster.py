@@ -59,6 +59,9 @@ class Cluster:
         client = config.new_client_from_config(config_file=str(kubeconfig), context=context)
         self._host = client.configuration.host
         self._pool = client.rest_client.pool_manager
+        # A token, where the context has one instead of a client certificate.
+        settings = client.configuration.auth_settings().values()
+        self._headers = {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -68,7 +71,7 @@ class Cluster:
         """Sends one request and returns the answer's body; raises ApiError for a status of 400 and above."""
         url = self._host + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": content_type} if data else {}
+        headers = {**self._headers, **({"Content-Type": content_type} if data else {})}
         answer = self._pool.request(method, url, body=data, headers=headers, timeout=30.0)
         if answer.status >= 400:
             raise ApiError(answer.status, answer.data.decode(errors="replace"))

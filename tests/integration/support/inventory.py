@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.integration.support.lab import kubeconfig
 
@@ -20,9 +21,11 @@ def fleet(
 ) -> JsonObject:
     """An inventory of lab clusters; *hosts* gives variables to single ones, *variables* are for all."""
     own = hosts or {}
+    # Asked for only where it is needed: a control plane without nodes does without the lab's clusters.
+    where = variables.get("promfleet_kubeconfig") or str(kubeconfig())
     shared = {
         **LOCAL,
-        "promfleet_kubeconfig": str(kubeconfig()),
+        "promfleet_kubeconfig": where,
         "promfleet_context": "kind-{{ inventory_hostname }}",
         **variables,
     }
@@ -30,3 +33,8 @@ def fleet(
     if workers:
         children["promfleet_workers"] = {"hosts": {name: own.get(name, {}) for name in workers}}
     return {"all": {"vars": shared, "children": children}}
+
+
+def single(*, name: str, kubeconfig: Path, **variables: t.Any) -> JsonObject:
+    """An inventory of one cluster that is not the lab's, by its kubeconfig."""
+    return fleet(central=name, promfleet_kubeconfig=str(kubeconfig), **variables)
