@@ -134,6 +134,13 @@ def test_action_group_names_every_module_with_a_connection() -> None:
     assert [entry["metadata"] for entry in group if "metadata" in entry] == [{"extend_group": ["kubernetes.core.k8s"]}]
 
 
+def test_what_all_writers_share_is_given_to_all_of_them() -> None:
+    writers = [name for name in MODULES if "force_conflicts" in module_options(name)]
+    assert load(CHECKOUT / "meta/runtime.yml")["action_groups"]["writers"] == writers
+    assert SHARED == load(CHECKOUT / "roles/promfleet/vars/main.yml")["__promfleet_writing"].keys()
+    assert all(module_options(name).keys() >= SHARED for name in writers)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_fragments_fit_what_the_module_does(name: str) -> None:
     options = module_options(name)
