@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 import typing as t
 from dataclasses import dataclass, field
 
@@ -114,12 +113,11 @@ def make_plan(
 
 def with_marks(obj: JsonObject, *, owner: SetId, adopted: bool) -> JsonObject:
     """*obj* with the label of its set and, where it existed before us, the mark that says so."""
-    marked = copy.deepcopy(obj)
-    metadata = marked["metadata"]
+    metadata = dict(obj["metadata"])
     metadata["labels"] = {**metadata.get("labels", {}), SET_LABEL: owner.label}
     if adopted:
         metadata["annotations"] = {**metadata.get("annotations", {}), ADOPTED_ANNOTATION: "true"}
-    return marked
+    return {**obj, "metadata": metadata}
 
 
 def _is_adopted(live: JsonObject | None) -> bool:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from fractions import Fraction
 
@@ -119,28 +120,35 @@ def _quota(team: Team) -> JsonObject:
     It does not follow the team's size: while a team shrinks, a replica of the old size still runs beside the first new
     one, and a quota of the new size would refuse that one for ever.
     """
-    parts: list[tuple[PartSize, list[PartSize]]] = []
-    if team.prometheus.enabled:
-        own = PartSize(replicas=team.prometheus.replicas, resources=team.prometheus.resources)
-        parts.append((own, [size.prometheus for size in SIZES.values()]))
-    if team.alertmanager.enabled:
-        own = PartSize(replicas=team.alertmanager.replicas, resources=team.alertmanager.resources)
-        parts.append((own, [size.alertmanager for size in SIZES.values()]))
+    prometheus = PartSize(replicas=team.prometheus.replicas, resources=team.prometheus.resources)
+    alertmanager = PartSize(replicas=team.alertmanager.replicas, resources=team.alertmanager.resources)
+    hard = _ceiling(
+        prometheus if team.prometheus.enabled else None, alertmanager if team.alertmanager.enabled else None
+    )
+    return make(CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)})
+
+
+@functools.cache
+def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None) -> t.Mapping[str, str]:
+    """What pods of these sizes, and of every size of the table, need at most; a fleet has few different ones."""
+    parts: list[list[PartSize]] = []
+    if prometheus is not None:
+        parts.append([prometheus, *(size.prometheus for size in SIZES.values())])
+    if alertmanager is not None:
+        parts.append([alertmanager, *(size.alertmanager for size in SIZES.values())])
     pods = 0
     cpu = memory = Fraction(0)
-    for own, table in parts:
-        candidates = [own, *table]
+    for candidates in parts:
         replicas = max(part.replicas for part in candidates)
         pods += replicas
         cpu += replicas * (max(_value(part.resources.cpu) for part in candidates) + _value(_RELOADER.cpu))
         memory += replicas * (max(_value(part.resources.memory) for part in candidates) + _value(_RELOADER.memory))
-    hard = {
+    return {
         "limits.memory": format_bytes(memory),
         "pods": str(pods),
         "requests.cpu": format_decimal(cpu),
         "requests.memory": format_bytes(memory),
     }
-    return make(CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": hard})
 
 
 def _value(quantity: str) -> Fraction:

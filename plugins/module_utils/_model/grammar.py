@@ -9,6 +9,7 @@ A check returns None for good text, else the reason as a phrase that follows the
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import typing as t
@@ -65,6 +66,7 @@ def hours_duration(text: str) -> str | None:
     return problem
 
 
+@functools.cache
 def quantity_value(text: str) -> Fraction | None:
     """The number that a Kubernetes quantity stands for, or None where it is none."""
     match = _QUANTITY.fullmatch(text)
@@ -94,6 +96,7 @@ def byte_quantity(text: str) -> str | None:
     return problem
 
 
+@functools.cache
 def canonical_quantity(text: str) -> str:
     """The form in which the API server keeps a quantity: ``1000m`` is ``1``, ``0.5Gi`` is ``512Mi``."""
     match = _QUANTITY.fullmatch(text)

@@ -11,7 +11,9 @@ everywhere. What it lacks is the place: it names neither the index of a list ite
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -134,20 +136,38 @@ def _convert(raw: object, kind: str, option: t.Mapping[str, t.Any], *, path: str
     wrong_shape = kind in ("str", "int", "float") and isinstance(raw, (list, tuple, dict))
     if raw is None or wrong_shape or (kind in ("int", "float") and isinstance(raw, bool)):
         raise InputError(path, f"must be {word}, found {_found(raw)}")
-    spec: dict[str, t.Any] = {"type": kind}
-    choices = option.get("choices") if kind != "list" else None
-    if choices:
-        spec["choices"] = choices
-    result = ArgumentSpecValidator({"value": spec}).validate({"value": raw})
-    if result.error_messages:
+    choices = tuple(option.get("choices") or ()) if kind != "list" else ()
+    if isinstance(raw, (list, tuple, dict)):
+        good, value = _judge(raw, kind, choices)
+    else:
+        good, value = _judge_scalar(type(raw), raw, kind, choices)
+    if not good:
         expected = f"one of {', '.join(map(str, choices))}" if choices else word
         raise InputError(path, f"must be {expected}, found {_found(raw)}")
-    return result.validated_parameters["value"]
+    return value
+
+
+def _judge(raw: object, kind: str, choices: tuple[t.Any, ...]) -> tuple[bool, t.Any]:
+    """Whether ansible-core takes *raw* for *kind*, and what becomes of it."""
+    result = _validator(kind, choices).validate({"value": raw})
+    return not result.error_messages, result.validated_parameters.get("value")
+
+
+@functools.cache
+def _judge_scalar(_type: type, raw: t.Hashable, kind: str, choices: tuple[t.Any, ...]) -> tuple[bool, t.Any]:
+    """The same for what cannot change. A fleet says the same few things a thousand times; ``True`` is not ``1``."""
+    return _judge(raw, kind, choices)
+
+
+@functools.cache
+def _validator(kind: str, choices: tuple[t.Any, ...]) -> ArgumentSpecValidator:
+    spec: dict[str, t.Any] = {"type": kind, **({"choices": list(choices)} if choices else {})}
+    return ArgumentSpecValidator({"value": spec})
 
 
 def _default(option: t.Mapping[str, t.Any], *, path: str) -> t.Any:
     if option.get("default") is not None:
-        return _value(option["default"], option, path=path)
+        return _value(copy.deepcopy(option["default"]), option, path=path)
     return None
 
 
