@@ -16,11 +16,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fiel
     own_fields,
     same,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.secrecy import hidden
 
 JsonObject = dict[str, t.Any]
-
-HIDDEN = "VALUE HIDDEN"
-HIDDEN_CHANGED = "VALUE HIDDEN, CHANGED"
 
 
 def meaningful(obj: JsonObject) -> JsonObject:
@@ -55,6 +53,18 @@ def our_part(obj: JsonObject, *others: JsonObject) -> JsonObject:
     return part if isinstance(part, dict) else {}
 
 
+def with_values(part: JsonObject, live: JsonObject, wanted: JsonObject) -> JsonObject:
+    """*part* of *live*, and beside it what *live* has at the paths of *wanted*, lists as a whole."""
+    result = dict(part)
+    for name, value in wanted.items():
+        if isinstance(value, dict) and isinstance(live.get(name), dict):
+            known = part.get(name)
+            result[name] = with_values(known if isinstance(known, dict) else {}, live[name], value)
+        elif name in live:
+            result.setdefault(name, live[name])
+    return result
+
+
 def changed_paths(before: t.Any, after: t.Any, *, path: str = "") -> list[str]:
     """Dotted paths at which two JSON values differ, lists as a whole, sorted."""
     if isinstance(before, dict) and isinstance(after, dict):
@@ -67,10 +77,10 @@ def changed_paths(before: t.Any, after: t.Any, *, path: str = "") -> list[str]:
 
 
 def for_display(kind: str, before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:
-    """Both states as people may and want to see them: no values of Secrets, and schemas of CRDs as fingerprints."""
+    """Both states as people may and want to see them: no secret values, and schemas of CRDs as fingerprints."""
     if kind == "CustomResourceDefinition":
         return _without_schemas(before), _without_schemas(after)
-    return _hide_secret(kind, before, after)
+    return hidden(kind, before, after)
 
 
 def _without_schemas(crd: JsonObject) -> JsonObject:
@@ -85,22 +95,3 @@ def _without_schemas(crd: JsonObject) -> JsonObject:
 
 def _fingerprint(value: t.Any) -> str:
     return "sha256:" + hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _hide_secret(kind: str, before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:
-    """Replace the values of a Secret in both states; a changed value shows that it changed, nothing else."""
-    if kind != "Secret":
-        return before, after
-
-    def hidden(state: JsonObject, other: JsonObject, *, mark_change: bool) -> JsonObject:
-        shown = dict(state)
-        for part in ("data", "stringData"):
-            if isinstance(state.get(part), dict):
-                known = other.get(part) or {}
-                shown[part] = {
-                    key: HIDDEN_CHANGED if mark_change and known.get(key) != value else HIDDEN
-                    for key, value in state[part].items()
-                }
-        return shown
-
-    return hidden(before, after, mark_change=False), hidden(after, before, mark_change=True)

@@ -16,7 +16,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engi
     NAMED,
     WORKERS,
     Options,
-    write_one,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import is_unchanged
@@ -24,6 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Outcome, removed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import write_one
 
 JsonObject = dict[str, t.Any]
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import record
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.compare import is_changed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign, namespace_contents
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
     ApiError,
@@ -28,14 +27,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
     Key,
     key_of,
     phase_of,
-    replaceable,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
     Change,
+    Failure,
     Incomplete,
     Outcome,
+    predicted,
     removed,
-    written,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import (
     Plan,
@@ -45,6 +44,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
     mentions_unknown,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import refusal, write_one
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 
@@ -98,10 +98,14 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to work; *wait_timeout* in seconds, None to wait for nothing."""
+    """How to work; *wait_timeout* in seconds, None to wait for nothing.
+
+    *adopt_managers*: what these managers own in desired objects becomes ours.
+    """
 
     check: bool = False
     force_conflicts: bool = False
+    adopt_managers: tuple[str, ...] = ()
     wait_timeout: float | None = None
 
 
@@ -109,13 +113,20 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
     recorded = record.read(cluster, owner=request.owner)
     kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
-    members = _members(cluster, owner=request.owner, kinds=kinds)
+    members = _members(cluster, request, kinds=kinds)
     desired = list(request.desired)
     if desired or any(request.keep(live) for live in members.values()):
         desired.append(record.manifest(owner=request.owner, kinds=kinds))
     missing = [obj for obj in desired if key_of(obj) not in members]
     strangers, absent_namespaces = _strangers(cluster, missing)
-    plan = make_plan(owner=request.owner, desired=desired, members=members, strangers=strangers, keep=request.keep)
+    plan = make_plan(
+        owner=request.owner,
+        desired=desired,
+        members=members,
+        strangers=strangers,
+        keep=request.keep,
+        adopt_managers=options.adopt_managers,
+    )
     plan = _spare_foreign(cluster, plan, members=members, request=request)
     if plan.conflicts:
         raise Refused(
@@ -136,13 +147,29 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     return outcome
 
 
-def _members(cluster: Cluster, *, owner: SetId, kinds: t.Sequence[tuple[str, str]]) -> dict[Key, JsonObject]:
-    """The live objects with the set's label: one LIST for each kind that is served."""
-    served = [resource for kind in kinds if (resource := cluster.resource(*kind)) is not None]
-    selector = f"{SET_LABEL}={owner.label}"
+def _members(cluster: Cluster, request: Request, *, kinds: t.Sequence[tuple[str, str]]) -> dict[Key, JsonObject]:
+    """The live objects with the set's label: one LIST for each kind that is served.
+
+    A kind that the set had in several versions is read in the desired one: states are compared within a version.
+    """
+    versions = {key_of(obj): obj["apiVersion"] for obj in request.desired}
+    wanted = {(obj["apiVersion"], obj["kind"]) for obj in request.desired}
+    served: dict[tuple[str, str], list[Resource]] = {}
+    for kind in sorted(kinds, key=lambda kind: (kind not in wanted, kind)):
+        resource = cluster.resource(*kind)
+        readings = served.setdefault((kind[0].rpartition("/")[0], kind[1]), [])
+        if resource is not None and (kind in wanted or not readings):
+            readings.append(resource)
+    selector = f"{SET_LABEL}={request.owner.label}"
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        lists = list(pool.map(lambda resource: cluster.list_objects(resource, selector=selector), served))
-    return {key_of(obj): obj for objects in lists for obj in objects}
+        resources = [resource for readings in served.values() for resource in readings]
+        lists = list(pool.map(lambda resource: cluster.list_objects(resource, selector=selector), resources))
+    members: dict[Key, JsonObject] = {}
+    for obj in (obj for objects in lists for obj in objects):
+        key = key_of(obj)
+        if key not in members or versions.get(key) == obj["apiVersion"]:
+            members[key] = obj
+    return members
 
 
 def _strangers(cluster: Cluster, missing: t.Sequence[JsonObject]) -> tuple[dict[Key, JsonObject], frozenset[str]]:
@@ -201,7 +228,6 @@ def _spare_foreign(cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, Json
 def _apply_all(
     cluster: Cluster, plan: Plan, outcome: Outcome, *, absent_namespaces: frozenset[str], options: Options
 ) -> None:
-    errors: list[str] = []
     for phase in sorted({phase_of(write.desired["kind"]) for write in plan.writes}):
         batch = [write for write in plan.writes if phase_of(write.desired["kind"]) == phase]
         # The record of kinds goes before everything else: an interrupted run must leave nothing that no run can find.
@@ -215,75 +241,39 @@ def _apply_all(
         for result in results:
             if isinstance(result, Change):
                 outcome.changes.append(result)
-            elif isinstance(result, str):
-                errors.append(result)
+            elif isinstance(result, Failure):
+                outcome.failures.append(result)
             else:
                 outcome.unchanged += 1
-    if errors:
-        shown = "; ".join(errors[:NAMED]) + (f"; and {len(errors) - NAMED} more" if len(errors) > NAMED else "")
-        raise Incomplete(f"{len(errors)} objects could not be applied: {shown}", outcome=outcome)
+    if outcome.failures:
+        shown = "; ".join(str(failure) for failure in outcome.failures[:NAMED])
+        more = len(outcome.failures) - NAMED
+        raise Incomplete(
+            f"{len(outcome.failures)} objects could not be applied: {shown}" + (f"; and {more} more" * (more > 0)),
+            outcome=outcome,
+        )
 
 
 def _attempt(
     cluster: Cluster, write: Write, *, absent_namespaces: frozenset[str], options: Options
-) -> Change | str | None:
-    """Write one object: its change, None where the server saw no difference, or the error as text."""
+) -> Change | Failure | None:
+    """Write one object: its change, None where the server saw no difference, or why it could not be."""
     key = key_of(write.desired)
     resource = cluster.resource(write.desired["apiVersion"], write.desired["kind"])
     local = resource is None or key.namespace in absent_namespaces or mentions_unknown(write.desired)
     if options.check and local:
         action = "created" if write.live is None else "updated"
-        return written(action=action, before=write.live, after=write.desired, local=True)
+        return predicted(action=action, before=write.live, desired=write.desired)
     if resource is None:
-        return (
-            f"{key}: the cluster does not serve {write.desired['apiVersion']} {key.kind}; "
-            "install the CRDs first (role promfleet.monitoring.prometheus_operator)"
+        return Failure(
+            key=key,
+            message=f"the cluster does not serve {write.desired['apiVersion']} {key.kind}; "
+            "install the CRDs first (role promfleet.monitoring.prometheus_operator)",
         )
     try:
         return write_one(cluster, write, resource=resource, options=options)
     except ApiError as error:
-        return f"{key}: {_advice(error)}"
-
-
-def write_one(cluster: Cluster, write: Write, *, resource: Resource, options: Options) -> Change | None:
-    """Apply one object (in check mode as a dry run): its change, or None where the answer is what was there."""
-    try:
-        _status, after = cluster.apply(
-            write.desired, resource=resource, dry_run=options.check, force=options.force_conflicts
-        )
-    except ApiError as error:
-        if write.live is None or error.status != 422 or not replaceable(resource.kind, error.causes, write.live):
-            raise
-        return _replace(cluster, write, resource=resource, options=options)
-    if write.live is None:
-        return written(action="created", before=None, after=after)
-    if is_changed(write.live, after):
-        return written(action="updated", before=write.live, after=after)
-    return None
-
-
-def _replace(cluster: Cluster, write: Write, *, resource: Resource, options: Options) -> Change:
-    if write.live is None:
-        raise AssertionError("only what exists can be replaced")
-    if options.check:
-        return written(action="replaced", before=write.live, after=write.desired)
-    cluster.delete(write.live, resource=resource, dry_run=False)
-    wait_gone(cluster, objects=[write.live], timeout=options.wait_timeout or 60)
-    _status, after = cluster.apply(write.desired, resource=resource, dry_run=False, force=options.force_conflicts)
-    return written(action="replaced", before=write.live, after=after)
-
-
-def _advice(error: ApiError) -> str:
-    if error.conflicts:
-        return (
-            "other managers own fields of it: "
-            + ", ".join(error.conflicts)
-            + ". Set force_conflicts to take them over, "
-            "or leave these fields to them"
-        )
-    if error.status == 403:
-        return f"{error.server_message} (the account that this cluster's connection uses lacks this right)"
-    return error.server_message
+        return refusal(write, error)
 
 
 # -- removing -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,18 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
+
+
+class Conflict(t.NamedTuple):
+    """A field that cannot be applied without taking it over from another *manager*."""
+
+    field: str
+    manager: str
+
+    def __str__(self) -> str:
+        return f'{self.field} (owned by "{self.manager}")'
 
 
 class ClusterError(Exception):
@@ -37,10 +48,17 @@ class ApiError(ClusterError):
         super().__init__(f"{method} {path}: HTTP {status} {self.reason}: {self.server_message}")
 
     @property
-    def conflicts(self) -> tuple[str, ...]:
-        """Field manager conflicts of a server-side apply: ``.spec.replicas (conflict with "kubectl")``."""
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Field manager conflicts of a server-side apply, sorted; the server writes ``conflict with "kubectl" ...``."""
         return tuple(
-            f"{cause.get('field')} ({cause.get('message')})"
-            for cause in self.causes
-            if cause.get("reason") == "FieldManagerConflict"
+            sorted(
+                Conflict(str(cause.get("field") or ""), _manager_in(str(cause.get("message") or "")))
+                for cause in self.causes
+                if cause.get("reason") == "FieldManagerConflict"
+            )
         )
+
+
+def _manager_in(message: str) -> str:
+    match = re.match(r'conflict with "((?:[^"\\]|\\.)*)"', message)
+    return match[1] if match else message

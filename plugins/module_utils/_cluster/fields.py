@@ -14,22 +14,23 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.atomic import ATOMIC_MAPS, NONE_ATOMIC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER
 
 JsonObject = dict[str, t.Any]
 Fields = dict[str, t.Any]
 
-# Maps that Kubernetes' API and the operator's CRDs merge as a whole, by the end of their names in lower case:
-# all selectors, references and key selectors (`+mapType=atomic`, `+structType=atomic`).
-ATOMIC_MAPS = ("selector", "ref")
-
 
 def own_entry(live: t.Mapping[str, t.Any]) -> JsonObject | None:
     """Our Apply entry in the managedFields of *live*, or None where we never applied it."""
     for entry in live.get("metadata", {}).get("managedFields") or ():
-        if entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource"):
+        if _is_own(entry):
             return dict(entry)
     return None
+
+
+def _is_own(entry: t.Mapping[str, t.Any]) -> bool:
+    return entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
 
 
 def own_fields(live: t.Mapping[str, t.Any]) -> Fields:
@@ -50,55 +51,63 @@ def is_unchanged(desired: JsonObject, live: JsonObject) -> bool:
     True only where the fields that we own are exactly the desired ones and each has the desired value. Everything
     else is for the server to decide: a wrong False costs one request, a wrong True would hide a change.
     """
-    entry = own_entry(live)
-    if entry is None or entry.get("apiVersion") != desired["apiVersion"]:
+    version = desired["apiVersion"]
+    entries = live["metadata"].get("managedFields") or ()
+    # The server drops entries of versions that are no longer served; which these are cannot be seen from here.
+    if live["apiVersion"] != version or any(entry.get("apiVersion") != version for entry in entries):
         return False
-    return _proves_equal(_applied_part(desired), _without_identity(dict(entry.get("fieldsV1") or {})), live)
+    ours = [entry for entry in entries if _is_own(entry)]
+    if len(ours) != 1:
+        return False
+    atomic = ATOMIC_MAPS.get(version.rpartition("/")[0], NONE_ATOMIC)
+    return _proves_equal(applied_part(desired), ours[0].get("fieldsV1") or {}, live, atomic=atomic)
 
 
-def _applied_part(desired: JsonObject) -> JsonObject:
+def applied_part(desired: JsonObject) -> JsonObject:
     """*desired* without what the server does not track as fields: type and identity."""
     part = {name: value for name, value in desired.items() if name not in ("apiVersion", "kind", "metadata")}
     metadata = {name: value for name, value in desired["metadata"].items() if name not in ("name", "namespace")}
     return {**part, "metadata": metadata} if metadata else part
 
 
-def _without_identity(fields: Fields) -> Fields:
-    return {name: sub for name, sub in fields.items() if name not in ("f:apiVersion", "f:kind")}
-
-
 def _children(fields: Fields) -> Fields:
     return {name: sub for name, sub in fields.items() if name != "."}
 
 
-def _proves_equal(desired: t.Any, fields: Fields, live: t.Any, *, name: str = "") -> bool:
+def _proves_equal(
+    desired: t.Any, fields: Fields, live: t.Any, *, atomic: frozenset[str], name: str = "", is_item: bool = False
+) -> bool:
     children = _children(fields)
     if not children:
-        return _proves_leaf(desired, live, name=name)
+        return _proves_leaf(desired, live, whole=name in atomic)
+    # Beside children an apply owns each item of a list itself, and no named field. What it owns otherwise (after a
+    # takeover, in maps without a schema) may differ from what the next apply would own.
+    if ("." in fields) is not is_item:
+        return False
     if isinstance(desired, dict) and isinstance(live, dict):
         return set(children) == {f"f:{key}" for key in desired} and all(
-            key in live and _proves_equal(value, children[f"f:{key}"], live[key], name=key)
+            key in live and _proves_equal(value, children[f"f:{key}"], live[key], atomic=atomic, name=key)
             for key, value in desired.items()
         )
     if isinstance(desired, list) and isinstance(live, list) and len(children) == len(desired):
         if all(child.startswith("k:") for child in children):
-            return _proves_keyed_list(desired, children, live)
+            return _proves_keyed_list(desired, children, live, atomic=atomic)
         if all(child.startswith("v:") for child in children):
             return _proves_set(desired, children, live)
     return False
 
 
-def _proves_leaf(desired: t.Any, live: t.Any, *, name: str) -> bool:
+def _proves_leaf(desired: t.Any, live: t.Any, *, whole: bool) -> bool:
     """A node that is owned as a whole: a scalar, an atomic list or map, or a map that we last applied empty."""
     if not isinstance(desired, dict):
         return same(desired, live)
     if not desired:
         return isinstance(live, dict)
     # What we applied empty and others filled looks the same as an atomic map; only the name tells them apart.
-    return name.lower().endswith(ATOMIC_MAPS) and same(desired, live)
+    return whole and same(desired, live)
 
 
-def _proves_keyed_list(desired: list[t.Any], children: Fields, live: list[t.Any]) -> bool:
+def _proves_keyed_list(desired: list[t.Any], children: Fields, live: list[t.Any], *, atomic: frozenset[str]) -> bool:
     positions: dict[int, int] = {}
     for name, sub in children.items():
         keys = json.loads(name[2:])
@@ -116,7 +125,7 @@ def _proves_keyed_list(desired: list[t.Any], children: Fields, live: list[t.Any]
         ]
         if len(wanted) != 1 or len(present) != 1 or wanted[0] in positions:
             return False
-        if not _proves_equal(desired[wanted[0]], sub, live[present[0]]):
+        if not _proves_equal(desired[wanted[0]], sub, live[present[0]], atomic=atomic, is_item=True):
             return False
         positions[wanted[0]] = present[0]
     return _in_order(positions)
@@ -152,7 +161,10 @@ def same(one: t.Any, other: t.Any) -> bool:
 
 
 def extract(value: t.Any, fields: Fields) -> t.Any:
-    """The part of *value* that the tree *fields* covers; what is no longer there is left out."""
+    """The part of *value* that the tree *fields* covers; what is no longer there is left out.
+
+    Of an item of a list that is what its manager set: a key that the server gave it is not shown.
+    """
     children = _children(fields)
     if not children:
         return value
@@ -177,7 +189,7 @@ def _extract_item(item: t.Any, children: Fields) -> list[t.Any]:
             and isinstance(item, dict)
             and all(key in item and same(item[key], value) for key, value in wanted.items())
         ):
-            return [{**wanted, **extract(item, sub)}]
+            return [extract(item, sub)]
     return []
 
 

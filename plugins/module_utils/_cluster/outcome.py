@@ -13,8 +13,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.comp
     changed_paths,
     for_display,
     our_part,
+    with_values,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Conflict
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import applied_part
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 
 JsonObject = dict[str, t.Any]
@@ -44,11 +46,33 @@ class Change:
         return entry
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One object that could not be applied. *message* holds no secret values; *conflicts* name fields and managers."""
+
+    key: Key
+    message: str
+    conflicts: tuple[Conflict, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+    def result(self) -> JsonObject:
+        """The entry in the module's ``failures``."""
+        entry: JsonObject = {"kind": self.key.kind, "name": self.key.name, "message": self.message}
+        if self.key.namespace:
+            entry["namespace"] = self.key.namespace
+        if self.conflicts:
+            entry["conflicts"] = [conflict._asdict() for conflict in self.conflicts]
+        return entry
+
+
 @dataclass(kw_only=True)
 class Outcome:
     """All that one set's run reports."""
 
     changes: list[Change] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     unchanged: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -73,13 +97,20 @@ class Incomplete(ClusterError):
         self.outcome = outcome
 
 
-def written(*, action: str, before: JsonObject | None, after: JsonObject, local: bool = False) -> Change:
-    """The change of an object that was (or would be) written, with the fields that we own on both sides."""
+def written(*, action: str, before: JsonObject | None, after: JsonObject) -> Change:
+    """The change of an object that was (or would be) written: the fields that we own, before and in the answer."""
     key = key_of(after)
     old = our_part(before, after) if before else {}
-    new = our_part(after) or {name: value for name, value in after.items() if name not in ("apiVersion", "kind")}
-    old, new = for_display(key.kind, old, new)
-    return Change(action=action, key=key, before=old, after=new, local=local)
+    old, new = for_display(key.kind, old, our_part(after))
+    return Change(action=action, key=key, before=old, after=new)
+
+
+def predicted(*, action: str, before: JsonObject | None, desired: JsonObject) -> Change:
+    """The change of an object about which the server cannot be asked: what we own now, and what is desired."""
+    new = applied_part(desired)
+    old = with_values(our_part(before), before, new) if before else {}
+    old, new = for_display(desired["kind"], old, new)
+    return Change(action=action, key=key_of(desired), before=old, after=new, local=True)
 
 
 def removed(*, action: str, live: JsonObject) -> Change:

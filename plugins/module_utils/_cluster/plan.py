@@ -9,12 +9,18 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.canonical import canonical
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import (
     is_unchanged,
     own_entry,
     owns_label,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import (
+    Owner,
+    former_owners,
+    is_marked,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
     ADOPTED_ANNOTATION,
     KNOWN_AFTER_APPLY,
@@ -39,11 +45,15 @@ class SetId:
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """An object that is to be applied; *live* is None where it is to be created."""
+    """An object that is to be applied; *live* is None where it is to be created.
+
+    *takes*: managers whose fields become ours before, so that what they set and we do not want goes.
+    """
 
     desired: JsonObject
     live: JsonObject | None
     adopts: bool = False
+    takes: frozenset[Owner] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +77,13 @@ def make_plan(
     members: t.Mapping[Key, JsonObject],
     strangers: t.Mapping[Key, JsonObject],
     keep: t.Callable[[JsonObject], bool],
+    adopt_managers: t.Collection[str] = (),
 ) -> Plan:
     """Decide for each object.
 
     *members* are the live objects that carry the set's label, *strangers* those desired objects that exist without it.
-    *keep* tells which members stay although they are not desired.
+    *keep* tells which members stay although they are not desired. *adopt_managers* are named by the user: what they own
+    in desired objects becomes ours.
     """
     writes: list[Write] = []
     unchanged: list[JsonObject] = []
@@ -84,26 +96,34 @@ def make_plan(
             conflicts.append(f"{key} belongs to the set {other!r}; this run is for {owner.label!r}")
             continue
         adopts = live is not None and own_entry(live) is None
+        takes = former_owners(live, named=adopt_managers) if live is not None else frozenset()
         marked = with_marks(obj, owner=owner, adopted=adopts or _is_adopted(live))
-        if live is not None and is_unchanged(marked, live):
+        if live is not None and not takes and is_unchanged(marked, live):
             unchanged.append(live)
         else:
-            writes.append(Write(desired=marked, live=live, adopts=adopts))
+            writes.append(Write(desired=marked, live=live, adopts=adopts, takes=takes))
     doomed = [live for key, live in members.items() if key not in wanted]
     ours = [live for live in doomed if _is_ours(live)]
     kept = [live for live in ours if keep(live)]
     going = [live for live in ours if not keep(live)]
+    # A namespace would take with it what is wanted in it.
+    inhabited = {key.namespace for key in wanted} | {key_of(live).namespace for live in kept}
+    needed = {key_of(live) for live in going if live["kind"] == "Namespace" and live["metadata"]["name"] in inhabited}
+    released = {key_of(live) for live in going if _is_adopted(live)} | needed
     return Plan(
         writes=tuple(writes),
         unchanged=tuple(unchanged),
-        deletes=tuple(live for live in going if not _is_adopted(live)),
-        releases=tuple(live for live in going if _is_adopted(live)),
+        deletes=tuple(live for live in going if key_of(live) not in released),
+        releases=tuple(live for live in going if key_of(live) in released),
         conflicts=tuple(sorted(conflicts)),
         warnings=tuple(
             sorted(
-                f"{key_of(live)} carries the label of this set, but was not made by it: left alone"
-                for live in doomed
-                if not _is_ours(live) and not _is_derived(live)
+                [
+                    f"{key_of(live)} carries the label of this set, but was not made by it: left alone"
+                    for live in doomed
+                    if not _is_ours(live) and not _is_derived(live)
+                ]
+                + [f"{key} stays: objects that are wanted are in it" for key in needed]
             )
         ),
         kept=len(kept),
@@ -112,17 +132,20 @@ def make_plan(
 
 
 def with_marks(obj: JsonObject, *, owner: SetId, adopted: bool) -> JsonObject:
-    """*obj* with the label of its set and, where it existed before us, the mark that says so."""
-    metadata = dict(obj["metadata"])
+    """*obj* in its canonical form with the label of its set and, where it existed before us, the mark that says so."""
+    marked = canonical(obj)
+    metadata = dict(marked["metadata"])
     metadata["labels"] = {**metadata.get("labels", {}), SET_LABEL: owner.label}
     if adopted:
         metadata["annotations"] = {**metadata.get("annotations", {}), ADOPTED_ANNOTATION: "true"}
-    return {**obj, "metadata": metadata}
+    return {**marked, "metadata": metadata}
 
 
 def _is_adopted(live: JsonObject | None) -> bool:
-    annotations = (live or {}).get("metadata", {}).get("annotations") or {}
-    return annotations.get(ADOPTED_ANNOTATION) == "true"
+    if live is None:
+        return False
+    annotations = live["metadata"].get("annotations") or {}
+    return annotations.get(ADOPTED_ANNOTATION) == "true" or is_marked(live)
 
 
 def _is_ours(live: JsonObject) -> bool:

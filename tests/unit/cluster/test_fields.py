@@ -159,7 +159,7 @@ def test_extract_takes_what_the_tree_covers() -> None:
     live = live_of(SERVICE, SERVICE_TREE, spec=SERVED_SPEC)
     assert fields.extract(live, fields.own_fields(live)) == {
         "metadata": {"labels": {"x": "1"}},
-        "spec": {"ports": [{"name": "web", "port": 80, "protocol": "TCP"}], "selector": {"app": "a"}},
+        "spec": {"ports": [{"name": "web", "port": 80}], "selector": {"app": "a"}},
     }
 
 

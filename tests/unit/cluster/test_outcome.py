@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import compare
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import compare, secrecy
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign, once_each
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
@@ -53,7 +53,7 @@ def test_values_of_secrets_are_never_shown() -> None:
     )
     shown = json.dumps([before, after])
     assert not any(value in shown for value in ("c2FtZQ==", "b2xk", "bmV3"))
-    assert after["data"] == {"same": compare.HIDDEN, "moved": compare.HIDDEN_CHANGED}
+    assert after["data"] == {"same": secrecy.HIDDEN, "moved": secrecy.HIDDEN_CHANGED}
 
 
 def test_schemas_of_crds_are_shown_as_fingerprints() -> None:
