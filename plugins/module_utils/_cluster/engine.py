@@ -47,6 +47,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 
 JsonObject = dict[str, t.Any]
 
@@ -103,18 +104,20 @@ class Options:
     check: bool = False
     force_conflicts: bool = False
     wait_timeout: float | None = None
+    progress: Progress = SILENT
 
 
 def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome:
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
     recorded = record.read(cluster, owner=request.owner)
     kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
-    members = _members(cluster, owner=request.owner, kinds=kinds)
+    members = _members(cluster, owner=request.owner, kinds=kinds, progress=options.progress)
     desired = list(request.desired)
     if desired or any(request.keep(live) for live in members.values()):
         desired.append(record.manifest(owner=request.owner, kinds=kinds))
     missing = [obj for obj in desired if key_of(obj) not in members]
-    strangers, absent_namespaces = _strangers(cluster, missing)
+    strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
+    options.progress.step(f"comparing {len(desired):,} objects")
     plan = make_plan(owner=request.owner, desired=desired, members=members, strangers=strangers, keep=request.keep)
     plan = _spare_foreign(cluster, plan, members=members, request=request)
     if plan.conflicts:
@@ -132,20 +135,28 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
             objects=request.desired,
             selector=f"{SET_LABEL}={request.owner.label}",
             timeout=options.wait_timeout,
+            progress=options.progress,
         )
     return outcome
 
 
-def _members(cluster: Cluster, *, owner: SetId, kinds: t.Sequence[tuple[str, str]]) -> dict[Key, JsonObject]:
+def _members(
+    cluster: Cluster, *, owner: SetId, kinds: t.Sequence[tuple[str, str]], progress: Progress
+) -> dict[Key, JsonObject]:
     """The live objects with the set's label: one LIST for each kind that is served."""
     served = [resource for kind in kinds if (resource := cluster.resource(*kind)) is not None]
     selector = f"{SET_LABEL}={owner.label}"
+    progress.step("listing", total=len(served), unit="kinds")
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        lists = list(pool.map(lambda resource: cluster.list_objects(resource, selector=selector), served))
+        lists = list(
+            pool.map(progress.counting(lambda resource: cluster.list_objects(resource, selector=selector)), served)
+        )
     return {key_of(obj): obj for objects in lists for obj in objects}
 
 
-def _strangers(cluster: Cluster, missing: t.Sequence[JsonObject]) -> tuple[dict[Key, JsonObject], frozenset[str]]:
+def _strangers(
+    cluster: Cluster, missing: t.Sequence[JsonObject], *, progress: Progress
+) -> tuple[dict[Key, JsonObject], frozenset[str]]:
     """Which of the *missing* objects exist without the set's label, and which namespaces are not there at all.
 
     In a namespace that does not exist nothing has to be looked for, so a first run costs one GET a namespace.
@@ -154,10 +165,12 @@ def _strangers(cluster: Cluster, missing: t.Sequence[JsonObject]) -> tuple[dict[
     namespaces += [obj["metadata"]["name"] for obj in missing if obj["kind"] == "Namespace"]
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         names = sorted(set(namespaces))
-        states = list(pool.map(lambda name: cluster.find(f"/api/v1/namespaces/{name}"), names))
+        progress.step("looking for", total=len(names), unit="namespaces")
+        states = list(pool.map(progress.counting(lambda name: cluster.find(f"/api/v1/namespaces/{name}")), names))
         absent = frozenset(name for name, state in zip(names, states, strict=True) if state is None)
         sought = [obj for obj in missing if (obj["metadata"].get("namespace") or "") not in absent]
-        found = list(pool.map(lambda obj: _find(cluster, obj), sought))
+        progress.step("looking for", total=len(sought))
+        found = list(pool.map(progress.counting(lambda obj: _find(cluster, obj)), sought))
     return {key_of(obj): live for obj, live in zip(sought, found, strict=True) if live is not None}, absent
 
 
@@ -202,16 +215,17 @@ def _apply_all(
     cluster: Cluster, plan: Plan, outcome: Outcome, *, absent_namespaces: frozenset[str], options: Options
 ) -> None:
     errors: list[str] = []
+    options.progress.step("predicting" if options.check else "applying", total=len(plan.writes))
+
+    def attempt(write: Write) -> Change | str | None:
+        return _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options)
+
     for phase in sorted({phase_of(write.desired["kind"]) for write in plan.writes}):
         batch = [write for write in plan.writes if phase_of(write.desired["kind"]) == phase]
         # The record of kinds goes before everything else: an interrupted run must leave nothing that no run can find.
         batch.sort(key=lambda write: (not record.is_record(write.desired), key_of(write.desired)))
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            results = list(
-                pool.map(
-                    lambda write: _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options), batch
-                )
-            )
+            results = list(pool.map(options.progress.counting(attempt), batch))
         for result in results:
             if isinstance(result, Change):
                 outcome.changes.append(result)
@@ -302,10 +316,11 @@ def _remove_all(
         return
     for phase in sorted({_removal_phase(live) for live in going}, reverse=True):
         batch = [live for live in going if _removal_phase(live) == phase]
+        options.progress.step("deleting", total=len(batch))
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            list(pool.map(lambda live: _delete(cluster, live), batch))
+            list(pool.map(options.progress.counting(lambda live: _delete(cluster, live)), batch))
         if options.wait_timeout is not None:
-            wait_gone(cluster, objects=batch, timeout=options.wait_timeout)
+            wait_gone(cluster, objects=batch, timeout=options.wait_timeout, progress=options.progress)
 
 
 def _removal_phase(live: JsonObject) -> int:
