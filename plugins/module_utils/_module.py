@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -15,8 +16,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster impo
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import require_explicit
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import (
+    environment_options,
+    require_explicit,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import ENVIRONMENT, Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
 
 JsonObject = dict[str, t.Any]
@@ -41,24 +46,31 @@ class Run:
     def __init__(self, module: AnsibleModule) -> None:
         self.params: JsonObject = module.params
         self.check: bool = module.check_mode
+        self.progress = Progress(path=os.environ.get(ENVIRONMENT))
         self._cluster: client.Cluster | None = None
 
     @property
     def cluster(self) -> client.Cluster:
         """The cluster that the options name; raises InputError where they name none."""
         if self._cluster is None:
-            require_explicit(self.params, from_environment=client.environment_auth())
+            require_explicit(self.params, from_environment=self.environment_auth())
+            self.progress.step("connecting")
             self._cluster = client.connect({name: self.params.get(name) for name in client.AUTH_ARG_SPEC})
         return self._cluster
 
     def environment_auth(self) -> set[str]:
         """Connection options that come from the environment."""
-        return client.environment_auth()
+        return environment_options(os.environ)
 
     def options(self) -> Options:
         """How the engine is to work, from the common options."""
         timeout = float(self.params["wait_timeout"]) if self.params["wait"] else None
-        return Options(check=self.check, force_conflicts=self.params["force_conflicts"], wait_timeout=timeout)
+        return Options(
+            check=self.check,
+            force_conflicts=self.params["force_conflicts"],
+            wait_timeout=timeout,
+            progress=self.progress,
+        )
 
 
 def cluster_spec(own: Spec, *, writes: bool = False) -> Spec:

@@ -105,6 +105,7 @@ OPTIONS = {
 
 def work(run: Run) -> dict[str, object]:
     version = run.params["version"] or _versions.PROMETHEUS_OPERATOR
+    run.progress.step(f"reading the CRDs of operator {version}")
     crds = load_crds(version=version, source=run.params["source"])
     if run.params["state"] == "absent":
         outcome = remove_crds(run.cluster, [crd["metadata"]["name"] for crd in crds], options=run.options())

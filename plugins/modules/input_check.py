@@ -86,30 +86,14 @@ errors:
   sample: ["teams[1].retention: must be a duration such as 30s, 15d or 1h30m, found '10'"]
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import find_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS, find_errors, summary
 from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
-
-OPTIONS = {
-    "role": {"type": "str", "required": True},
-    "known": {"type": "list", "elements": "str", "default": []},
-    "found": {"type": "list", "elements": "str", "default": []},
-    "connection": {"type": "dict"},
-    "operator": {"type": "dict"},
-    "teams": {"type": "raw"},
-    "platform": {"type": "raw"},
-    "platform_team": {"type": "str", "default": "platform"},
-    "namespace_prefix": {"type": "str", "default": "monitoring-"},
-    "sources": {"type": "raw"},
-    "cluster": {"type": "str"},
-    "clusters": {"type": "list", "elements": "str", "default": []},
-}
 
 
 def work(run: Run) -> dict[str, object]:
     errors = find_errors(run.params, from_environment=run.environment_auth(), check_match=check_selector)
-    failure = f"{run.params['role']}: " + "; ".join(errors) if errors else None
-    return {"errors": errors, "failure": failure}
+    return {"errors": errors, "failure": summary(errors, role=run.params["role"])}
 
 
 def main() -> None:

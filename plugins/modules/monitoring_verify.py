@@ -108,6 +108,7 @@ def work(run: Run) -> dict[str, object]:
         central=team_named(params["central_team"], teams=teams, path="central_team"),
         sources=parse_endpoints(params["sources"], check_match=check_selector),
         timeout=float(params["wait_timeout"]) if params["wait"] else 0.0,
+        progress=run.progress,
     )
     broken = [f"{check.subject}: {check.message}. {check.hint}" for check in checks if not check.ok]
     failure = f"{len(broken)} of {len(checks)} checks failed: " + " | ".join(broken) if broken else None

@@ -30,7 +30,11 @@ options:
     elements: dict
     default: []
   src:
-    description: Files with YAML or JSON documents, and folders of such files, on the machine that runs the module.
+    description:
+      - Files with YAML or JSON documents, and folders of such files.
+      - With the connection C(local) a relative path is looked for in the folder C(files) of the role and of the
+        playbook, and beside them, as M(ansible.builtin.copy) does; files that C(ansible-vault) encrypted are decrypted.
+        With any other connection these are paths on the machine that runs the module.
     type: list
     elements: path
     default: []
@@ -63,7 +67,7 @@ EXAMPLES = r"""
     kubeconfig: ~/.kube/config
     context: kind-hub
     name: payments-rules
-    src: [files/payments-rules]
+    src: [payments-rules]
 """
 
 RETURN = r"""

@@ -11,7 +11,6 @@ over the connection pool that it made, so that the engine decides what is sent, 
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 import traceback
@@ -280,9 +279,3 @@ def _retry_after(header: str | None, *, attempt: int) -> float:
     if header and header.isdigit():
         return min(float(header), 30.0)
     return float(min(0.2 * 2**attempt, 5.0))
-
-
-def environment_auth(environ: t.Mapping[str, str] | None = None) -> set[str]:
-    """Names of the connection options that kubernetes.core would take from the environment (``K8S_AUTH_*``)."""
-    source = os.environ if environ is None else environ
-    return {name for name in AUTH_ARG_SPEC if source.get(f"K8S_AUTH_{name.upper()}")}

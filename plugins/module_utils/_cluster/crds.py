@@ -20,7 +20,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engi
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import is_unchanged
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Outcome, removed
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Outcome, removed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import write_one
@@ -88,12 +88,17 @@ def apply_crds(cluster: Cluster, crds: t.Sequence[JsonObject], *, allow_downgrad
         else:
             writes.append(Write(desired=wanted, live=present))
     forced = replace(options, force_conflicts=True)
+    options.progress.step("predicting" if options.check else "applying", total=len(writes), unit="CRDs")
+
+    def apply(write: Write) -> Change | None:
+        return write_one(cluster, write, resource=resource, options=forced)
+
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        changes = list(pool.map(lambda write: write_one(cluster, write, resource=resource, options=forced), writes))
+        changes = list(pool.map(options.progress.counting(apply), writes))
     outcome.changes = [change for change in changes if change is not None]
     outcome.unchanged += len(changes) - len(outcome.changes)
     if not options.check and options.wait_timeout is not None:
-        wait_ready(cluster, objects=crds, selector="", timeout=options.wait_timeout)
+        wait_ready(cluster, objects=crds, selector="", timeout=options.wait_timeout, progress=options.progress)
     return outcome
 
 
@@ -113,7 +118,7 @@ def remove_crds(cluster: Cluster, names: t.Sequence[str], *, options: Options) -
         for crd in live:
             cluster.delete(crd, resource=resource, dry_run=False)
         if options.wait_timeout is not None:
-            wait_gone(cluster, objects=live, timeout=options.wait_timeout)
+            wait_gone(cluster, objects=live, timeout=options.wait_timeout, progress=options.progress)
     return outcome
 
 

@@ -10,11 +10,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.files import files_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
 
 JsonObject = dict[str, t.Any]
-
-SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def parse_documents(documents: t.Sequence[t.Any], *, path: str) -> list[JsonObject]:
@@ -58,8 +57,7 @@ def read_documents(sources: t.Sequence[str]) -> list[JsonObject]:
         path = Path(source)
         if not path.exists():
             raise InputError(f"src[{index}]", f"{source} does not exist")
-        files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES) if path.is_dir() else [path]
-        for file in files:
+        for file in files_of(path):
             found += parse_documents(_load(file, path=f"src[{index}]"), path=str(file))
     return found
 

@@ -47,6 +47,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import refusal, write_one
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 
 JsonObject = dict[str, t.Any]
 
@@ -107,18 +108,20 @@ class Options:
     force_conflicts: bool = False
     adopt_managers: tuple[str, ...] = ()
     wait_timeout: float | None = None
+    progress: Progress = SILENT
 
 
 def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome:
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
     recorded = record.read(cluster, owner=request.owner)
     kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
-    members = _members(cluster, request, kinds=kinds)
+    members = _members(cluster, request, kinds=kinds, progress=options.progress)
     desired = list(request.desired)
     if desired or any(request.keep(live) for live in members.values()):
         desired.append(record.manifest(owner=request.owner, kinds=kinds))
     missing = [obj for obj in desired if key_of(obj) not in members]
-    strangers, absent_namespaces = _strangers(cluster, missing)
+    strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
+    options.progress.step(f"comparing {len(desired):,} objects")
     plan = make_plan(
         owner=request.owner,
         desired=desired,
@@ -143,11 +146,14 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
             objects=request.desired,
             selector=f"{SET_LABEL}={request.owner.label}",
             timeout=options.wait_timeout,
+            progress=options.progress,
         )
     return outcome
 
 
-def _members(cluster: Cluster, request: Request, *, kinds: t.Sequence[tuple[str, str]]) -> dict[Key, JsonObject]:
+def _members(
+    cluster: Cluster, request: Request, *, kinds: t.Sequence[tuple[str, str]], progress: Progress
+) -> dict[Key, JsonObject]:
     """The live objects with the set's label: one LIST for each kind that is served.
 
     A kind that the set had in several versions is read in the desired one: states are compared within a version.
@@ -161,9 +167,11 @@ def _members(cluster: Cluster, request: Request, *, kinds: t.Sequence[tuple[str,
         if resource is not None and (kind in wanted or not readings):
             readings.append(resource)
     selector = f"{SET_LABEL}={request.owner.label}"
+    resources = [resource for readings in served.values() for resource in readings]
+    progress.step("listing", total=len(resources), unit="kinds")
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        resources = [resource for readings in served.values() for resource in readings]
-        lists = list(pool.map(lambda resource: cluster.list_objects(resource, selector=selector), resources))
+        look = progress.counting(lambda resource: cluster.list_objects(resource, selector=selector))
+        lists = list(pool.map(look, resources))
     members: dict[Key, JsonObject] = {}
     for obj in (obj for objects in lists for obj in objects):
         key = key_of(obj)
@@ -172,7 +180,9 @@ def _members(cluster: Cluster, request: Request, *, kinds: t.Sequence[tuple[str,
     return members
 
 
-def _strangers(cluster: Cluster, missing: t.Sequence[JsonObject]) -> tuple[dict[Key, JsonObject], frozenset[str]]:
+def _strangers(
+    cluster: Cluster, missing: t.Sequence[JsonObject], *, progress: Progress
+) -> tuple[dict[Key, JsonObject], frozenset[str]]:
     """Which of the *missing* objects exist without the set's label, and which namespaces are not there at all.
 
     In a namespace that does not exist nothing has to be looked for, so a first run costs one GET a namespace.
@@ -181,10 +191,12 @@ def _strangers(cluster: Cluster, missing: t.Sequence[JsonObject]) -> tuple[dict[
     namespaces += [obj["metadata"]["name"] for obj in missing if obj["kind"] == "Namespace"]
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         names = sorted(set(namespaces))
-        states = list(pool.map(lambda name: cluster.find(f"/api/v1/namespaces/{name}"), names))
+        progress.step("looking for", total=len(names), unit="namespaces")
+        states = list(pool.map(progress.counting(lambda name: cluster.find(f"/api/v1/namespaces/{name}")), names))
         absent = frozenset(name for name, state in zip(names, states, strict=True) if state is None)
         sought = [obj for obj in missing if (obj["metadata"].get("namespace") or "") not in absent]
-        found = list(pool.map(lambda obj: _find(cluster, obj), sought))
+        progress.step("looking for", total=len(sought))
+        found = list(pool.map(progress.counting(lambda obj: _find(cluster, obj)), sought))
     return {key_of(obj): live for obj, live in zip(sought, found, strict=True) if live is not None}, absent
 
 
@@ -228,16 +240,17 @@ def _spare_foreign(cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, Json
 def _apply_all(
     cluster: Cluster, plan: Plan, outcome: Outcome, *, absent_namespaces: frozenset[str], options: Options
 ) -> None:
+    options.progress.step("predicting" if options.check else "applying", total=len(plan.writes))
+
+    def attempt(write: Write) -> Change | Failure | None:
+        return _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options)
+
     for phase in sorted({phase_of(write.desired["kind"]) for write in plan.writes}):
         batch = [write for write in plan.writes if phase_of(write.desired["kind"]) == phase]
         # The record of kinds goes before everything else: an interrupted run must leave nothing that no run can find.
         batch.sort(key=lambda write: (not record.is_record(write.desired), key_of(write.desired)))
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            results = list(
-                pool.map(
-                    lambda write: _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options), batch
-                )
-            )
+            results = list(pool.map(options.progress.counting(attempt), batch))
         for result in results:
             if isinstance(result, Change):
                 outcome.changes.append(result)
@@ -292,10 +305,11 @@ def _remove_all(
         return
     for phase in sorted({_removal_phase(live) for live in going}, reverse=True):
         batch = [live for live in going if _removal_phase(live) == phase]
+        options.progress.step("deleting", total=len(batch))
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            list(pool.map(lambda live: _delete(cluster, live), batch))
+            list(pool.map(options.progress.counting(lambda live: _delete(cluster, live)), batch))
         if options.wait_timeout is not None:
-            wait_gone(cluster, objects=batch, timeout=options.wait_timeout)
+            wait_gone(cluster, objects=batch, timeout=options.wait_timeout, progress=options.progress)
 
 
 def _removal_phase(live: JsonObject) -> int:

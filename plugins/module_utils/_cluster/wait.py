@@ -13,6 +13,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.clie
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ready import PREDICATES, not_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 
 JsonObject = dict[str, t.Any]
 
@@ -20,15 +21,21 @@ INTERVAL = 1.0
 NAMED = 10
 
 
-def wait_ready(cluster: Cluster, *, objects: t.Sequence[JsonObject], selector: str, timeout: float) -> None:
+def wait_ready(
+    cluster: Cluster, *, objects: t.Sequence[JsonObject], selector: str, timeout: float, progress: Progress = SILENT
+) -> None:
     """Wait until all *objects* are ready; after *timeout* seconds raise ClusterError with each object's own reason."""
     watched = {key_of(obj): (obj["apiVersion"], obj["kind"]) for obj in objects if obj["kind"] in PREDICATES}
+    wanted = len(watched)
+    progress.step(f"waiting for {wanted:,} objects")
     deadline = time.monotonic() + timeout
     while True:
         reasons = _reasons(cluster, watched, selector=selector)
         if not reasons:
             return
         watched = {key: watched[key] for key in reasons}
+        first, reason = next(iter(reasons.items()))
+        progress.step(f"waiting for {len(reasons):,} of {wanted:,}: {first}: {reason}")
         if time.monotonic() > deadline:
             listed = "; ".join(f"{key}: {reason}" for key, reason in list(reasons.items())[:NAMED])
             raise ClusterError(f"not ready after {timeout:.0f} s: {listed}")
@@ -50,7 +57,9 @@ def _reasons(cluster: Cluster, watched: t.Mapping[Key, tuple[str, str]], *, sele
     return reasons
 
 
-def wait_gone(cluster: Cluster, *, objects: t.Sequence[JsonObject], timeout: float) -> None:
+def wait_gone(
+    cluster: Cluster, *, objects: t.Sequence[JsonObject], timeout: float, progress: Progress = SILENT
+) -> None:
     """Wait until *objects* (by uid) are gone; raise ClusterError naming what stays and its finalizers."""
     left = list(objects)
     deadline = time.monotonic() + timeout
@@ -74,4 +83,5 @@ def wait_gone(cluster: Cluster, *, objects: t.Sequence[JsonObject], timeout: flo
             )
             raise ClusterError(f"still there {timeout:.0f} s after their deletion: {listed}")
         if left:
+            progress.step(f"waiting until {len(left):,} of {len(objects):,} are gone: {key_of(left[0])}")
             time.sleep(INTERVAL)

@@ -23,6 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.fe
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import FederationTargetSet
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import OPERATOR_NAME, prometheus_name
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import Prometheus, PrometheusError
 
 JsonObject = dict[str, t.Any]
@@ -44,6 +45,7 @@ def verify(
     central: Team,
     sources: t.Sequence[FederationTargetSet],
     timeout: float,
+    progress: Progress = SILENT,
 ) -> tuple[list[Check], dict[str, int]]:
     """All checks of one cluster, and how many series of each cluster are federated.
 
@@ -52,13 +54,21 @@ def verify(
     deadline = time.monotonic() + timeout
     while True:
         checks = operator_checks(_operator(cluster, operator_namespace))
+        progress.step("asking", total=len(teams), unit="instances")
         for team in teams:
             checks += instance_checks(_instance(cluster, team))
-        found = [_source(cluster, source, central=central) for source in sources]
+            progress.advance()
+        progress.step("asking about", total=len(sources), unit="federation sources")
+        found = []
+        for source in sources:
+            found.append(_source(cluster, source, central=central))
+            progress.advance()
         for facts in found:
             checks += source_checks(facts)
-        if all(check.ok for check in checks) or time.monotonic() > deadline:
+        broken = [check for check in checks if not check.ok]
+        if not broken or time.monotonic() > deadline:
             return checks, {facts.cluster: facts.series for facts in found}
+        progress.step(f"waiting for {len(broken)} of {len(checks)} checks: {broken[0].subject}: {broken[0].message}")
         time.sleep(INTERVAL)
 
 

@@ -125,7 +125,9 @@ def _quota(team: Team) -> JsonObject:
     hard = _ceiling(
         prometheus if team.prometheus.enabled else None, alertmanager if team.alertmanager.enabled else None
     )
-    return make(CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)})
+    return make(
+        CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)}
+    )
 
 
 @functools.cache

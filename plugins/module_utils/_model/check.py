@@ -19,6 +19,27 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team i
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.validate import nearest
 
+# The options of the module input_check, which the action plugin of this name needs too.
+OPTIONS: dict[str, dict[str, t.Any]] = {
+    "role": {"type": "str", "required": True},
+    "known": {"type": "list", "elements": "str", "default": []},
+    "found": {"type": "list", "elements": "str", "default": []},
+    "connection": {"type": "dict"},
+    "operator": {"type": "dict"},
+    "teams": {"type": "raw"},
+    "platform": {"type": "raw"},
+    "platform_team": {"type": "str", "default": "platform"},
+    "namespace_prefix": {"type": "str", "default": "monitoring-"},
+    "sources": {"type": "raw"},
+    "cluster": {"type": "str"},
+    "clusters": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def summary(errors: t.Sequence[str], *, role: str) -> str | None:
+    """All *errors* as one message, None where there is none."""
+    return f"{role}: " + "; ".join(errors) if errors else None
+
 
 def find_errors(
     params: t.Mapping[str, t.Any],

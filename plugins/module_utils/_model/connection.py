@@ -10,6 +10,18 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
 
+# How kubernetes.core takes its options from the environment; AWX injects its credential that way.
+ENVIRONMENT_PREFIX = "K8S_AUTH_"
+
+
+def environment_options(environ: t.Mapping[str, str]) -> set[str]:
+    """The names of the connection options that *environ* sets (``K8S_AUTH_HOST`` sets ``host``)."""
+    return {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        for name, value in environ.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and value
+    }
+
 
 def require_explicit(
     options: t.Mapping[str, t.Any], *, from_environment: t.Collection[str] = (), path: str = "connection"
@@ -17,7 +29,7 @@ def require_explicit(
     """Raise InputError unless the options name one cluster.
 
     Accepted: ``host`` with credentials; ``kubeconfig`` with ``context``; ``in_cluster: true``. *from_environment* names
-    the options that kubernetes.core takes from ``K8S_AUTH_*`` (AWX injects its credential that way).
+    the options that come from there, see environment_options.
     """
 
     def given(name: str) -> bool:

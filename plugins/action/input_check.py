@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module input_check without a module run: what it does needs no cluster and no process of its own.
+
+Packing the teams of a large fleet for a module, starting Python and unpacking them costs more than checking them. Where
+the control host cannot do it, or the task is for another machine, the module does.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.plugins.action.normal import ActionModule as NormalAction
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS, find_errors, summary
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import environment_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
+
+
+class ActionModule(NormalAction):
+    """Finds every error in the input of one role."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """The errors, and a failure that tells them all."""
+        if self._connection.transport != "local" or self._task.async_val or promql.IMPORT_ERROR:
+            by_module: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible does not type it
+            return by_module
+        result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
+        environment: dict[str, str] = {}
+        self._compute_environment_string(environment)
+        params = self._parameters()
+        errors = find_errors(
+            params,
+            from_environment=environment_options({**os.environ, **environment}),
+            check_match=promql.check_selector,
+        )
+        message = summary(errors, role=params["role"])
+        result.update(changed=False, errors=errors)
+        if message:
+            result.update(failed=True, msg=message)
+        return result
+
+    def _parameters(self) -> dict[str, t.Any]:
+        """The task's arguments as the module would get them; what may be anything stays as it is, without a copy."""
+        raw = {name for name, option in OPTIONS.items() if option["type"] == "raw"}
+        checked = ArgumentSpecValidator(OPTIONS).validate(
+            {name: value for name, value in self._task.args.items() if name not in raw}
+        )
+        if checked.error_messages:
+            raise AnsibleActionFail("; ".join(checked.error_messages))
+        return {**checked.validated_parameters, **{name: self._task.args.get(name) for name in raw}}
