@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,10 @@ STAGES = (
 )
 STARTED = time.monotonic()
 CURRENT_STAGE = pytest.StashKey[str]()
+
+# How long an example takes says nothing about whether it is right.
+hypothesis.settings.register_profile("promfleet", deadline=None)
+hypothesis.settings.load_profile("promfleet")
 
 # The environment that runs pytest brings kubernetes.core and the link to this checkout, so that each ansible-core is
 # tested with the collections made for it.

@@ -12,8 +12,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 # Names under which a group's kinds hold nothing but maps that are merged as a whole (`+mapType=atomic`,
-# `+structType=atomic`), by the OpenAPI of Kubernetes and the operator's CRDs. Others are not trusted: a map that was applied
-# empty and filled by others looks the same in managedFields.
+# `+structType=atomic`), by the OpenAPI of Kubernetes and the operator's CRDs. Others are not trusted: a map that was
+# applied empty and filled by others looks the same in managedFields.
 _BUILT_IN = _names(
     "claimRef configMapKeyRef fieldRef namespaceSelector nodeSelector objectSelector podSelector resourceFieldRef "
     "roleRef scopeSelector secretKeyRef selector targetRef"

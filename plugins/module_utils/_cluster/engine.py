@@ -28,6 +28,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
     key_of,
     phase_of,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.members import list_members
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
     Change,
     Failure,
@@ -37,9 +38,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outc
     removed,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import (
+    Decision,
     Plan,
     SetId,
     Write,
+    decide,
     make_plan,
     mentions_unknown,
 )
@@ -115,22 +118,25 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
     recorded = record.read(cluster, owner=request.owner)
     kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
-    members = _members(cluster, request, kinds=kinds, progress=options.progress)
+
+    def judge(obj: JsonObject, live: JsonObject | None) -> Decision:
+        return decide(obj, live, owner=request.owner, adopt_managers=options.adopt_managers)
+
     desired = list(request.desired)
-    if desired or any(request.keep(live) for live in members.values()):
-        desired.append(record.manifest(owner=request.owner, kinds=kinds))
-    missing = [obj for obj in desired if key_of(obj) not in members]
-    strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
-    options.progress.step(f"comparing {len(desired):,} objects")
-    plan = make_plan(
-        owner=request.owner,
-        desired=desired,
-        members=members,
-        strangers=strangers,
-        keep=request.keep,
-        adopt_managers=options.adopt_managers,
+    members = list_members(
+        cluster, label=request.owner.label, kinds=kinds, desired=desired, decide=judge, progress=options.progress
     )
-    plan = _spare_foreign(cluster, plan, members=members, request=request)
+    if desired or any(request.keep(live) for live in members.live.values()):
+        desired.append(record.manifest(owner=request.owner, kinds=kinds))
+    undecided = {key: obj for obj in desired if (key := key_of(obj)) not in members.decisions}
+    missing = [obj for key, obj in undecided.items() if key not in members.live]
+    strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
+    decisions = {
+        **members.decisions,
+        **{key: judge(obj, members.live.get(key) or strangers.get(key)) for key, obj in undecided.items()},
+    }
+    plan = make_plan(desired=desired, members=members.live, decisions=decisions, keep=request.keep)
+    plan = _spare_foreign(cluster, plan, members=members.live, request=request)
     if plan.conflicts:
         raise Refused(
             "another set owns objects of this one: " + "; ".join(plan.conflicts[:NAMED]), objects=plan.conflicts
@@ -143,41 +149,12 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     if options.wait_timeout is not None and not options.check and request.desired:
         wait_ready(
             cluster,
-            objects=request.desired,
+            objects=[obj for obj in request.desired if not plan.is_ready(key_of(obj))],
             selector=f"{SET_LABEL}={request.owner.label}",
             timeout=options.wait_timeout,
             progress=options.progress,
         )
     return outcome
-
-
-def _members(
-    cluster: Cluster, request: Request, *, kinds: t.Sequence[tuple[str, str]], progress: Progress
-) -> dict[Key, JsonObject]:
-    """The live objects with the set's label: one LIST for each kind that is served.
-
-    A kind that the set had in several versions is read in the desired one: states are compared within a version.
-    """
-    versions = {key_of(obj): obj["apiVersion"] for obj in request.desired}
-    wanted = {(obj["apiVersion"], obj["kind"]) for obj in request.desired}
-    served: dict[tuple[str, str], list[Resource]] = {}
-    for kind in sorted(kinds, key=lambda kind: (kind not in wanted, kind)):
-        resource = cluster.resource(*kind)
-        readings = served.setdefault((kind[0].rpartition("/")[0], kind[1]), [])
-        if resource is not None and (kind in wanted or not readings):
-            readings.append(resource)
-    selector = f"{SET_LABEL}={request.owner.label}"
-    resources = [resource for readings in served.values() for resource in readings]
-    progress.step("listing", total=len(resources), unit="kinds")
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        look = progress.counting(lambda resource: cluster.list_objects(resource, selector=selector))
-        lists = list(pool.map(look, resources))
-    members: dict[Key, JsonObject] = {}
-    for obj in (obj for objects in lists for obj in objects):
-        key = key_of(obj)
-        if key not in members or versions.get(key) == obj["apiVersion"]:
-            members[key] = obj
-    return members
 
 
 def _strangers(

@@ -21,6 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.owne
     former_owners,
     is_marked,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ready import not_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
     ADOPTED_ANNOTATION,
     KNOWN_AFTER_APPLY,
@@ -57,51 +58,77 @@ class Write:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unchanged:
+    """An object that is provably as desired. *unready*: why it is not ready, None where it is."""
+
+    unready: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """An object that belongs to another set."""
+
+    message: str
+
+
+Decision = Write | Unchanged | Conflict
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a run would do to one set."""
 
     writes: tuple[Write, ...] = ()
-    unchanged: tuple[JsonObject, ...] = ()
+    unchanged: t.Mapping[Key, Unchanged] = field(default_factory=dict)
     deletes: tuple[JsonObject, ...] = ()
     releases: tuple[JsonObject, ...] = ()
     conflicts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     kept: int = 0
-    members: int = field(default=0)
+    members: int = 0
+
+    def is_ready(self, key: Key) -> bool:
+        """Whether the object was seen ready, and this plan leaves it alone."""
+        seen = self.unchanged.get(key)
+        return seen is not None and seen.unready is None
+
+
+def decide(
+    obj: JsonObject, live: JsonObject | None, *, owner: SetId, adopt_managers: t.Collection[str] = ()
+) -> Decision:
+    """What is to be done about one desired object; *live* is None where there is none yet.
+
+    *adopt_managers* are named by the user: what they own in desired objects becomes ours.
+    """
+    if live is None:
+        return Write(desired=canonical(with_marks(obj, owner=owner, adopted=False)), live=None)
+    other = (live["metadata"].get("labels") or {}).get(SET_LABEL)
+    if other not in (None, owner.label) and owns_label(live, SET_LABEL):
+        return Conflict(message=f"{key_of(obj)} belongs to the set {other!r}; this run is for {owner.label!r}")
+    adopts = own_entry(live) is None
+    takes = former_owners(live, named=adopt_managers)
+    marked = with_marks(obj, owner=owner, adopted=adopts or _is_adopted(live))
+    # Most are unchanged as they are; what is written another way than the server writes it needs a second look.
+    sent = marked if not takes and is_unchanged(marked, live) else canonical(marked)
+    if not takes and (sent is marked or is_unchanged(sent, live)):
+        return Unchanged(unready=not_ready(live))
+    return Write(desired=sent, live=live, adopts=adopts, takes=takes)
 
 
 def make_plan(
     *,
-    owner: SetId,
     desired: t.Sequence[JsonObject],
     members: t.Mapping[Key, JsonObject],
-    strangers: t.Mapping[Key, JsonObject],
+    decisions: t.Mapping[Key, Decision],
     keep: t.Callable[[JsonObject], bool],
-    adopt_managers: t.Collection[str] = (),
 ) -> Plan:
-    """Decide for each object.
+    """What is to be done about the whole set.
 
-    *members* are the live objects that carry the set's label, *strangers* those desired objects that exist without it.
-    *keep* tells which members stay although they are not desired. *adopt_managers* are named by the user: what they own
-    in desired objects becomes ours.
+    *members* are the live objects that carry the set's label, *decisions* has one for each desired object. *keep* tells
+    which members stay although they are not desired.
     """
-    writes: list[Write] = []
-    unchanged: list[JsonObject] = []
-    conflicts: list[str] = []
     wanted = {key_of(obj): obj for obj in desired}
-    for key, obj in wanted.items():
-        live = members.get(key) or strangers.get(key)
-        other = (live or {}).get("metadata", {}).get("labels", {}).get(SET_LABEL)
-        if live is not None and other not in (None, owner.label) and owns_label(live, SET_LABEL):
-            conflicts.append(f"{key} belongs to the set {other!r}; this run is for {owner.label!r}")
-            continue
-        adopts = live is not None and own_entry(live) is None
-        takes = former_owners(live, named=adopt_managers) if live is not None else frozenset()
-        marked = with_marks(obj, owner=owner, adopted=adopts or _is_adopted(live))
-        if live is not None and not takes and is_unchanged(marked, live):
-            unchanged.append(live)
-        else:
-            writes.append(Write(desired=marked, live=live, adopts=adopts, takes=takes))
+    decided = {key: decisions[key] for key in wanted}
     doomed = [live for key, live in members.items() if key not in wanted]
     ours = [live for live in doomed if _is_ours(live)]
     kept = [live for live in ours if keep(live)]
@@ -111,11 +138,11 @@ def make_plan(
     needed = {key_of(live) for live in going if live["kind"] == "Namespace" and live["metadata"]["name"] in inhabited}
     released = {key_of(live) for live in going if _is_adopted(live)} | needed
     return Plan(
-        writes=tuple(writes),
-        unchanged=tuple(unchanged),
+        writes=tuple(decision for decision in decided.values() if isinstance(decision, Write)),
+        unchanged={key: decision for key, decision in decided.items() if isinstance(decision, Unchanged)},
         deletes=tuple(live for live in going if key_of(live) not in released),
         releases=tuple(live for live in going if key_of(live) in released),
-        conflicts=tuple(sorted(conflicts)),
+        conflicts=tuple(sorted(decision.message for decision in decided.values() if isinstance(decision, Conflict))),
         warnings=tuple(
             sorted(
                 [
@@ -132,13 +159,12 @@ def make_plan(
 
 
 def with_marks(obj: JsonObject, *, owner: SetId, adopted: bool) -> JsonObject:
-    """*obj* in its canonical form with the label of its set and, where it existed before us, the mark that says so."""
-    marked = canonical(obj)
-    metadata = dict(marked["metadata"])
-    metadata["labels"] = {**metadata.get("labels", {}), SET_LABEL: owner.label}
+    """*obj* with the label of its set and, where it existed before us, the mark that says so."""
+    metadata = dict(obj["metadata"])
+    metadata["labels"] = {**(metadata.get("labels") or {}), SET_LABEL: owner.label}
     if adopted:
-        metadata["annotations"] = {**metadata.get("annotations", {}), ADOPTED_ANNOTATION: "true"}
-    return {**marked, "metadata": metadata}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), ADOPTED_ANNOTATION: "true"}
+    return {**obj, "metadata": metadata}
 
 
 def _is_adopted(live: JsonObject | None) -> bool:

@@ -18,6 +18,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._progress imp
 JsonObject = dict[str, t.Any]
 
 INTERVAL = 1.0
+# Up to so many objects of a kind are asked for one by one, which is less to read than a LIST of the whole set.
+FEW = 8
 NAMED = 10
 
 
@@ -43,12 +45,19 @@ def wait_ready(
 
 
 def _reasons(cluster: Cluster, watched: t.Mapping[Key, tuple[str, str]], *, selector: str) -> dict[Key, str]:
-    """Why the watched objects are not ready, for those that are not; one LIST a kind, whatever their number."""
+    """Why the watched objects are not ready, for those that are not; at most one LIST a kind, whatever their number."""
     live: dict[Key, JsonObject] = {}
     for kind in sorted(set(watched.values())):
         resource = cluster.resource(*kind)
-        if resource is not None:
-            live |= {key_of(obj): obj for obj in cluster.list_objects(resource, selector=selector)}
+        keys = [key for key, own in watched.items() if own == kind]
+        if resource is None:
+            continue
+        if len(keys) > FEW:
+            objects = cluster.list_objects(resource, selector=selector)
+        else:
+            found = (cluster.find(resource.path(namespace=key.namespace, name=key.name)) for key in keys)
+            objects = [{"apiVersion": kind[0], "kind": kind[1], **obj} for obj in found if obj is not None]
+        live |= {key_of(obj): obj for obj in objects}
     reasons: dict[Key, str] = {}
     for key in sorted(watched):
         reason = not_ready(live[key]) if key in live else "it is not there"

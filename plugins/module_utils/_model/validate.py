@@ -140,7 +140,7 @@ def _convert(raw: object, kind: str, option: t.Mapping[str, t.Any], *, path: str
     if isinstance(raw, (list, tuple, dict)):
         good, value = _judge(raw, kind, choices)
     else:
-        good, value = _judge_scalar(type(raw), raw, kind, choices)
+        good, value = _judge_scalar(type(raw).__name__, raw, kind, choices)
     if not good:
         expected = f"one of {', '.join(map(str, choices))}" if choices else word
         raise InputError(path, f"must be {expected}, found {_found(raw)}")
@@ -154,7 +154,7 @@ def _judge(raw: object, kind: str, choices: tuple[t.Any, ...]) -> tuple[bool, t.
 
 
 @functools.cache
-def _judge_scalar(_type: type, raw: t.Hashable, kind: str, choices: tuple[t.Any, ...]) -> tuple[bool, t.Any]:
+def _judge_scalar(_type: str, raw: t.Hashable, kind: str, choices: tuple[t.Any, ...]) -> tuple[bool, t.Any]:
     """The same for what cannot change. A fleet says the same few things a thousand times; ``True`` is not ``1``."""
     return _judge(raw, kind, choices)
 

@@ -11,6 +11,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import (
     Plan,
     SetId,
+    decide,
     make_plan,
     with_marks,
 )
@@ -59,13 +60,9 @@ def plan_of(
     strangers: list[JsonObject] | None = None,
     keep: t.Callable[[JsonObject], bool] = lambda live: False,
 ) -> Plan:
-    return make_plan(
-        owner=OWNER,
-        desired=desired,
-        members={key_of(live): live for live in members},
-        strangers={key_of(live): live for live in strangers or []},
-        keep=keep,
-    )
+    live = {key_of(obj): obj for obj in [*members, *(strangers or [])]}
+    decisions = {key_of(obj): decide(obj, live.get(key_of(obj)), owner=OWNER) for obj in desired}
+    return make_plan(desired=desired, members={key_of(obj): obj for obj in members}, decisions=decisions, keep=keep)
 
 
 def names(objects: t.Iterable[JsonObject]) -> list[str]:
@@ -74,7 +71,7 @@ def names(objects: t.Iterable[JsonObject]) -> list[str]:
 
 def test_what_was_applied_before_is_unchanged() -> None:
     plan = plan_of([config("one")], [applied(config("one"))])
-    assert (plan.writes, names(plan.unchanged), plan.deletes) == ((), ["one"], ())
+    assert (plan.writes, [key.name for key in plan.unchanged], plan.deletes) == ((), ["one"], ())
 
 
 def test_what_is_not_there_is_written_with_the_label_of_the_set() -> None:

@@ -137,7 +137,7 @@ def test_action_group_names_every_module_with_a_connection() -> None:
 def test_what_all_writers_share_is_given_to_all_of_them() -> None:
     writers = [name for name in MODULES if "force_conflicts" in module_options(name)]
     assert load(CHECKOUT / "meta/runtime.yml")["action_groups"]["writers"] == writers
-    assert SHARED == load(CHECKOUT / "roles/promfleet/vars/main.yml")["__promfleet_writing"].keys()
+    assert load(CHECKOUT / "roles/promfleet/vars/main.yml")["__promfleet_writing"].keys() == SHARED
     assert all(module_options(name).keys() >= SHARED for name in writers)
 
 
