@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import os
 import typing as t
@@ -88,6 +89,9 @@ def run_module(
     **module_arguments: t.Any,
 ) -> None:
     """Run *work* and end the module with its result; known errors become a failure with a message for people."""
+    # Large inputs and lists are trees that reference counting frees; looking for cycles in them, again and again while
+    # they grow, takes as long as all the rest of an unchanged run. The process ends with its one task.
+    gc.disable()
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **module_arguments)
     if needs_cluster and client.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("kubernetes"), exception=client.IMPORT_ERROR)
