@@ -136,12 +136,13 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
         **{key: judge(obj, members.live.get(key) or strangers.get(key)) for key, obj in undecided.items()},
     }
     plan = make_plan(desired=desired, members=members.live, decisions=decisions, keep=request.keep)
-    plan = _spare_foreign(cluster, plan, members=members.live, request=request)
     if plan.conflicts:
         raise Refused(
             "another set owns objects of this one: " + "; ".join(plan.conflicts[:NAMED]), objects=plan.conflicts
         )
     request.guard(plan)
+    # After the guard: a refusal must not first look through every namespace of a thousand teams.
+    plan = _spare_foreign(cluster, plan, members=members.live, request=request)
     extra = request.extra_deletes(plan)
     outcome = Outcome(unchanged=len(plan.unchanged), warnings=list(plan.warnings))
     _apply_all(cluster, plan, outcome, absent_namespaces=absent_namespaces, options=options)
