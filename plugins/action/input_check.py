@@ -11,15 +11,15 @@ the control host cannot do it, or the task is for another machine, the module do
 from __future__ import annotations
 
 import os
+import sys
 import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS, find_errors, summary
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import environment_options
-from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
+from ansible_collections.promfleet.monitoring.plugins.module_utils._check import check_input, missing_libraries
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS
 
 
 class ActionModule(NormalAction):
@@ -27,23 +27,28 @@ class ActionModule(NormalAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The errors, and a failure that tells them all."""
-        if self._connection.transport != "local" or self._task.async_val or promql.IMPORT_ERROR:
-            by_module: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible does not type it
+        params = self._parameters()
+        if not self._possible_here(params, task_vars=task_vars or {}):
+            by_module: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible's own
             return by_module
         result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
-        params = self._parameters()
-        errors = find_errors(
-            params,
-            from_environment=environment_options({**os.environ, **environment}),
-            check_match=promql.check_selector,
-        )
-        message = summary(errors, role=params["role"])
+        errors, failure = check_input(params, environ={**os.environ, **environment})
         result.update(changed=False, errors=errors)
-        if message:
-            result.update(failed=True, msg=message)
+        if failure:
+            result.update(failed=True, msg=failure)
         return result
+
+    def _possible_here(self, params: t.Mapping[str, t.Any], *, task_vars: t.Mapping[str, t.Any]) -> bool:
+        """Whether this process finds what a module would find: on this machine, and with the same libraries."""
+        if self._connection.transport != "local" or self._task.async_val:
+            return False
+        if not params["libraries"] and not missing_libraries(params):
+            return True
+        # Which Python modules run with is known where the inventory says it; else only a module finds out.
+        said = None if self._task.delegate_to else task_vars.get("ansible_python_interpreter")
+        return bool(self._templar.template(said) == sys.executable)
 
     def _parameters(self) -> dict[str, t.Any]:
         """The task's arguments as the module would get them; what may be anything stays as it is, without a copy."""

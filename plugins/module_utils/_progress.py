@@ -55,10 +55,15 @@ class Progress:
         self._text = self._unit = ""
         self._done = self._total = 0
 
-    def step(self, text: str, *, total: int = 0, unit: str = "objects") -> None:
-        """Begin the next step of the work: ``applying``; *total* is how many *unit* there are to count, if any."""
+    def step(self, text: str, *, total: int | None = None, unit: str = "objects") -> None:
+        """Begin the next step of the work: ``applying``; *total* is how many *unit* there are to count, if any.
+
+        Of nothing there is nothing to tell.
+        """
+        if total == 0:
+            return
         with self._lock:
-            self._text, self._done, self._total, self._unit = text, 0, total, unit
+            self._text, self._done, self._total, self._unit = text, 0, total or 0, unit
             self._tell()
 
     def advance(self) -> None:

@@ -14,6 +14,8 @@ author:
   - promfleet.monitoring contributors (@promfleet)
 description:
   - Finds every error in the input of one role, without a connection to any cluster, and names the path of each.
+  - With the connection C(local) this happens in Ansible's own process, which spares a large fleet the packing of its
+    teams for a module.
   - The roles call it first; there is hardly a reason to call it by hand.
 options:
   role:
@@ -30,6 +32,39 @@ options:
     type: list
     elements: str
     default: []
+  libraries:
+    description: Whether the Python libraries that all modules need together must be there.
+    type: bool
+    default: false
+  fleet:
+    description: The fleet as this host sees it.
+    type: dict
+    suboptions:
+      host:
+        description: The name of this host.
+        type: str
+        required: true
+      hosts:
+        description: The hosts that are clusters.
+        type: list
+        elements: str
+        required: true
+      clusters:
+        description: The names of these clusters, in the order of the hosts.
+        type: list
+        elements: str
+        required: true
+      workers:
+        description: How many of them are workers.
+        type: int
+        required: true
+      expected_workers:
+        description: How many there should be, if the run was told; empty where it was not.
+        type: str
+      kubeconfig_is_path:
+        description: Whether the kubeconfig, if there is one, is given as a path; its content is not wanted here.
+        type: bool
+        default: true
   connection:
     description: Which connection options are set, as a mapping from their name to whether they are; values are
       not wanted here.
@@ -54,6 +89,9 @@ options:
   sources:
     description: The federation sources as given.
     type: raw
+  central_team:
+    description: The team whose instance federates.
+    type: str
   cluster:
     description: The name of this cluster.
     type: str
@@ -86,19 +124,21 @@ errors:
   sample: ["teams[1].retention: must be a duration such as 30s, 15d or 1h30m, found '10'"]
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS, find_errors, summary
+import os
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._check import check_input
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, run_module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
 
 
 def work(run: Run) -> dict[str, object]:
-    errors = find_errors(run.params, from_environment=run.environment_auth(), check_match=check_selector)
-    return {"errors": errors, "failure": summary(errors, role=run.params["role"])}
+    errors, failure = check_input(run.params, environ=os.environ)
+    return {"errors": errors, "failure": failure}
 
 
 def main() -> None:
     """Run the module."""
-    run_module(OPTIONS, work, needs_cluster=False, needs_promql=True)
+    run_module(OPTIONS, work, needs_cluster=False)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ ENVIRONMENTS = [
     path for path in (CHECKOUT / ".venv", CHECKOUT / ".venv-new") if (path / "bin/ansible-playbook").exists()
 ]
 OFTEN = {"PROMFLEET_PROGRESS_SECONDS": "0.1", "PYTHONUNBUFFERED": "1"}
-SET = "progress"
+MODULE = "promfleet.monitoring.objects"
+CONFIG_MAP = ("v1", "ConfigMap")
+PROMETHEUS = ("monitoring.coreos.com/v1", "Prometheus")
 INVENTORY = {
     "all": {
         "vars": {"ansible_python_interpreter": LOCAL["ansible_python_interpreter"]},
@@ -55,8 +57,8 @@ def config_maps(number: int) -> list[JsonObject]:
 def never_ready() -> JsonObject:
     """Without an operator no Prometheus becomes ready."""
     return {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "Prometheus",
+        "apiVersion": PROMETHEUS[0],
+        "kind": PROMETHEUS[1],
         "metadata": {"name": "idle", "namespace": "default"},
         "spec": {"replicas": 1},
     }
@@ -64,34 +66,32 @@ def never_ready() -> JsonObject:
 
 @pytest.fixture
 def objects(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[Callable[..., Run]]:
-    """Runs the module `objects` in a play; afterwards all that it made is gone."""
-    module = {
-        "kubeconfig": str(plane.kubeconfig),
-        "context": plane.context,
-        "name": SET,
-        "fleet": "{{ inventory_hostname }}",
-    }
+    """Runs tasks with the module `objects` in one play; afterwards all that they made is gone."""
 
     def run(
-        *manifests: JsonObject,
+        *tasks: JsonObject,
         hosts: str = "hub",
-        keywords: JsonObject | None = None,
         env: t.Mapping[str, str] = OFTEN,
         prefix: Path = ENVIRONMENTS[0],
-        **options: t.Any,
     ) -> Run:
-        task = {
-            "name": "Apply them",
-            "promfleet.monitoring.objects": {**module, "manifests": list(manifests), **options},
-            **(keywords or {}),
+        shared = {"kubeconfig": str(plane.kubeconfig), "context": plane.context, "fleet": "{{ inventory_hostname }}"}
+        play = {
+            "hosts": hosts,
+            "gather_facts": False,
+            "module_defaults": {MODULE: shared},
+            "tasks": list(tasks),
         }
-        play = {"hosts": hosts, "gather_facts": False, "tasks": [task]}
         variables = {**env, "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
         return playbook([play], inventory=INVENTORY, env=variables, prefix=prefix)
 
     yield run
-    run(state="absent", hosts="hub,edge", env={}).require_success()
-    api.delete("v1", "ConfigMap", "promfleet-set-hub.objects-progress", "kube-system")
+    for kind, namespace in ((CONFIG_MAP, "default"), (CONFIG_MAP, "kube-system"), (PROMETHEUS, "default")):
+        api.send("DELETE", api.kind(*kind).path(namespace), query={"labelSelector": "promfleet.monitoring/set"})
+
+
+def task(*manifests: JsonObject, keywords: JsonObject | None = None, **options: t.Any) -> JsonObject:
+    """A task that applies *manifests* as one set."""
+    return {"name": "Apply", MODULE: {"name": "some", "manifests": list(manifests), **options}, **(keywords or {})}
 
 
 def lines(run: Run) -> list[tuple[str, str]]:
@@ -100,60 +100,47 @@ def lines(run: Run) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
-def test_a_long_run_tells_how_far_it_is(objects: Callable[..., Run], prefix: Path) -> None:
-    run = objects(*config_maps(OBJECTS), prefix=prefix).require_success()
+def test_a_long_run_tells_how_far_it_is_and_what_it_waits_for(objects: Callable[..., Run], prefix: Path) -> None:
+    run = objects(task(*config_maps(OBJECTS), never_ready(), wait_timeout=2), prefix=prefix).require_failure()
     told = [text for host, text in lines(run) if host == "hub"]
-    counted = [
-        int(match[1]) for text in told if (match := re.fullmatch(rf"applying (\d+) of {OBJECTS + 1} objects.*", text))
-    ]
+    # With the Prometheus and the record of the set.
+    counts = [re.fullmatch(rf"applying (\d+) of {OBJECTS + 2} objects \(\d+ %\)", text) for text in told]
+    counted = [int(match[1]) for match in counts if match]
     assert len(counted) > 1, run.output
     assert counted == sorted(counted)
-    assert max(counted) > 0
+    assert counted[-1] > 0
+    assert "waiting for 1 of 1: Prometheus default/idle: no condition Reconciled yet" in told
     # While the task runs, not with its result.
-    head, body = run.output.split("TASK [Apply them]")
+    head, body = run.output.split("TASK [Apply]")
     assert not LINE.search(head)
-    assert LINE.search(body.split("changed: [hub]")[0])
-
-
-@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
-def test_waiting_names_what_is_waited_for(objects: Callable[..., Run], prefix: Path) -> None:
-    run = objects(never_ready(), wait_timeout=2, prefix=prefix).require_failure()
-    expected = "waiting for 1 of 1: Prometheus default/idle: no condition Reconciled yet"
-    assert ("hub", expected) in lines(run), run.output
+    assert LINE.search(body.split("hub]: FAILED!")[0].split("[ERROR]")[0])
+    # And nowhere else.
+    (failure,) = run.failures
+    assert failure.action == MODULE
+    assert "not ready after 2 s" in failure.message
+    assert not re.search("progress_file|applying", repr(failure.data), re.IGNORECASE)
 
 
 def test_each_line_names_its_host(objects: Callable[..., Run]) -> None:
-    run = objects(*config_maps(OBJECTS // 2), hosts="hub,edge").require_success()
+    run = objects(task(*config_maps(OBJECTS // 2)), hosts="hub,edge").require_success()
     assert {host for host, _text in lines(run)} == {"hub", "edge"}
 
 
-def test_a_short_run_tells_nothing(objects: Callable[..., Run]) -> None:
-    run = objects(*config_maps(3), env={"PYTHONUNBUFFERED": "1"}).require_success()
+def test_what_ends_before_the_first_line_is_due_tells_nothing(objects: Callable[..., Run]) -> None:
+    run = objects(task(*config_maps(3)), env={**OFTEN, "PROMFLEET_PROGRESS_SECONDS": "600"}).require_success()
     assert not lines(run)
 
 
-def test_results_know_nothing_of_it(objects: Callable[..., Run]) -> None:
-    run = objects(*config_maps(OBJECTS)).require_success()
-    assert lines(run)
-    (result,) = run.of("objects")
-    assert not re.search("progress_file|applying", repr(result.data), re.IGNORECASE)
-    assert result.data["counts"]["created"] == OBJECTS + 1
-
-
-@pytest.mark.parametrize(
-    ("host", "keywords"),
-    [
-        pytest.param("hub", {"no_log": True}, id="no_log"),
-        pytest.param("hub", {"async": 60, "poll": 1}, id="async"),
-        pytest.param("far", {}, id="another machine"),
-        pytest.param("hub", {"delegate_to": "far"}, id="delegated"),
-    ],
-)
-def test_where_nothing_can_be_told_all_else_works(objects: Callable[..., Run], host: str, keywords: JsonObject) -> None:
-    run = objects(*config_maps(OBJECTS // 2), hosts=host, keywords=keywords).require_success()
+def test_where_nothing_can_be_told_all_else_works(objects: Callable[..., Run]) -> None:
+    some = config_maps(OBJECTS // 2)
+    run = objects(
+        task(*some, keywords={"no_log": True}),
+        task(*some, keywords={"async": 60, "poll": 1}, state="absent"),
+        task(*some, keywords={"delegate_to": "far"}),
+        task(*some, keywords={"vars": {"ansible_connection": "elsewhere"}}, state="absent"),
+    ).require_success()
     assert not lines(run)
-    assert run.changed() == {host: 1}
-    objects(state="absent", hosts=host, env={}).require_success()
+    assert run.changed() == {"hub": 4}
 
 
 @pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
@@ -171,7 +158,7 @@ def test_a_killed_module_leaves_nothing(objects: Callable[..., Run], tmp_path: P
     killer = threading.Thread(target=kill_the_module)
     killer.start()
     try:
-        run = objects(never_ready(), wait_timeout=60, env=env, prefix=prefix).require_failure()
+        run = objects(task(never_ready(), wait_timeout=60), env=env, prefix=prefix).require_failure()
     finally:
         ended.set()
         killer.join()

@@ -29,7 +29,7 @@ def wait_ready(
     """Wait until all *objects* are ready; after *timeout* seconds raise ClusterError with each object's own reason."""
     watched = {key_of(obj): (obj["apiVersion"], obj["kind"]) for obj in objects if obj["kind"] in PREDICATES}
     wanted = len(watched)
-    progress.step(f"waiting for {wanted:,} objects")
+    progress.step("looking what is not ready yet")
     deadline = time.monotonic() + timeout
     while True:
         reasons = _reasons(cluster, watched, selector=selector)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model import fleet
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import require_explicit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.federation import parse_sources
@@ -17,6 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team i
     parse_clusters,
     parse_fleet_teams,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import team_named
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.validate import nearest
 
 # The options of the module input_check, which the action plugin of this name needs too.
@@ -24,6 +26,8 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "role": {"type": "str", "required": True},
     "known": {"type": "list", "elements": "str", "default": []},
     "found": {"type": "list", "elements": "str", "default": []},
+    "libraries": {"type": "bool", "default": False},
+    "fleet": {"type": "dict", "options": fleet.OPTIONS},
     "connection": {"type": "dict"},
     "operator": {"type": "dict"},
     "teams": {"type": "raw"},
@@ -31,14 +35,10 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "platform_team": {"type": "str", "default": "platform"},
     "namespace_prefix": {"type": "str", "default": "monitoring-"},
     "sources": {"type": "raw"},
+    "central_team": {"type": "str"},
     "cluster": {"type": "str"},
     "clusters": {"type": "list", "elements": "str", "default": []},
 }
-
-
-def summary(errors: t.Sequence[str], *, role: str) -> str | None:
-    """All *errors* as one message, None where there is none."""
-    return f"{role}: " + "; ".join(errors) if errors else None
 
 
 def find_errors(
@@ -61,6 +61,8 @@ def find_errors(
             errors.append(str(error))
             return None
 
+    if params["fleet"] is not None:
+        errors += fleet.fleet_errors(params["fleet"])
     if params["connection"] is not None:
         attempt(lambda: require_explicit(params["connection"], from_environment=from_environment))
     if params["operator"] is not None:
@@ -69,6 +71,8 @@ def find_errors(
     if params["teams"] is not None or params["platform"] is not None:
         clusters = attempt(lambda: parse_clusters(params["clusters"]))
         teams = attempt(lambda: _teams(params, clusters=clusters or ()))
+        if teams is not None and params["central_team"] is not None:
+            attempt(lambda: team_named(params["central_team"], teams=teams, path="prometheus_federation_central_team"))
     if params["sources"] is not None:
         replicas = None if teams is None else {team.name: team.prometheus.replicas for team in teams}
         attempt(

@@ -6,13 +6,17 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import find_errors
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import require_explicit
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import (
+    environment_options,
+    require_explicit,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
 
 NOTHING: dict[str, t.Any] = {
     "role": "team_monitoring",
     "known": [],
     "found": [],
+    "fleet": None,
     "connection": None,
     "operator": None,
     "teams": None,
@@ -20,8 +24,19 @@ NOTHING: dict[str, t.Any] = {
     "platform_team": "platform",
     "namespace_prefix": "monitoring-",
     "sources": None,
+    "central_team": None,
     "cluster": "hub",
     "clusters": ["hub", "edge"],
+}
+
+
+FLEET: dict[str, t.Any] = {
+    "host": "hub",
+    "hosts": ["hub", "edge"],
+    "clusters": ["hub", "edge"],
+    "workers": 1,
+    "expected_workers": None,
+    "kubeconfig_is_path": True,
 }
 
 
@@ -40,6 +55,8 @@ def test_good_input_has_no_errors() -> None:
         sources=[{}, {"team": "pay", "match": ["up"]}],
         operator={},
         connection={"in_cluster": True},
+        fleet={**FLEET, "expected_workers": "1"},
+        central_team="pay",
         known=["team_monitoring_teams"],
         found=["team_monitoring_teams"],
     )
@@ -67,11 +84,32 @@ def test_good_input_has_no_errors() -> None:
         ({"teams": [], "sources": [{"team": "nobody"}]}, "prometheus_federation_sources[0].team"),
         ({"operator": {"log_level": "loud"}, "role": "prometheus_operator"}, "prometheus_operator.log_level"),
         ({"connection": {"kubeconfig": True}}, "connection: kubeconfig is given, but no context"),
+        (
+            {"teams": [{"name": "pay"}], "central_team": "pya"},
+            "prometheus_federation_central_team: unknown team 'pya'; did you mean 'pay'?",
+        ),
+        ({"fleet": {**FLEET, "host": "far"}}, "far is neither in the group promfleet_central nor in promfleet_workers"),
+        (
+            {"fleet": {**FLEET, "clusters": ["hub", "hub"]}},
+            "promfleet_cluster: each host needs a name of its own, but these are used more than once: hub (hub, edge)",
+        ),
+        ({"fleet": {**FLEET, "expected_workers": "7"}}, "promfleet_expected_workers: the inventory should have 7 "),
+        ({"fleet": {**FLEET, "kubeconfig_is_path": False}}, "promfleet_kubeconfig: must be the path of a file"),
     ],
 )
 def test_each_error_names_its_place(params: dict[str, t.Any], expected: str) -> None:
     (found,) = errors(**params)
     assert found.startswith(expected)
+
+
+@pytest.mark.parametrize("expected", [None, "", "1"])
+def test_a_fleet_need_not_be_told_its_size(expected: str | None) -> None:
+    assert not errors(fleet={**FLEET, "expected_workers": expected})
+
+
+def test_the_environment_can_name_the_connection() -> None:
+    environ = {"K8S_AUTH_HOST": "https://hub", "K8S_AUTH_API_KEY": "k", "K8S_AUTH_CONTEXT": "", "HOME": "h"}
+    assert environment_options(environ) == {"host", "api_key"}
 
 
 def test_all_errors_come_at_once() -> None:
