@@ -6,12 +6,12 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_owners import (
-    LAST_APPLIED,
     common,
     handed_back,
     taken_over,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import VERSION_ANNOTATION
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import LAST_APPLIED
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER
 
 JsonObject = dict[str, t.Any]

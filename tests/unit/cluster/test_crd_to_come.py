@@ -9,6 +9,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.clie
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import to_come
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options, _attempt
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Failure
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import KNOWN_AFTER_APPLY
 
@@ -70,19 +71,18 @@ def test_prediction(name: str) -> None:
     options = Options(check=True, to_come=COMING)
     result = _attempt(server, Write(desired=obj, live=None), absent_namespaces=frozenset(), options=options)
     if predicted:
-        assert not isinstance(result, str)
-        assert result is not None
+        assert isinstance(result, Change)
         assert (result.action, result.local) == ("created", True)
     else:
-        assert isinstance(result, str)
+        assert isinstance(result, Failure)
 
 
 def test_outside_check_mode_the_server_has_the_word() -> None:
     server: t.Any = Server(serves=True, status=500, body=UNKNOWN_FIELD)
     write = Write(desired=probe(interval="1m"), live=None)
     result = _attempt(server, write, absent_namespaces=frozenset(), options=Options(to_come=COMING))
-    assert isinstance(result, str)
-    assert "field not declared in schema" in result
+    assert isinstance(result, Failure)
+    assert "field not declared in schema" in result.message
 
 
 def test_only_served_versions_count() -> None:
