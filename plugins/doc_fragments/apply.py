@@ -34,4 +34,20 @@ options:
     description: How many seconds to wait for all objects together.
     type: int
     default: 300
+  crds_to_come:
+    description:
+      - The CRDs that the same run installs first, as RV(promfleet.monitoring.crds#module:to_come) says in check mode.
+      - Check mode then judges custom resources by these CRDs, where those in the cluster do not know them yet; such
+        predictions are marked C(local). Outside check mode it has no meaning.
+    type: dict
+    suboptions:
+      version:
+        description: The operator release of the CRDs.
+        type: str
+      source:
+        description: Where they come from.
+        type: str
+      checksum:
+        description: The checksum of a single file.
+        type: str
 """

@@ -13,7 +13,10 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import open_source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome, to_come
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
@@ -37,6 +40,10 @@ WRITE_OPTIONS: Spec = {
     "force_conflicts": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
+    "crds_to_come": {
+        "type": "dict",
+        "options": {"version": {"type": "str"}, "source": {"type": "str"}, "checksum": {"type": "str"}},
+    },
 }
 STATE_OPTION: Spec = {"state": {"type": "str", "default": "present", "choices": ["present", "absent"]}}
 
@@ -71,7 +78,14 @@ class Run:
             force_conflicts=self.params["force_conflicts"],
             wait_timeout=timeout,
             progress=self.progress,
+            to_come=self._crds_to_come(),
         )
+
+    def _crds_to_come(self) -> CrdsToCome:
+        given = self.params.get("crds_to_come")
+        if not self.check or not given:
+            return CrdsToCome()
+        return to_come(open_source(**{**given, "version": given["version"] or _versions.PROMETHEUS_OPERATOR}).load())
 
 
 def cluster_spec(own: Spec, *, writes: bool = False) -> Spec:

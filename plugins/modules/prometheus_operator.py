@@ -135,15 +135,15 @@ RULES = {"rules": {"type": "list", "elements": "dict", "default": []}}
 
 def work(run: Run) -> dict[str, object]:
     operator = parse_operator({name: run.params[name] for name in OPERATOR_OPTIONS}, path="prometheus_operator")
+    options = run.options()
     desired = []
     if run.params["state"] == "present":
-        desired = with_served_kinds(
-            operator_objects(operator, alert_rules=run.params["rules"]), run.cluster.monitoring_kinds()
-        )
+        kinds = [*run.cluster.monitoring_kinds(), *options.to_come.kinds]
+        desired = with_served_kinds(operator_objects(operator, alert_rules=run.params["rules"]), kinds)
     request = Request(
         owner=SetId(fleet=run.params["fleet"], capability=OPERATOR), desired=tuple(desired), kinds=KINDS[OPERATOR]
     )
-    return {"outcome": converge(run.cluster, request, options=run.options())}
+    return {"outcome": converge(run.cluster, request, options=options)}
 
 
 def main() -> None:

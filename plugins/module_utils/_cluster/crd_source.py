@@ -5,7 +5,7 @@
 """Where the CRDs come from: a local path, the cache, the Go module cache, or a URL with known checksums.
 
 They are never part of the collection. What was fetched and checked once is kept, so that a run over many clusters
-downloads at most once.
+downloads at most once; and where a cluster has them already, their digest alone says so.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 import traceback
 import typing as t
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.errors import InputError
 
 try:
     import yaml
@@ -41,25 +45,118 @@ DEFAULT_URL = (
 TIMEOUT = 30
 
 
+@dataclass(frozen=True, kw_only=True)
+class CrdSource:
+    """CRDs that are known by their *digest* before anything is fetched or parsed; *load* does that, sorted by name."""
+
+    digest: str
+    load: t.Callable[[], list[JsonObject]]
+
+
 def load_crds(
     *, version: str, source: str | None = None, environ: t.Mapping[str, str] | None = None
 ) -> list[JsonObject]:
-    """The CRDs of an operator release, sorted by name.
+    """The CRDs of an operator release, sorted by name; open_source says where they come from."""
+    return open_source(version=version, source=source, environ=environ).load()
 
-    *source*: a folder or file of YAML, or a URL with ``{version}`` and ``{file}``; None looks in the cache, then in the
-    Go module cache, then at the project's own address. Raises ClusterError where none of them has what was asked for.
+
+def open_source(
+    *,
+    version: str,
+    source: str | None = None,
+    checksum: str | None = None,
+    environ: t.Mapping[str, str] | None = None,
+) -> CrdSource:
+    """Where the CRDs of an operator release come from.
+
+    *source*: a folder or file of YAML; a URL with ``{version}`` and ``{file}``, for the pinned release; the URL of one
+    file with its *checksum* (``sha256:`` and 64 digits). None looks in the cache, then in the Go module cache, then at
+    the project's own address. Raises InputError for options that do not fit, ClusterError for what is not there.
     """
     env = os.environ if environ is None else environ
-    if source and not source.startswith(("http://", "https://")):
-        path = Path(source).expanduser()
-        if not path.exists():
-            raise ClusterError(f"the CRD source {source} does not exist")
-        return _read(path)
-    if not source:
-        for folder in _go_module_folders(version, env):
-            if folder.is_dir():
-                return _read(folder)
-    return _read(_fetched(version, url=source or DEFAULT_URL, env=env))
+    known = _known_checksum(checksum)
+    if source and source.startswith(("http://", "https://")):
+        address = source.replace("{version}", version)
+        if "{file}" not in source:
+            return _one_file(address, checksum=known, env=env)
+        return _release(version, url=source, env=env)
+    if source:
+        return _local(Path(source).expanduser(), checksum=known)
+    if known:
+        raise InputError("checksum", "is that of one file, and needs a source that names it")
+    for folder in _go_module_folders(version, env):
+        if folder.is_dir():
+            return CrdSource(digest=_pinned_digest(version) or _digest(_files(folder)), load=partial(_read, folder))
+    return _release(version, url=DEFAULT_URL, env=env)
+
+
+def _known_checksum(checksum: str | None) -> str | None:
+    if not checksum:
+        return None
+    found = re.fullmatch(r"sha256:([0-9a-fA-F]{64})", checksum.strip())
+    if not found:
+        raise InputError("checksum", "must be sha256: and 64 hexadecimal digits")
+    return found[1].lower()
+
+
+def _local(path: Path, *, checksum: str | None) -> CrdSource:
+    if not path.exists():
+        raise ClusterError(f"the CRD source {path} does not exist")
+    if checksum and path.is_dir():
+        raise InputError("checksum", f"is that of one file, and the source {path} is a folder")
+    found = _digest(_files(path)) if path.is_dir() else _sha256(path.read_bytes())
+    if checksum and checksum != found:
+        raise ClusterError(f"{path}: the checksum is {found}, expected {checksum}: nothing was applied")
+    return CrdSource(digest=found, load=partial(_read, path))
+
+
+def _one_file(address: str, *, checksum: str | None, env: t.Mapping[str, str]) -> CrdSource:
+    if not checksum:
+        raise InputError("checksum", f"is required for a file from the network ({address})")
+
+    def load() -> list[JsonObject]:
+        folder = _cache(env)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / ".lock"):
+            target = folder / f"sha256-{checksum}.yaml"
+            _ensure(target, address=address, checksum=checksum)
+        return _read(target)
+
+    return CrdSource(digest=checksum, load=load)
+
+
+def _release(version: str, *, url: str, env: t.Mapping[str, str]) -> CrdSource:
+    """The files of a release one by one, by the checksums that the collection knows."""
+    known = _pinned_digest(version)
+    if known is None:
+        raise ClusterError(
+            f"there are no checksums for the CRDs of operator {version} "
+            f"(this collection knows those of {_versions.PROMETHEUS_OPERATOR}); name a folder or file as the source, "
+            "or the URL of one file of that release (stripped-down-crds.yaml) with its checksum"
+        )
+    return CrdSource(digest=known, load=lambda: _read(_fetched(version, url=url, env=env)))
+
+
+def _pinned_digest(version: str) -> str | None:
+    return _digest(_versions.CRD_SHA256) if version == _versions.PROMETHEUS_OPERATOR else None
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each YAML file of a folder."""
+    return {path.name: _sha256(path.read_bytes()) for path in _yaml_files(folder)}
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yaml")) + sorted(folder.glob("*.yml"))
+
+
+def _digest(files: t.Mapping[str, str]) -> str:
+    """One digest for several files: that of their list as ``sha256sum`` writes it."""
+    return _sha256("".join(f"{found}  {name}\n" for name, found in sorted(files.items())).encode())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _go_module_folders(version: str, env: t.Mapping[str, str]) -> list[Path]:
@@ -76,29 +173,25 @@ def _cache(env: t.Mapping[str, str]) -> Path:
 
 
 def _fetched(version: str, *, url: str, env: t.Mapping[str, str]) -> Path:
-    checksums = _versions.CRD_SHA256 if version == _versions.PROMETHEUS_OPERATOR else None
-    if checksums is None:
-        raise ClusterError(
-            f"there are no checksums for the CRDs of operator {version} "
-            f"(this collection knows those of {_versions.PROMETHEUS_OPERATOR}); "
-            "download them yourself and name the folder as the source"
-        )
     folder = _cache(env) / version
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / ".lock"):
-        for file, wanted in checksums.items():
-            target = folder / file
-            if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == wanted:
-                continue
-            address = url.format(version=version, file=file)
-            data = _download(address)
-            found = hashlib.sha256(data).hexdigest()
-            if found != wanted:
-                raise ClusterError(f"{address}: the checksum is {found}, expected {wanted}: nothing was applied")
-            partial = folder / f".{file}.partial"
-            partial.write_bytes(data)
-            partial.replace(target)
+        for file, wanted in _versions.CRD_SHA256.items():
+            _ensure(folder / file, address=url.format(version=version, file=file), checksum=wanted)
     return folder
+
+
+def _ensure(target: Path, *, address: str, checksum: str) -> None:
+    """Fetch a file unless the cache has it; what does not have the *checksum* is never kept."""
+    if target.is_file() and _sha256(target.read_bytes()) == checksum:
+        return
+    data = _download(address)
+    found = _sha256(data)
+    if found != checksum:
+        raise ClusterError(f"{address}: the checksum is {found}, expected {checksum}: nothing was applied")
+    partial = target.with_name(f".{target.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(target)
 
 
 def _download(address: str) -> bytes:
@@ -120,7 +213,7 @@ def _locked(path: Path) -> t.Iterator[None]:
 
 
 def _read(path: Path) -> list[JsonObject]:
-    files = sorted(path.glob("*.yaml")) + sorted(path.glob("*.yml")) if path.is_dir() else [path]
+    files = _yaml_files(path) if path.is_dir() else [path]
     loaded = [obj for file in files for obj in parse(file.read_text(encoding="utf-8"))]
     crds = [obj for obj in loaded if obj.get("kind") == "CustomResourceDefinition"]
     if not crds:

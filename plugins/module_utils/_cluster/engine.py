@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import record
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign, namespace_contents
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
     ApiError,
     ClusterError,
@@ -104,7 +105,7 @@ class Request:
 class Options:
     """How to work; *wait_timeout* in seconds, None to wait for nothing.
 
-    *adopt_managers*: what these managers own in desired objects becomes ours.
+    *adopt_managers*: what these managers own in desired objects becomes ours. *to_come* counts in check mode only.
     """
 
     check: bool = False
@@ -112,6 +113,7 @@ class Options:
     adopt_managers: tuple[str, ...] = ()
     wait_timeout: float | None = None
     progress: Progress = SILENT
+    to_come: CrdsToCome = field(default_factory=CrdsToCome)
 
 
 def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome:
@@ -253,8 +255,7 @@ def _attempt(
     resource = cluster.resource(write.desired["apiVersion"], write.desired["kind"])
     local = resource is None or key.namespace in absent_namespaces or mentions_unknown(write.desired)
     if options.check and local:
-        action = "created" if write.live is None else "updated"
-        return predicted(action=action, before=write.live, desired=write.desired)
+        return _predicted(write, options=options)
     if resource is None:
         return Failure(
             key=key,
@@ -264,7 +265,19 @@ def _attempt(
     try:
         return write_one(cluster, write, resource=resource, options=options)
     except ApiError as error:
+        judged_by_old_crd = error.status != 403 and not error.conflicts
+        if options.check and judged_by_old_crd and options.to_come.problems(write.desired) is not None:
+            return _predicted(write, options=options)
         return refusal(write, error)
+
+
+def _predicted(write: Write, *, options: Options) -> Change | Failure:
+    """Our own prediction where the run itself first changes what the server would judge by."""
+    refused = None if mentions_unknown(write.desired) else options.to_come.problems(write.desired)
+    if refused:
+        message = f"the CRDs of this run would refuse it: {'; '.join(refused)}"
+        return Failure(key=key_of(write.desired), message=message)
+    return predicted(action="created" if write.live is None else "updated", before=write.live, desired=write.desired)
 
 
 # -- removing -----------------------------------------------------------------------------------------------------

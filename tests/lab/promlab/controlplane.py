@@ -42,6 +42,8 @@ CONTROLLERS = (
     "endpoints-controller",
     "endpointslice-mirroring-controller",
     "resourcequota-controller",
+    "deployment-controller",
+    "replicaset-controller",
     "statefulset-controller",
 )
 

@@ -37,7 +37,7 @@ class Mirror:
     filled: frozenset[str]
 
 
-SHARED = frozenset({"fleet", "force_conflicts", "wait", "wait_timeout"})
+SHARED = frozenset({"fleet", "force_conflicts", "wait", "wait_timeout", "crds_to_come"})
 TEAMS = frozenset({"teams", "platform", "platform_team", "namespace_prefix", "cluster", "clusters"})
 MIRRORS = (
     Mirror(
@@ -50,7 +50,8 @@ MIRRORS = (
         role="prometheus_operator",
         module="crds",
         prefix="prometheus_operator_crds_",
-        filled=SHARED | {"version", "state"},
+        # A restore is for the module alone: a role brings a cluster to what the inventory says.
+        filled=SHARED | {"version", "state", "snapshot", "create_missing"},
     ),
     Mirror(
         role="team_monitoring",

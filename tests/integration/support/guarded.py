@@ -1,0 +1,125 @@
+"""A control plane whose CRDs the tests install in every way there is, and the collection's own guard on it."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import Words
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_report import report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import CrdSource, open_source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import CrdOutcome, apply_crds
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
+
+from promlab.controlplane import ControlPlane
+from tests.integration.support.cluster import Cluster
+from tests.integration.support.releases import GROUP, crd_folder, crds_of, kubectl
+
+JsonObject = dict[str, t.Any]
+
+CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+OPERATORS = "operators"
+PAUSE = "registry.k8s.io/pause:3.10"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """One control plane."""
+
+    plane: ControlPlane
+    api: Cluster
+    cluster: client.Cluster
+
+    # -- the guard ----------------------------------------------------------------------------------------------
+
+    def source(self, release: str, *, full: bool = False) -> CrdSource:
+        return open_source(version=release, source=str(crd_folder(release, full=full)))
+
+    def apply(self, release: str, *, check: bool = False, full: bool = False, **words: t.Any) -> CrdOutcome:
+        """What the module crds does for a release."""
+        found = self.source(release, full=full)
+        return apply_crds(
+            self.cluster,
+            source=found.digest,
+            load=found.load,
+            words=Words(**words),
+            options=Options(check=check, wait_timeout=120),
+        )
+
+    def report(self, release: str) -> JsonObject:
+        """What the module crds_info tells."""
+        found = self.source(release)
+        return report(self.cluster, found.load(), source=found.digest)
+
+    # -- what others do -----------------------------------------------------------------------------------------
+
+    def live(self) -> dict[str, JsonObject]:
+        """The operator's CRDs as they are."""
+        kind = self.api.kind(*CRD)
+        return {crd["metadata"]["name"]: crd for crd in self.api.list_kind(kind) if crd["spec"]["group"] == GROUP}
+
+    def kubectl_create(self, release: str) -> None:
+        """Install a release as the operator's own guide says."""
+        kubectl(self.plane.kubeconfig, "create", f"--filename={crd_folder(release)}")
+
+    def kubectl_apply(self, crd: JsonObject) -> None:
+        """Client-side apply, which keeps the whole object in an annotation."""
+        kubectl(self.plane.kubeconfig, "apply", "--filename=-", text=json.dumps(crd))
+
+    def force(self, release: str) -> None:
+        """What kube-prometheus-stack's job does before a rollback."""
+        folder = f"--filename={crd_folder(release)}"
+        kubectl(self.plane.kubeconfig, "apply", "--server-side", "--force-conflicts", folder)
+
+    def replace(self, crd: JsonObject, *, manager: str) -> None:
+        """Write a CRD as a whole, as Helm's older ways and many tools do."""
+        path = self.api.kind(*CRD).path("", crd["metadata"]["name"])
+        version = self.api.request("GET", path)["metadata"]["resourceVersion"]
+        body = {**crd, "metadata": {**crd["metadata"], "resourceVersion": version}}
+        self.api.request("PUT", path, query={"fieldManager": manager}, body=body)
+
+    def remove_crds(self) -> None:
+        """Delete all of them and wait until they are gone."""
+        for name in self.live():
+            self.api.delete(*CRD, name)
+        self.api.wait_until(lambda: not self.live(), "the CRDs are gone")
+
+    def served(self, release: str) -> None:
+        """Wait until every kind of a release is served."""
+        kinds = {crd["spec"]["names"]["kind"] for crd in crds_of(release).values()}
+        self.api.wait_until(lambda: kinds <= {kind.kind for kind in self.api.kinds()}, f"the kinds of {release}")
+
+    # -- operators ----------------------------------------------------------------------------------------------
+
+    def run_operator(self, name: str, *, version: str, replicas: int = 1) -> None:
+        """An operator's Deployment as a chart would make it. Nothing runs here, but its pods come and go."""
+        self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATORS}}, force=True)
+        labels = {"app": name}
+        container = {"name": "operator", "image": f"mirror.example/prometheus-operator/prometheus-operator:v{version}"}
+        spec = {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        }
+        metadata = {"name": name, "namespace": OPERATORS}
+        deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+        self.api.apply(deployment, manager="helm", force=True)
+        self.api.wait_until(lambda: len(self.pods(name)) == replicas, f"{name} has its pods")
+
+    def pods(self, name: str) -> set[str]:
+        """The UIDs of an operator's pods."""
+        query = {"labelSelector": f"app={name}"}
+        found = self.api.request("GET", f"/api/v1/namespaces/{OPERATORS}/pods", query=query)["items"]
+        return {pod["metadata"]["uid"] for pod in found if "deletionTimestamp" not in pod["metadata"]}
+
+    def operator(self, name: str) -> JsonObject:
+        return self.api.get("apps/v1", "Deployment", name, OPERATORS)
+
+
+def guarded(plane: ControlPlane) -> Guarded:
+    """Connects to a control plane."""
+    cluster = client.connect({"kubeconfig": str(plane.kubeconfig), "context": plane.context})
+    return Guarded(plane=plane, api=Cluster(kubeconfig=Path(plane.kubeconfig), context=plane.context), cluster=cluster)
