@@ -26,6 +26,22 @@ options:
       - By default such a conflict fails with the name of the manager and the fields.
     type: bool
     default: false
+  adopt_managers:
+    description:
+      - Field managers whose fields become ours in the objects that are applied, such as V(helm).
+      - What they set and is not wanted any more is removed then. By default fields of others stay.
+      - Objects that were made by client-side apply, as by C(kubectl apply) or M(kubernetes.core.k8s) with C(apply), are
+        taken over without being named here.
+    type: list
+    elements: str
+    default: []
+  result_file:
+    description:
+      - A file on the machine that runs the module. It gets the whole result as JSON, with all objects and diffs;
+        what the module returns is bounded.
+      - It is written in check mode too, and only its owner may read it.
+      - When it ends with a slash it is a folder, and the file in it has the name of the module.
+    type: path
   wait:
     description: Whether to wait until the applied objects are ready in their current generation.
     type: bool

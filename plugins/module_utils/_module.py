@@ -10,7 +10,9 @@ import copy
 import gc
 import json
 import os
+import tempfile
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
@@ -19,7 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome, to_come
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Incomplete, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import (
     environment_options,
     require_explicit,
@@ -33,11 +35,14 @@ Spec = dict[str, t.Any]
 
 # AWX cuts an event at 700,000 bytes; counts are always whole, the lists stop here.
 RESULT_BYTES = 400_000
+WARNINGS = 50
 
 CONNECTION_OPTIONS: Spec = {"in_cluster": {"type": "bool", "default": False}}
 WRITE_OPTIONS: Spec = {
     "fleet": {"type": "str", "default": "default"},
     "force_conflicts": {"type": "bool", "default": False},
+    "adopt_managers": {"type": "list", "elements": "str", "default": []},
+    "result_file": {"type": "path"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
     "crds_to_come": {
@@ -76,6 +81,7 @@ class Run:
         return Options(
             check=self.check,
             force_conflicts=self.params["force_conflicts"],
+            adopt_managers=tuple(self.params["adopt_managers"]),
             wait_timeout=timeout,
             progress=self.progress,
             to_come=self._crds_to_come(),
@@ -118,52 +124,110 @@ def run_module(
     except Refused as error:
         module.fail_json(msg=str(error), refused=list(error.objects)[:1000])
     except Incomplete as error:
-        module.fail_json(msg=str(error), **report(error.outcome, diff=module._diff))
+        module.fail_json(msg=str(error), **_reported(module, error.outcome))
     except ClusterError as error:
         module.fail_json(msg=str(error))
     outcome = result.pop("outcome", None)
     failure = result.pop("failure", None)
-    warnings: list[str] = []
     if isinstance(outcome, Outcome):
-        warnings = outcome.warnings
-        result = {**report(outcome, diff=module._diff), **result}
-    for warning in warnings:
-        module.warn(warning)
+        for warning in shortened(outcome.warnings):
+            module.warn(warning)
+        result = {**_reported(module, outcome), **result}
     if failure:
         module.fail_json(msg=failure, **result)
     module.exit_json(**{"changed": False, **result})
 
 
+def _reported(module: AnsibleModule, outcome: Outcome) -> JsonObject:
+    """The result of an outcome; the whole of it goes into the file that the user named."""
+    name = module.params.get("result_file")
+    if name:
+        path = Path(name) / f"{module._name}.json" if name.endswith("/") else Path(name)
+        try:
+            write_whole(path, outcome)
+        except OSError as error:
+            module.warn(f"result_file: {path} could not be written: {error}")
+    return report(outcome, diff=module._diff)
+
+
+def write_whole(path: Path, outcome: Outcome) -> None:
+    """Write all of an outcome as JSON, readable by its owner only. Nobody sees half a file. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    changes = outcome.sorted_changes()
+    whole = {
+        "changed": bool(changes),
+        "counts": outcome.counts(),
+        "objects": [change.result() for change in changes],
+        "diff": [_shown(change) for change in changes],
+        "failures": [failure.result() for failure in outcome.failures],
+        "warnings": outcome.warnings,
+    }
+    # mkstemp makes the file with mode 0600.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(whole, file, indent=2)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def shortened(warnings: t.Sequence[str]) -> list[str]:
+    """The first warnings, and how many more there are. Pure."""
+    more = len(warnings) - WARNINGS
+    return [*warnings[:WARNINGS], *([f"and {more} more warnings"] if more > 0 else [])]
+
+
 def report(outcome: Outcome, *, diff: bool) -> JsonObject:
-    """The result of an outcome: counts whole, changed objects and diff up to a size. Pure."""
-    objects: list[JsonObject] = []
-    diffs: list[JsonObject] = []
-    size = 0
-    truncated = 0
-    for change in outcome.sorted_changes():
-        entry = change.result()
-        shown: JsonObject | None = None
-        if diff:
-            header = f"{change.key} ({change.action})"
-            shown = {
-                "before_header": header,
-                "after_header": header,
-                "before": _text(change.before),
-                "after": _text(change.after),
-            }
-        size += len(json.dumps([entry, shown]))
-        if size > RESULT_BYTES:
-            truncated += 1
-            continue
-        objects.append(entry)
-        if shown is not None:
-            diffs.append(shown)
-    result: JsonObject = {"changed": bool(outcome.changes), "counts": outcome.counts(), "objects": objects}
-    if truncated:
-        result["truncated"] = truncated
+    """The result of an outcome: counts whole; what failed, what changed, then diffs, each while there is room. Pure."""
+    changes = outcome.sorted_changes()
+    room = _Room(RESULT_BYTES)
+    failures = room.take(failure.result() for failure in outcome.failures)
+    objects = room.take(change.result() for change in changes)
+    result: JsonObject = {"changed": bool(changes), "counts": outcome.counts(), "objects": objects}
+    if outcome.failures:
+        result["failures"] = failures
+    missing = len(changes) - len(objects)
+    if missing:
+        result["truncated"] = missing
     if diff:
+        diffs = room.take(_shown(change) for change in changes)
+        if len(diffs) < len(changes):
+            left_out = len(changes) - len(diffs)
+            diffs.append(
+                {"prepared": f"{left_out} more diffs are left out to keep the result small, see result_file\n"}
+            )
         result["diff"] = diffs
     return result
+
+
+class _Room:
+    """Bytes that a result may still have."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, entries: t.Iterable[JsonObject]) -> list[JsonObject]:
+        """Those of *entries* that there is room for; a large one does not keep out the small ones after it."""
+        taken = []
+        for entry in entries:
+            size = len(json.dumps(entry)) + len(", ")
+            if size <= self._left:
+                self._left -= size
+                taken.append(entry)
+        return taken
+
+
+def _shown(change: Change) -> JsonObject:
+    """The diff of one object as Ansible shows it."""
+    header = f"{change.key} ({change.action})"
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": _text(change.before),
+        "after": _text(change.after),
+    }
 
 
 def _text(value: JsonObject) -> str:

@@ -67,6 +67,17 @@ objects:
   elements: dict
   sample:
     - {action: created, kind: Prometheus, namespace: monitoring-payments, name: payments}
+failures:
+  description: The objects that could not be applied, each with its message; conflicts name fields and managers.
+  returned: when there are any
+  type: list
+  elements: dict
+  sample:
+    - kind: ConfigMap
+      namespace: monitoring-payments
+      name: settings
+      message: 'other managers own fields of it: .data.a (owned by "kubectl-edit")'
+      conflicts: [{field: .data.a, manager: kubectl-edit}]
 truncated:
   description: How many changed objects RV(objects) leaves out to keep the result small.
   returned: when there are very many

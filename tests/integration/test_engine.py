@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from promlab.controlplane import ControlPlane
 from tests.integration.conftest import Module
 from tests.integration.support.cluster import Cluster
+from tests.integration.support.inventory import single
 from tests.integration.support.playbook import Run
 
 JsonObject = dict[str, t.Any]
@@ -42,13 +44,21 @@ def service(place: str, **spec: t.Any) -> JsonObject:
 
 
 @pytest.fixture
-def objects(hub: Cluster, playbook: Callable[..., Run]) -> Iterator[Callable[..., t.Any]]:
+def scratch(api: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a namespace that does not exist before the test; afterwards it is on its way out."""
+    name = request.node.name.removeprefix("test_").split("[")[0].replace("_", "-")[:50].strip("-")
+    yield name
+    api.delete("v1", "Namespace", name)
+
+
+@pytest.fixture
+def objects(api: Cluster, plane: ControlPlane, playbook: Callable[..., Run]) -> Iterator[_Bound]:
     """The module, with one set for a test; whatever is left of the set goes afterwards."""
-    module = Module(playbook, "objects")
-    module_for_set = _Bound(module, name="engine")
-    yield module_for_set
+    inventory = single(name=plane.name, kubeconfig=plane.kubeconfig)
+    # Nobody makes anything ready on a control plane without nodes.
+    yield _Bound(Module(playbook, "objects", inventory=lambda: inventory), name="engine", wait=False)
     for record in ("default.objects-engine", "other.objects-engine"):
-        hub.delete(CORE, "ConfigMap", f"promfleet-set-{record}", "kube-system")
+        api.delete(CORE, "ConfigMap", f"promfleet-set-{record}", "kube-system")
 
 
 class _Bound:
@@ -64,7 +74,7 @@ class _Bound:
         return self._module.fails(manifests=list(manifests), **self._options, **options)
 
 
-def test_a_second_run_changes_nothing_and_check_mode_is_right(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_a_second_run_changes_nothing_and_check_mode_is_right(scratch: str, api: Cluster, objects: _Bound) -> None:
     wanted = [
         namespace(scratch),
         config_map(scratch, a="1"),
@@ -89,50 +99,50 @@ def test_a_second_run_changes_nothing_and_check_mode_is_right(scratch: str, hub:
         },
     ]
     predicted = objects(*wanted, check=True)
-    assert hub.find(CORE, "Namespace", scratch) is None
+    assert api.find(CORE, "Namespace", scratch) is None
     first = objects(*wanted)
     assert first.objects == predicted.objects
     assert first.data["counts"]["created"] == 5  # and the record of the set's kinds
-    before = hub.snapshot()
+    before = api.snapshot()
     for again in (objects(*wanted, check=True), objects(*wanted)):
         assert not again.changed
         assert again.data["counts"]["unchanged"] == 5
         assert again.objects == []
-    assert hub.snapshot() == before
+    assert api.snapshot() == before
 
 
-def test_a_foreign_edit_of_an_owned_field_is_repaired(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_a_foreign_edit_of_an_owned_field_is_repaired(scratch: str, api: Cluster, objects: _Bound) -> None:
     wanted = [namespace(scratch), config_map(scratch, a="1", b="2")]
     objects(*wanted)
-    hub.edit(CORE, "ConfigMap", "settings", {"data": {"a": "edited"}}, namespace=scratch)
+    api.edit(CORE, "ConfigMap", "settings", {"data": {"a": "edited"}}, namespace=scratch)
     refused = objects.fails(*wanted)
     assert "ConfigMap" in refused.message
     assert ".data.a" in refused.message
     assert "kubectl-edit" in refused.message
-    assert hub.get(CORE, "ConfigMap", "settings", scratch)["data"]["a"] == "edited"
+    assert api.get(CORE, "ConfigMap", "settings", scratch)["data"]["a"] == "edited"
     predicted = objects(*wanted, check=True, force_conflicts=True)
     repaired = objects(*wanted, force_conflicts=True)
     assert repaired.objects == predicted.objects == [f"updated ConfigMap {scratch}/settings"]
     assert repaired.data["objects"][0]["fields"] == ["data.a"]
-    assert hub.get(CORE, "ConfigMap", "settings", scratch)["data"] == {"a": "1", "b": "2"}
+    assert api.get(CORE, "ConfigMap", "settings", scratch)["data"] == {"a": "1", "b": "2"}
     assert not objects(*wanted).changed
 
 
-def test_an_owned_field_that_was_removed_by_hand_comes_back(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_an_owned_field_that_was_removed_by_hand_comes_back(scratch: str, api: Cluster, objects: _Bound) -> None:
     wanted = [namespace(scratch), config_map(scratch, a="1", b="2")]
     objects(*wanted)
-    hub.edit(CORE, "ConfigMap", "settings", {"data": {"b": None}}, namespace=scratch)
+    api.edit(CORE, "ConfigMap", "settings", {"data": {"b": None}}, namespace=scratch)
     assert objects(*wanted).objects == [f"updated ConfigMap {scratch}/settings"]
-    assert hub.get(CORE, "ConfigMap", "settings", scratch)["data"] == {"a": "1", "b": "2"}
+    assert api.get(CORE, "ConfigMap", "settings", scratch)["data"] == {"a": "1", "b": "2"}
 
 
-def test_fields_of_others_survive_and_our_removed_fields_go(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_fields_of_others_survive_and_our_removed_fields_go(scratch: str, api: Cluster, objects: _Bound) -> None:
     objects(namespace(scratch), config_map(scratch, a="1", b="2"))
-    hub.apply({**config_map(scratch, theirs="stays"), "data": {"theirs": "stays"}})
-    hub.edit(CORE, "ConfigMap", "settings", {"metadata": {"labels": {"by-hand": "stays"}}}, namespace=scratch)
+    api.apply({**config_map(scratch, theirs="stays"), "data": {"theirs": "stays"}})
+    api.edit(CORE, "ConfigMap", "settings", {"metadata": {"labels": {"by-hand": "stays"}}}, namespace=scratch)
     assert not objects(namespace(scratch), config_map(scratch, a="1", b="2")).changed
     assert objects(namespace(scratch), config_map(scratch, a="1")).objects == [f"updated ConfigMap {scratch}/settings"]
-    live = hub.get(CORE, "ConfigMap", "settings", scratch)
+    live = api.get(CORE, "ConfigMap", "settings", scratch)
     assert live["data"] == {"a": "1", "theirs": "stays"}
     assert live["metadata"]["labels"]["by-hand"] == "stays"
 
@@ -159,7 +169,7 @@ def binding_to(place: str, role: str) -> JsonObject:
     }
 
 
-def test_immutable_fields_of_stateless_objects_are_replaced(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_immutable_fields_of_stateless_objects_are_replaced(scratch: str, api: Cluster, objects: _Bound) -> None:
     before = [
         namespace(scratch),
         slice_of(scratch, "IPv4", "192.0.2.7"),
@@ -179,91 +189,90 @@ def test_immutable_fields_of_stateless_objects_are_replaced(scratch: str, hub: C
         f"replaced Service {scratch}/web",
     ]
     assert objects(*after, check=True).objects == expected
-    assert hub.get("discovery.k8s.io/v1", "EndpointSlice", "web", scratch)["addressType"] == "IPv4"
+    assert api.get("discovery.k8s.io/v1", "EndpointSlice", "web", scratch)["addressType"] == "IPv4"
     assert objects(*after).objects == expected
-    assert hub.get("discovery.k8s.io/v1", "EndpointSlice", "web", scratch)["addressType"] == "IPv6"
-    assert hub.get("rbac.authorization.k8s.io/v1", "RoleBinding", "readers", scratch)["roleRef"]["name"] == "edit"
-    assert hub.get(CORE, "Service", "web", scratch)["spec"]["clusterIP"] == "None"
+    assert api.get("discovery.k8s.io/v1", "EndpointSlice", "web", scratch)["addressType"] == "IPv6"
+    assert api.get("rbac.authorization.k8s.io/v1", "RoleBinding", "readers", scratch)["roleRef"]["name"] == "edit"
+    assert api.get(CORE, "Service", "web", scratch)["spec"]["clusterIP"] == "None"
     assert not objects(*after).changed
 
 
 def test_prune_takes_what_we_made_and_nothing_that_only_carries_our_label(
-    scratch: str, hub: Cluster, objects: _Bound
+    scratch: str, api: Cluster, objects: _Bound
 ) -> None:
     objects(namespace(scratch), service(scratch), config_map(scratch, a="1"))
-    label = hub.get(CORE, "Service", "web", scratch)["metadata"]["labels"]["promfleet.monitoring/set"]
+    label = api.get(CORE, "Service", "web", scratch)["metadata"]["labels"]["promfleet.monitoring/set"]
     # The endpoints controller copies the labels of a Service without a selector's pods too.
-    kind = hub.kind("discovery.k8s.io/v1", "EndpointSlice")
+    kind = api.kind("discovery.k8s.io/v1", "EndpointSlice")
 
     def copied() -> list[JsonObject]:
-        found = hub.list_kind(kind, selector=f"promfleet.monitoring/set={label}")
+        found = api.list_kind(kind, selector=f"promfleet.monitoring/set={label}")
         return [obj for obj in found if obj["metadata"]["namespace"] == scratch]
 
-    hub.wait_until(lambda: bool(copied()), "the controller has copied the label to its EndpointSlice")
+    api.wait_until(lambda: bool(copied()), "the controller has copied the label to its EndpointSlice")
     uid = copied()[0]["metadata"]["uid"]
     stranger = config_map(scratch, "copied-by-hand", b="2")
     stranger["metadata"]["labels"] = {"promfleet.monitoring/set": label}
-    hub.apply(stranger)
+    api.apply(stranger)
     pruned = objects(namespace(scratch), service(scratch))
     assert pruned.objects == [f"deleted ConfigMap {scratch}/settings"]
     assert "copied-by-hand" in " ".join(pruned.data.get("warnings") or ())
-    assert hub.find(CORE, "ConfigMap", "copied-by-hand", scratch) is not None
+    assert api.find(CORE, "ConfigMap", "copied-by-hand", scratch) is not None
     assert [obj["metadata"]["uid"] for obj in copied()] == [uid]
 
 
-def test_an_existing_namespace_is_adopted_and_only_released(scratch: str, hub: Cluster, objects: _Bound) -> None:
-    hub.apply(namespace(scratch, owner="somebody"))
-    hub.apply(config_map(scratch, "theirs", a="1"))
+def test_an_existing_namespace_is_adopted_and_only_released(scratch: str, api: Cluster, objects: _Bound) -> None:
+    api.apply(namespace(scratch, owner="somebody"))
+    api.apply(config_map(scratch, "theirs", a="1"))
     wanted = [namespace(scratch, ours="yes"), config_map(scratch, a="1")]
     objects(*wanted)
-    assert hub.get(CORE, "Namespace", scratch)["metadata"]["labels"]["ours"] == "yes"
+    assert api.get(CORE, "Namespace", scratch)["metadata"]["labels"]["ours"] == "yes"
     assert not objects(*wanted).changed
     gone = objects(state="absent")
     assert f"released Namespace {scratch}" in gone.objects
     assert f"deleted ConfigMap {scratch}/settings" in gone.objects
-    live = hub.get(CORE, "Namespace", scratch)
+    live = api.get(CORE, "Namespace", scratch)
     assert live["metadata"]["labels"] == {"kubernetes.io/metadata.name": scratch, "owner": "somebody"}
     assert not any(name.startswith("promfleet") for name in live["metadata"].get("annotations") or {})
-    assert hub.find(CORE, "ConfigMap", "theirs", scratch) is not None
+    assert api.find(CORE, "ConfigMap", "theirs", scratch) is not None
     assert not objects(state="absent").changed
 
 
-def test_our_own_namespace_stays_while_others_live_in_it(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_our_own_namespace_stays_while_others_live_in_it(scratch: str, api: Cluster, objects: _Bound) -> None:
     objects(namespace(scratch), config_map(scratch, a="1"))
-    hub.apply(config_map(scratch, "theirs", a="1"))
+    api.apply(config_map(scratch, "theirs", a="1"))
     gone = objects(state="absent")
     assert f"released Namespace {scratch}" in gone.objects
     assert "ConfigMap theirs" in " ".join(gone.data.get("warnings") or ())
-    assert hub.find(CORE, "ConfigMap", "theirs", scratch) is not None
-    assert hub.find(CORE, "ConfigMap", "settings", scratch) is None
+    assert api.find(CORE, "ConfigMap", "theirs", scratch) is not None
+    assert api.find(CORE, "ConfigMap", "settings", scratch) is None
 
 
 def test_a_custom_resource_in_a_version_that_its_group_does_not_prefer_is_seen(
-    scratch: str, hub: Cluster, objects: _Bound, playbook: Callable[..., Run]
+    scratch: str, api: Cluster, objects: _Bound
 ) -> None:
-    Module(playbook, "crds")()
     objects(namespace(scratch))
     metadata = {"name": "theirs", "namespace": scratch}
-    hub.apply({"apiVersion": ALPHA, "kind": "AlertmanagerConfig", "metadata": metadata, "spec": {}})
+    api.apply({"apiVersion": ALPHA, "kind": "AlertmanagerConfig", "metadata": metadata, "spec": {}})
     gone = objects(state="absent")
     assert f"released Namespace {scratch}" in gone.objects
-    assert hub.find(ALPHA, "AlertmanagerConfig", "theirs", scratch) is not None
+    assert api.find(ALPHA, "AlertmanagerConfig", "theirs", scratch) is not None
 
 
-def test_another_fleet_cannot_take_our_objects(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_another_fleet_cannot_take_our_objects(scratch: str, api: Cluster, objects: _Bound) -> None:
     objects(namespace(scratch), config_map(scratch, a="1"))
     refused = objects.fails(namespace(scratch), config_map(scratch, a="2"), fleet="other")
     assert "default.objects-engine" in refused.message
     assert "other.objects-engine" in refused.message
-    assert hub.get(CORE, "ConfigMap", "settings", scratch)["data"] == {"a": "1"}
+    assert api.get(CORE, "ConfigMap", "settings", scratch)["data"] == {"a": "1"}
 
 
-def test_one_bad_object_is_named_and_the_others_are_reported(scratch: str, hub: Cluster, objects: _Bound) -> None:
+def test_one_bad_object_is_named_and_the_others_are_reported(scratch: str, api: Cluster, objects: _Bound) -> None:
     bad = config_map(scratch, "Not_A_Name", a="1")
     failed = objects.fails(namespace(scratch), bad, config_map(scratch, a="1"))
     assert f"ConfigMap {scratch}/Not_A_Name" in failed.message
     assert f"created ConfigMap {scratch}/settings" in failed.objects
-    assert hub.find(CORE, "ConfigMap", "settings", scratch) is not None
+    assert api.find(CORE, "ConfigMap", "settings", scratch) is not None
 
 
 def test_secrets_with_values_are_refused(scratch: str, objects: _Bound) -> None:

@@ -42,7 +42,11 @@ QUANTITIES: dict[tuple[str, str], tuple[Path, ...]] = {
     ("batch/v1", "Job"): _TEMPLATE,
 }
 
-_NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?|[eE][+-]?\d+)")
+# Maps of plain strings that mean the same empty and absent. An apply that empties one makes it null on the server,
+# which the schema of a custom resource then refuses.
+_NO_MATTER_IF_EMPTY = frozenset({"annotations", "externalLabels", "labels", "matchLabels", "nodeSelector"})
+
+_NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d+)?|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?|[eE][+-]?\d+)")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"": 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 # The server calculates larger ones in another way; they are left as they are.
@@ -52,9 +56,10 @@ _LARGEST = 2**63 - 1
 def canonical(obj: JsonObject) -> JsonObject:
     """*obj* with quantities of built-in kinds in their canonical form, and a Secret's ``stringData`` as ``data``.
 
-    Fields that are null are left out: server-side apply would take null for a value. The input is not changed.
+    Fields that are null are left out: server-side apply would take null for a value. So are empty labels and the like.
+    The input is not changed.
     """
-    result: JsonObject = _without_nulls(obj)
+    result: JsonObject = _without_nothing(obj)
     for path in QUANTITIES.get((result["apiVersion"], result["kind"]), ()):
         _rewrite(result, path)
     if (result["apiVersion"], result["kind"]) == ("v1", "Secret") and result.get("stringData"):
@@ -63,11 +68,15 @@ def canonical(obj: JsonObject) -> JsonObject:
     return result
 
 
-def _without_nulls(value: t.Any) -> t.Any:
+def _without_nothing(value: t.Any) -> t.Any:
     if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+        return {
+            name: _without_nothing(item)
+            for name, item in value.items()
+            if item is not None and (item != {} or name not in _NO_MATTER_IF_EMPTY)
+        }
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [_without_nothing(item) for item in value]
     return value
 
 
@@ -123,8 +132,11 @@ def _in_binary(number: Decimal) -> str | None:
 def _in_decimal(number: Decimal) -> str | None:
     if number == 0:
         return "0"
-    fine = number.scaleb(9)
+    # What is finer the server rounds up for resources.
+    fine = number.scaleb(3)
     if fine != int(fine):
         return None
-    suffix = next(name for name, power in reversed(_DECIMAL.items()) if int(fine) % 10 ** (power + 9) == 0)
-    return f"{int(fine) // 10 ** (_DECIMAL[suffix] + 9)}{suffix}"
+    suffix = next(
+        name for name, power in reversed(_DECIMAL.items()) if power >= -3 and int(fine) % 10 ** (power + 3) == 0
+    )
+    return f"{int(fine) // 10 ** (_DECIMAL[suffix] + 3)}{suffix}"

@@ -47,6 +47,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
     make_plan,
     mentions_unknown,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.takeover import give_up
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import refusal, write_one
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
@@ -316,11 +317,8 @@ def _delete(cluster: Cluster, live: JsonObject) -> None:
 
 
 def _release(cluster: Cluster, live: JsonObject) -> None:
-    """Applying nothing gives up every field that we own, and leaves those of others."""
-    metadata = {name: live["metadata"][name] for name in ("name", "namespace") if name in live["metadata"]}
-    bare = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
     try:
-        cluster.apply(bare, resource=_served(cluster, live), dry_run=False, force=False)
+        give_up(cluster, live, resource=_served(cluster, live))
     except ApiError as error:
         raise ClusterError(f"{key_of(live)} could not be released: {error.server_message}") from error
 

@@ -118,13 +118,13 @@ def _proves_map(desired: JsonObject, fields: Fields, live: JsonObject, *, atomic
 
 
 def _proves_leaf(desired: t.Any, live: t.Any, *, whole: bool) -> bool:
-    """A node that is owned as a whole: a scalar, an atomic list or map, or a map that we last applied empty."""
-    if not isinstance(desired, dict):
-        return same(desired, live)
-    if not desired:
-        return isinstance(live, dict)
-    # What we applied empty and others filled looks the same as an atomic map; only the name tells them apart.
-    return whole and same(desired, live)
+    """A node that is owned as a whole: a scalar, an atomic list or map, or a map that we last applied empty.
+
+    A map that was applied empty and filled by others looks the same as an atomic one; only the name tells them apart.
+    """
+    if isinstance(desired, dict) and desired and not whole:
+        return False
+    return same(desired, live)
 
 
 def _proves_keyed_list(desired: list[t.Any], children: Fields, live: list[t.Any], *, atomic: frozenset[str]) -> bool:
@@ -202,17 +202,27 @@ def extract(value: t.Any, fields: Fields) -> t.Any:
 
 
 def _extract_item(item: t.Any, children: Fields) -> list[t.Any]:
-    for name, sub in children.items():
+    name = item_name(item, children)
+    if name is None:
+        return []
+    return [extract(item, children[name]) if name.startswith("k:") else item]
+
+
+def item_name(item: t.Any, children: Fields) -> str | None:
+    """The name under which the tree *children* of a list holds this *item*, by its keys or value; None where not."""
+    for name in children:
+        if name == ".":
+            continue
         wanted = _parsed(name[2:])
         if name.startswith("v:") and same(item, wanted):
-            return [item]
+            return name
         if (
             name.startswith("k:")
             and isinstance(item, dict)
             and all(key in item and same(item[key], value) for key, value in wanted.items())
         ):
-            return [extract(item, sub)]
-    return []
+            return name
+    return None
 
 
 def merge(one: Fields, other: Fields) -> Fields:

@@ -13,10 +13,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import Fields, own_entry
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import (
+    Fields,
+    item_name,
+    own_entry,
+    own_fields,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
     ADOPTED_ANNOTATION,
     FIELD_MANAGER,
+    SET_LABEL,
 )
 
 JsonObject = dict[str, t.Any]
@@ -85,6 +91,52 @@ def taken_over(live: JsonObject, *, owners: t.Collection[Owner]) -> JsonObject:
     }
     others = [entry for entry in entries if entry is not ours and not _is_of(entry, owners) and not _is_ours(entry)]
     return {**live, "metadata": {**live["metadata"], "managedFields": [merged, *others]}}
+
+
+def without_us(live: JsonObject) -> JsonObject:
+    """*live* without our entry in managedFields and without our marks; its content is nobody's then."""
+    metadata = dict(live["metadata"])
+    # An empty list would be taken for a wish to forget all managers.
+    metadata["managedFields"] = [entry for entry in metadata["managedFields"] if not _is_ours(entry)] or [{}]
+    for part, own in (("labels", SET_LABEL), ("annotations", ADOPTED_ANNOTATION)):
+        if own in (metadata.get(part) or {}):
+            metadata[part] = {name: value for name, value in metadata[part].items() if name != own}
+    return {**live, "metadata": metadata}
+
+
+def foreseen(answer: JsonObject, *, before: JsonObject, owners: t.Collection[Owner]) -> JsonObject:
+    """The *answer* of a dry run that came without the takeover, as it will be after it.
+
+    *before* is the object with the fields of *owners* as ours: what is ours there and nobody's in the answer goes.
+    """
+    entries = [entry for entry in answer["metadata"].get("managedFields") or [] if not _is_of(entry, owners)]
+    kept: Fields = {}
+    for entry in entries:
+        kept = united(kept, entry.get("fieldsV1") or {}) if kept else dict(entry.get("fieldsV1") or {})
+    rest: JsonObject = _without(answer, own_fields(before), kept)
+    return {**rest, "metadata": {**rest["metadata"], "managedFields": entries}}
+
+
+def _without(value: t.Any, fields: Fields, kept: Fields | None) -> t.Any:
+    """*value* without what *fields* cover and *kept* does not (None: nothing of it); None where nothing is left."""
+    if not any(name != "." for name in fields):
+        return None if kept is None else value
+    # With children in the one tree the node is no atomic one: without any in the other nothing inside is kept.
+    inside = kept or {}
+    if isinstance(value, dict):
+        names = {name: f"f:{name}" for name in value}
+        left: t.Any = {
+            name: _without(item, fields[names[name]], inside.get(names[name])) if names[name] in fields else item
+            for name, item in value.items()
+        }
+        left = {name: item for name, item in left.items() if item is not None}
+    elif isinstance(value, list):
+        parts = [(item, item_name(item, fields)) for item in value]
+        left = [item if name is None else _without(item, fields[name], inside.get(name)) for item, name in parts]
+        left = [item for item in left if item is not None]
+    else:
+        return value
+    return left if left or not value else None
 
 
 def _is_of(entry: t.Mapping[str, t.Any], owners: t.Collection[Owner]) -> bool:

@@ -23,9 +23,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.owne
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ready import not_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
+    ADOPTED,
     ADOPTED_ANNOTATION,
     KNOWN_AFTER_APPLY,
     SET_LABEL,
+    TAKEN_OVER,
 )
 
 JsonObject = dict[str, t.Any]
@@ -101,13 +103,14 @@ def decide(
     *adopt_managers* are named by the user: what they own in desired objects becomes ours.
     """
     if live is None:
-        return Write(desired=canonical(with_marks(obj, owner=owner, adopted=False)), live=None)
+        return Write(desired=canonical(with_marks(obj, owner=owner, adopted=None)), live=None)
     other = (live["metadata"].get("labels") or {}).get(SET_LABEL)
     if other not in (None, owner.label) and owns_label(live, SET_LABEL):
         return Conflict(message=f"{key_of(obj)} belongs to the set {other!r}; this run is for {owner.label!r}")
     adopts = own_entry(live) is None
     takes = former_owners(live, named=adopt_managers)
-    marked = with_marks(obj, owner=owner, adopted=adopts or _is_adopted(live))
+    adopted = (TAKEN_OVER if takes else ADOPTED) if adopts else adoption(live)
+    marked = with_marks(obj, owner=owner, adopted=adopted)
     # Most are unchanged as they are; what is written another way than the server writes it needs a second look.
     sent = marked if not takes and is_unchanged(marked, live) else canonical(marked)
     if not takes and (sent is marked or is_unchanged(sent, live)):
@@ -129,14 +132,17 @@ def make_plan(
     """
     wanted = {key_of(obj): obj for obj in desired}
     decided = {key: decisions[key] for key in wanted}
-    doomed = [live for key, live in members.items() if key not in wanted]
+    # What is on its way out already needs no second word.
+    doomed = [
+        live for key, live in members.items() if key not in wanted and "deletionTimestamp" not in live["metadata"]
+    ]
     ours = [live for live in doomed if _is_ours(live)]
     kept = [live for live in ours if keep(live)]
     going = [live for live in ours if not keep(live)]
     # A namespace would take with it what is wanted in it.
     inhabited = {key.namespace for key in wanted} | {key_of(live).namespace for live in kept}
     needed = {key_of(live) for live in going if live["kind"] == "Namespace" and live["metadata"]["name"] in inhabited}
-    released = {key_of(live) for live in going if _is_adopted(live)} | needed
+    released = {key_of(live) for live in going if adoption(live)} | needed
     return Plan(
         writes=tuple(decision for decision in decided.values() if isinstance(decision, Write)),
         unchanged={key: decision for key, decision in decided.items() if isinstance(decision, Unchanged)},
@@ -158,20 +164,23 @@ def make_plan(
     )
 
 
-def with_marks(obj: JsonObject, *, owner: SetId, adopted: bool) -> JsonObject:
+def with_marks(obj: JsonObject, *, owner: SetId, adopted: str | None) -> JsonObject:
     """*obj* with the label of its set and, where it existed before us, the mark that says so."""
     metadata = dict(obj["metadata"])
     metadata["labels"] = {**(metadata.get("labels") or {}), SET_LABEL: owner.label}
     if adopted:
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), ADOPTED_ANNOTATION: "true"}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), ADOPTED_ANNOTATION: adopted}
     return {**obj, "metadata": metadata}
 
 
-def _is_adopted(live: JsonObject | None) -> bool:
+def adoption(live: JsonObject | None) -> str | None:
+    """How a live object became ours, where it existed before us: ADOPTED or TAKEN_OVER."""
     if live is None:
-        return False
-    annotations = live["metadata"].get("annotations") or {}
-    return annotations.get(ADOPTED_ANNOTATION) == "true" or is_marked(live)
+        return None
+    mark = (live["metadata"].get("annotations") or {}).get(ADOPTED_ANNOTATION)
+    if mark in (ADOPTED, TAKEN_OVER):
+        return str(mark)
+    return TAKEN_OVER if is_marked(live) else None
 
 
 def _is_ours(live: JsonObject) -> bool:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Taking an object over from client-side tools: one request more, before the first apply of that object."""
+"""Rewriting who owns the fields of an object: one request, before the first apply of it or when we let it go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import Owner, taken_over
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import (
+    Owner,
+    taken_over,
+    without_us,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import adoption
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import TAKEN_OVER
 
 JsonObject = dict[str, t.Any]
 
@@ -23,17 +29,45 @@ def take_over(cluster: Cluster, live: JsonObject, *, owners: t.Collection[Owner]
 
     Raises ApiError: a 409 after many attempts, a 404 where the object is gone.
     """
+    return _rewrite(cluster, live, change=lambda state: taken_over(state, owners=owners), resource=resource)
+
+
+def give_up(cluster: Cluster, live: JsonObject, *, resource: Resource) -> None:
+    """Give up what we own: our fields go and those of others stay; where that cannot be, only our marks go.
+
+    What was taken over from another tool is what the object consists of, and an object may need a field that is ours.
+    Raises ApiError as take_over does.
+    """
+    if adoption(live) != TAKEN_OVER:
+        metadata = {name: live["metadata"][name] for name in ("name", "namespace") if name in live["metadata"]}
+        bare = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
+        try:
+            cluster.apply(bare, resource=resource, dry_run=False, force=False)
+        except ApiError as error:
+            if error.status != 422:
+                raise
+        else:
+            return
+    _rewrite(cluster, live, change=without_us, resource=resource)
+
+
+def _rewrite(
+    cluster: Cluster, live: JsonObject, *, change: t.Callable[[JsonObject], JsonObject], resource: Resource
+) -> JsonObject:
+    """Give an object the metadata that *change* makes of it, and return that, unless somebody writes in between."""
     metadata = live["metadata"]
     path = resource.path(namespace=metadata.get("namespace"), name=metadata["name"])
     for attempt in range(1, ATTEMPTS + 1):
-        wanted = taken_over(live, owners=owners)
+        wanted = change(live)
         patch = [
-            {"op": "replace", "path": "/metadata/managedFields", "value": wanted["metadata"]["managedFields"]},
-            # Not a test operation: this one is answered with 409, a failed test with 422.
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
+            {"op": "replace", "path": f"/metadata/{name}", "value": wanted["metadata"][name]}
+            for name in ("managedFields", "labels", "annotations")
+            if wanted["metadata"].get(name) != live["metadata"].get(name)
         ]
+        # Not a test operation: this one is answered with 409, a failed test with 422.
+        version = {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
         try:
-            cluster.request("PATCH", path, body=patch, content_type="application/json-patch+json")
+            cluster.request("PATCH", path, body=[*patch, version], content_type="application/json-patch+json")
         except ApiError as error:
             if error.status != 409 or attempt == ATTEMPTS:
                 raise

@@ -23,7 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outc
     predicted,
     written,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import taken_over
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import foreseen, taken_over
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.secrecy import without_secrets
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.takeover import take_over
@@ -65,6 +65,8 @@ def write_one(cluster: Cluster, write: Write, *, resource: Resource, options: Mo
         )
     try:
         after = _apply(cluster, write, resource=resource, options=options)
+        if before is not None and write.takes and options.check:
+            after = foreseen(after, before=before, owners=write.takes)
     except ApiError as error:
         if before is None or error.status != 422:
             raise

@@ -16,6 +16,9 @@ SOURCE_CLUSTER_LABEL = "promfleet.monitoring/source-cluster"
 SOURCE_TEAM_LABEL = "promfleet.monitoring/source-team"
 SERVED_KINDS_ANNOTATION = "promfleet.monitoring/served-kinds"
 ADOPTED_ANNOTATION = "promfleet.monitoring/adopted"
+# Its values: the object existed before us; and its content, too, was taken over from another tool.
+ADOPTED = "true"
+TAKEN_OVER = "taken-over"
 
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"

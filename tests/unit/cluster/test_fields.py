@@ -70,6 +70,15 @@ DIFFERENCES: dict[str, t.Callable[[JsonObject], None]] = {
     "our entry is of another version": lambda live: live["metadata"]["managedFields"][0].update(apiVersion="v2"),
     "we wrote it by another operation": lambda live: live["metadata"]["managedFields"][0].update(operation="Update"),
     "we wrote another part": lambda live: live["metadata"]["managedFields"][0].update(subresource="status"),
+    "somebody gave us a second entry": lambda live: live["metadata"]["managedFields"].append(
+        dict(live["metadata"]["managedFields"][0])
+    ),
+    "another's entry is of a version that may be gone": lambda live: live["metadata"]["managedFields"].append(
+        {"manager": "x", "operation": "Update", "apiVersion": "v1beta1", "fieldsV1": {}}
+    ),
+    "it was read in another version": lambda live: live.update(apiVersion="v2"),
+    "we own the map itself too, after a takeover": lambda live: entry(live)["f:metadata"]["f:labels"].update({".": {}}),
+    "we own no longer the item itself": lambda live: next(iter(entry(live)["f:spec"]["f:ports"].values())).pop("."),
     "another manager wrote it": lambda live: live["metadata"]["managedFields"][0].update(manager="kubectl"),
 }
 
@@ -93,6 +102,32 @@ def prometheus(features: list[str]) -> JsonObject:
         "metadata": {"name": "p", "namespace": "a"},
         "spec": {"enableFeatures": features},
     }
+
+
+def with_map(value: JsonObject, *, kind: str, name: str) -> JsonObject:
+    group = {"Prometheus": "monitoring.coreos.com/v1", "Service": "v1", "Other": "example.com/v1"}[kind]
+    return {"apiVersion": group, "kind": kind, "metadata": {"name": "m", "namespace": "a"}, "spec": {name: value}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wanted", "present", "unchanged"),
+    [
+        ("Prometheus", "ruleSelector", {"a": "1"}, {"a": "1"}, True),
+        # Granular: what was applied empty and filled by others looks like this.
+        ("Prometheus", "nodeSelector", {"a": "1"}, {"a": "1"}, False),
+        ("Other", "ruleSelector", {"a": "1"}, {"a": "1"}, False),
+        ("Service", "selector", {"a": "1"}, {"a": "1"}, True),
+        ("Service", "selector", {"a": "1"}, {"a": "2"}, False),
+        # Atomic, and filled by ourselves.
+        ("Prometheus", "ruleSelector", {}, {"a": "1"}, False),
+        ("Prometheus", "ruleSelector", {}, {}, True),
+    ],
+)
+def test_a_map_that_is_owned_as_a_whole_is_trusted_only_where_its_name_says_so(
+    kind: str, name: str, wanted: JsonObject, present: JsonObject, unchanged: bool
+) -> None:
+    live = live_of(with_map(present, kind=kind, name=name), {"f:spec": {f"f:{name}": {}}})
+    assert fields.is_unchanged(with_map(wanted, kind=kind, name=name), live) is unchanged
 
 
 SET_TREE: JsonObject = {"f:spec": {"f:enableFeatures": {'v:"a"': {}, 'v:"b"': {}}}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _module
@@ -11,7 +12,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster impo
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign, once_each
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Failure, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER, SET_LABEL
 
 JsonObject = dict[str, t.Any]
@@ -76,6 +77,46 @@ def test_a_large_result_is_cut_and_its_counts_stay_whole(diff: bool) -> None:
     assert result["counts"]["created"] == 12_000
     assert result["truncated"] + len(result["objects"]) == 12_000
     assert len(json.dumps(result)) < 500_000
+
+
+def change_of(number: int, *, size: int = 0) -> Change:
+    return Change(action="created", key=Key("", "ConfigMap", "n", f"c{number:05d}"), after={"data": {"k": "v" * size}})
+
+
+def test_objects_come_before_diffs_and_a_large_diff_before_no_small_one() -> None:
+    outcome = Outcome(changes=[change_of(0, size=2 * _module.RESULT_BYTES), *(change_of(n) for n in range(1, 100))])
+    result = _module.report(outcome, diff=True)
+    assert len(result["objects"]) == 100
+    assert "truncated" not in result
+    *diffs, notice = result["diff"]
+    assert [diff["after_header"] for diff in diffs] == [f"ConfigMap n/c{n:05d} (created)" for n in range(1, 100)]
+    assert notice["prepared"].startswith("1 more diffs are left out")
+
+
+def test_many_failures_leave_the_counts_whole_and_the_result_small() -> None:
+    failures = [Failure(key=Key("", "ConfigMap", "n", f"c{n}"), message="refused " * 20) for n in range(12_000)]
+    result = _module.report(Outcome(failures=failures, changes=[change_of(1)]), diff=True)
+    assert result["counts"]["created"] == 1
+    assert result["failures"][0]["name"] == "c0"
+    assert len(json.dumps(result)) < 500_000
+
+
+def test_warnings_are_bounded() -> None:
+    assert _module.shortened(["a", "b"]) == ["a", "b"]
+    many = _module.shortened([str(number) for number in range(1000)])
+    assert (len(many), many[-1]) == (_module.WARNINGS + 1, "and 950 more warnings")
+
+
+def test_the_result_file_holds_everything_and_is_its_owners_alone(tmp_path: Path) -> None:
+    outcome = Outcome(changes=[change_of(n, size=100) for n in range(12_000)], unchanged=3, warnings=["w"])
+    path = tmp_path / "new" / "result.json"
+    for _ in range(2):
+        _module.write_whole(path, outcome)
+    whole = json.loads(path.read_text())
+    assert len(whole["objects"]) == len(whole["diff"]) == whole["counts"]["created"] == 12_000
+    assert (whole["changed"], whole["warnings"]) == (True, ["w"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["result.json"]
 
 
 def member(kind: str, name: str, *, owner: str | None = None, **extra: t.Any) -> JsonObject:

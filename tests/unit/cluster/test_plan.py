@@ -8,6 +8,7 @@ import typing as t
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of, phase_of, replaceable
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import LAST_APPLIED
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import (
     Plan,
     SetId,
@@ -17,9 +18,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import team_guard
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
+    ADOPTED,
     ADOPTED_ANNOTATION,
     FIELD_MANAGER,
     SET_LABEL,
+    TAKEN_OVER,
     TEAM_LABEL,
 )
 
@@ -42,7 +45,7 @@ def tree_of(value: t.Any) -> JsonObject:
     return {f"f:{name}": tree_of(item) for name, item in value.items()} if isinstance(value, dict) else {}
 
 
-def applied(obj: JsonObject, *, owner: SetId = OWNER, adopted: bool = False) -> JsonObject:
+def applied(obj: JsonObject, *, owner: SetId = OWNER, adopted: str | None = None) -> JsonObject:
     """The live object after our apply."""
     live = with_marks(obj, owner=owner, adopted=adopted)
     owned = {name: value for name, value in live.items() if name not in ("apiVersion", "kind", "metadata")}
@@ -59,9 +62,12 @@ def plan_of(
     members: list[JsonObject],
     strangers: list[JsonObject] | None = None,
     keep: t.Callable[[JsonObject], bool] = lambda live: False,
+    adopt_managers: t.Collection[str] = (),
 ) -> Plan:
     live = {key_of(obj): obj for obj in [*members, *(strangers or [])]}
-    decisions = {key_of(obj): decide(obj, live.get(key_of(obj)), owner=OWNER) for obj in desired}
+    decisions = {
+        key_of(obj): decide(obj, live.get(key_of(obj)), owner=OWNER, adopt_managers=adopt_managers) for obj in desired
+    }
     return make_plan(desired=desired, members={key_of(obj): obj for obj in members}, decisions=decisions, keep=keep)
 
 
@@ -89,7 +95,7 @@ def test_what_existed_before_us_is_marked_and_only_released() -> None:
     (write,) = plan_of([config("theirs")], [], [stranger]).writes
     assert write.adopts
     assert write.desired["metadata"]["annotations"] == {ADOPTED_ANNOTATION: "true"}
-    later = applied(config("theirs"), adopted=True)
+    later = applied(config("theirs"), adopted=ADOPTED)
     assert plan_of([config("theirs")], [later]).writes == ()
     gone = plan_of([], [later])
     assert (gone.deletes, names(gone.releases)) == ((), ["theirs"])
@@ -125,6 +131,42 @@ def test_objects_of_another_fleet_are_a_conflict_that_names_both() -> None:
     assert plan.writes == ()
     assert "'other.teams'" in plan.conflicts[0]
     assert "'main.teams'" in plan.conflicts[0]
+
+
+def test_what_is_going_already_is_not_deleted_again() -> None:
+    live = applied(config("old"))
+    live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert plan_of([], [live]).deletes == ()
+
+
+def test_a_namespace_does_not_take_with_it_what_is_wanted_in_it() -> None:
+    space = applied({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
+    plan = plan_of([config("one", namespace="a")], [space, applied(config("one", namespace="a"))])
+    assert (plan.deletes, names(plan.releases)) == ((), ["a"])
+    assert plan.warnings == ("Namespace a stays: objects that are wanted are in it",)
+    assert names(plan_of([], [space]).deletes) == ["a"]
+
+
+def test_what_client_side_apply_made_is_taken_over() -> None:
+    stranger = config("theirs")
+    annotated = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
+    stranger["metadata"]["managedFields"] = [
+        {"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "fieldsV1": annotated}
+    ]
+    (write,) = plan_of([config("theirs")], [], [stranger]).writes
+    assert write.takes == {("kubectl", "Update")}
+    assert write.desired["metadata"]["annotations"] == {ADOPTED_ANNOTATION: TAKEN_OVER}
+
+
+def test_a_named_manager_gives_way_even_where_all_is_as_wanted() -> None:
+    live = applied(config("one"))
+    live["metadata"]["managedFields"].append(
+        {"manager": "helm", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:k": {}}}}
+    )
+    assert plan_of([config("one")], [live]).writes == ()
+    (write,) = plan_of([config("one")], [live], adopt_managers=["helm"]).writes
+    assert write.takes == {("helm", "Update")}
+    assert ADOPTED_ANNOTATION not in write.desired["metadata"].get("annotations", {})
 
 
 def test_what_is_kept_stays_though_nobody_wants_it() -> None:
