@@ -119,10 +119,10 @@ def test_what_was_taken_over_is_let_go_with_its_content(truth: Truth, plane: Con
 
 def test_a_takeover_that_was_interrupted_is_finished_by_the_next_run(truth: Truth, plane: ControlPlane) -> None:
     kubectl(plane, "apply", given=settings(dropped="x"))
-    truth.connection, connection = Interrupted(truth.connection), truth.connection
-    with pytest.raises(KeyboardInterrupt):
-        truth.run([settings(kept="1")], owner=OWNER, check=False, force=False)
-    truth.connection = connection
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(truth, "connection", Interrupted(truth.connection))
+        with pytest.raises(KeyboardInterrupt):
+            truth.run([settings(kept="1")], owner=OWNER, check=False, force=False)
     assert live(truth)["data"] == {"dropped": "x"}
     run(truth, settings(kept="1"))
     assert live(truth)["data"] == {"kept": "1"}

@@ -149,7 +149,7 @@ def test_a_namespace_does_not_take_with_it_what_is_wanted_in_it() -> None:
 
 def test_what_client_side_apply_made_is_taken_over() -> None:
     stranger = config("theirs")
-    annotated = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
+    annotated: JsonObject = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
     stranger["metadata"]["managedFields"] = [
         {"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "fieldsV1": annotated}
     ]
