@@ -7,7 +7,6 @@ import threading
 import typing as t
 from collections.abc import Iterator
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options, Request, converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
 from hypothesis import HealthCheck, given, seed, settings
 
@@ -89,13 +88,12 @@ def _fleet(api: Cluster) -> JsonObject:
     truth = Truth(api)
     owner = SetId(fleet="truth-fleet", capability="objects-truth")
     desired = tuple(obj for number in range(TEAMS) for obj in objects_of_team({"name": f"team-{number}"}))
-    request = Request(owner=owner, desired=desired, kinds=())
     try:
-        converge(truth.connection, request, options=Options())
+        truth.run(desired, owner=owner, check=False, force=False)
         again = truth.run(desired, owner=owner, check=False, force=False)
         assert again.entries == [], again.entries
         share = len(again.plan.writes) / len(desired)
         assert share < FALSE_DIFFERS_MAX, [str(write.desired["metadata"]) for write in again.plan.writes]
         return {"objects": len(desired), "false_differs": len(again.plan.writes), "false_differs_share": share}
     finally:
-        converge(truth.connection, Request(owner=owner, desired=(), kinds=()), options=Options())
+        truth.run((), owner=owner, check=False, force=False)

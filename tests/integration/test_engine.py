@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -271,8 +273,17 @@ def test_one_bad_object_is_named_and_the_others_are_reported(scratch: str, api: 
     bad = config_map(scratch, "Not_A_Name", a="1")
     failed = objects.fails(namespace(scratch), bad, config_map(scratch, a="1"))
     assert f"ConfigMap {scratch}/Not_A_Name" in failed.message
+    assert [entry["name"] for entry in failed.data["failures"]] == ["Not_A_Name"]
     assert f"created ConfigMap {scratch}/settings" in failed.objects
     assert api.find(CORE, "ConfigMap", "settings", scratch) is not None
+
+
+def test_the_whole_result_is_in_a_file_in_check_mode_too(scratch: str, objects: _Bound, tmp_path: Path) -> None:
+    predicted = objects(namespace(scratch), config_map(scratch, a="1"), check=True, result_file=f"{tmp_path}/new/")
+    whole = json.loads((tmp_path / "new/objects.json").read_text(encoding="utf-8"))
+    assert whole["objects"] == predicted.data["objects"]
+    assert whole["counts"] == predicted.data["counts"]
+    assert len(whole["diff"]) == len(whole["objects"])
 
 
 def test_secrets_with_values_are_refused(scratch: str, objects: _Bound) -> None:
