@@ -44,6 +44,7 @@ WRITE_OPTIONS: Spec = {
         "type": "dict",
         "options": {"version": {"type": "str"}, "source": {"type": "str"}, "checksum": {"type": "str"}},
     },
+    "lock_timeout": {"type": "int", "default": 60},
 }
 STATE_OPTION: Spec = {"state": {"type": "str", "default": "present", "choices": ["present", "absent"]}}
 
@@ -79,6 +80,7 @@ class Run:
             wait_timeout=timeout,
             progress=self.progress,
             to_come=self._crds_to_come(),
+            lock_timeout=float(self.params["lock_timeout"]),
         )
 
     def _crds_to_come(self) -> CrdsToCome:
@@ -116,7 +118,7 @@ def run_module(
     except InputError as error:
         module.fail_json(msg=str(error))
     except Refused as error:
-        module.fail_json(msg=str(error), refused=list(error.objects)[:1000])
+        module.fail_json(msg=str(error), **refusal(error.objects))
     except Incomplete as error:
         module.fail_json(msg=str(error), **report(error.outcome, diff=module._diff))
     except ClusterError as error:
@@ -132,6 +134,19 @@ def run_module(
     if failure:
         module.fail_json(msg=failure, **result)
     module.exit_json(**{"changed": False, **result})
+
+
+def refusal(objects: t.Sequence[str]) -> JsonObject:
+    """The result of a refused run: how many objects it was about, and their names up to a size. Pure."""
+    shown: list[str] = []
+    size = 0
+    for name in objects:
+        size += len(json.dumps(name)) + 2
+        if size > RESULT_BYTES:
+            break
+        shown.append(name)
+    left = len(objects) - len(shown)
+    return {"refused": shown, "refused_count": len(objects), **({"truncated": left} if left else {})}
 
 
 def report(outcome: Outcome, *, diff: bool) -> JsonObject:

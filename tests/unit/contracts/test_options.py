@@ -37,7 +37,7 @@ class Mirror:
     filled: frozenset[str]
 
 
-SHARED = frozenset({"fleet", "force_conflicts", "wait", "wait_timeout", "crds_to_come"})
+SHARED = frozenset({"fleet", "force_conflicts", "wait", "wait_timeout", "crds_to_come", "lock_timeout"})
 TEAMS = frozenset({"teams", "platform", "platform_team", "namespace_prefix", "cluster", "clusters"})
 MIRRORS = (
     Mirror(
@@ -197,7 +197,7 @@ def test_the_shared_role_offers_the_connection() -> None:
     options = module_options("objects")
     assert options.keys() >= CONNECTION | CONNECTION_ELSEWHERE
     found = []
-    for name in sorted(CONNECTION | {"fleet", "force_conflicts", "wait_timeout"}):
+    for name in sorted(CONNECTION | {"fleet", "force_conflicts", "wait_timeout", "lock_timeout"}):
         # A path on the machine that runs Ansible is plain text for a role.
         kind = {"path": "str"}.get(options[name].get("type", "str"), options[name].get("type", "str"))
         # kubernetes.core hides the whole kubeconfig; a role's is a path, and what is secret in itself is tested below.
