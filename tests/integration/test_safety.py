@@ -13,9 +13,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outc
 
 from promlab.controlplane import ControlPlane
 from tests.bench import concurrency, interrupt
+from tests.integration.conftest import Module, Playbook
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.direct import Direct, fates, told
 from tests.integration.support.fleets import SET_LABEL, config_map, namespace, service, states, wanted_states
+from tests.integration.support.inventory import single
 from tests.integration.support.proxy import Fault, Proxy, faulty, no_fault
 
 JsonObject = dict[str, t.Any]
@@ -172,8 +174,34 @@ def test_a_run_over_a_part_removes_nothing(direct: Direct, api: Cluster) -> None
     wanted = [namespace(place), config_map(place, "one", a="1"), config_map(place, "two", a="1")]
     direct.run(*wanted)
     part = [namespace(place), config_map(place, "one", a="2")]
-    assert told(direct.run(*part, keep=lambda _live: True)) == [f"updated ConfigMap {place}/one"]
+    outcome = direct.run(*part, keep=lambda _live: True, keep_reason="prune is off")
+    assert told(outcome) == [f"updated ConfigMap {place}/one"]
+    assert outcome.warnings == ["1 objects that are not asked for stay as they are: prune is off"]
     assert states(api, direct.label).keys() == wanted_states(wanted).keys()
+
+
+def test_a_run_about_one_team_leaves_the_others_alone(plane: ControlPlane, api: Cluster, playbook: Playbook) -> None:
+    inventory = single(name=plane.name, kubeconfig=plane.kubeconfig)
+    module = Module(playbook, "team_monitoring", inventory=lambda: inventory)
+    small = {"alertmanager": {"enabled": False}, "base_rules": False}
+
+    def run(*teams: str, retention: str, **options: t.Any) -> t.Any:
+        listed = [{"name": name, "prometheus": {"retention": retention}, **small} for name in teams]
+        where = {"cluster": plane.name, "clusters": [plane.name], "platform": {"enabled": False}}
+        return module(teams=listed, wait=False, **where, **options)
+
+    run("one", "two", retention="1d")
+    # The other one changed too, and then it is not even listed any more: neither is this run's business.
+    assert run("one", "two", retention="2d", only=["one"]).objects == ["updated Prometheus monitoring-one/one"]
+    alone = run("one", retention="2d", only=["one"])
+    assert not alone.changed
+    assert "this run is only about one" in " ".join(alone.data["warnings"])
+    kept = api.get("monitoring.coreos.com/v1", "Prometheus", "two", "monitoring-two")
+    assert kept["spec"]["retention"] == "1d"
+    run("one", retention="2d", state="absent", only=["two"])
+    assert api.find("monitoring.coreos.com/v1", "Prometheus", "two", "monitoring-two") is None
+    assert api.find("monitoring.coreos.com/v1", "Prometheus", "one", "monitoring-one") is not None
+    run(retention="2d", state="absent")
 
 
 def test_thousands_of_foreign_objects_are_not_even_read(direct: Direct, api: Cluster, proxy: Proxy) -> None:
