@@ -66,4 +66,12 @@ options:
       checksum:
         description: The checksum of a single file.
         type: str
+  lock_timeout:
+    description:
+      - How many seconds to wait for another run that writes the same set of objects, before this one is refused with
+        the other's name.
+      - A run that has something to write holds a C(Lease) in the namespace C(kube-system) meanwhile. One that was
+        killed loses it after 15 seconds.
+    type: int
+    default: 60
 """

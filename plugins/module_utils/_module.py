@@ -49,6 +49,7 @@ WRITE_OPTIONS: Spec = {
         "type": "dict",
         "options": {"version": {"type": "str"}, "source": {"type": "str"}, "checksum": {"type": "str"}},
     },
+    "lock_timeout": {"type": "int", "default": 60},
 }
 STATE_OPTION: Spec = {"state": {"type": "str", "default": "present", "choices": ["present", "absent"]}}
 
@@ -85,6 +86,7 @@ class Run:
             wait_timeout=timeout,
             progress=self.progress,
             to_come=self._crds_to_come(),
+            lock_timeout=float(self.params["lock_timeout"]),
         )
 
     def _crds_to_come(self) -> CrdsToCome:
@@ -122,7 +124,7 @@ def run_module(
     except InputError as error:
         module.fail_json(msg=str(error))
     except Refused as error:
-        module.fail_json(msg=str(error), refused=list(error.objects)[:1000])
+        module.fail_json(msg=str(error), **refusal(error.objects))
     except Incomplete as error:
         module.fail_json(msg=str(error), **_reported(module, error.outcome))
     except ClusterError as error:
@@ -177,6 +179,19 @@ def shortened(warnings: t.Sequence[str]) -> list[str]:
     """The first warnings, and how many more there are. Pure."""
     more = len(warnings) - WARNINGS
     return [*warnings[:WARNINGS], *([f"and {more} more warnings"] if more > 0 else [])]
+
+
+def refusal(objects: t.Sequence[str]) -> JsonObject:
+    """The result of a refused run: how many objects it was about, and their names up to a size. Pure."""
+    shown: list[str] = []
+    size = 0
+    for name in objects:
+        size += len(json.dumps(name)) + 2
+        if size > RESULT_BYTES:
+            break
+        shown.append(name)
+    left = len(objects) - len(shown)
+    return {"refused": shown, "refused_count": len(objects), **({"truncated": left} if left else {})}
 
 
 def report(outcome: Outcome, *, diff: bool) -> JsonObject:

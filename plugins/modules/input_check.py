@@ -75,6 +75,11 @@ options:
   teams:
     description: The teams as given.
     type: raw
+  only:
+    description: The names of the teams that the run is restricted to, none for all.
+    type: list
+    elements: str
+    default: []
   platform:
     description: The overrides for the platform's own team as given.
     type: raw

@@ -134,7 +134,9 @@ def work(run: Run) -> dict[str, object]:
         given = [*parse_documents(params["manifests"], path="manifests"), *read_documents(params["src"])]
         desired = with_namespace(run.cluster, given, namespace=params["namespace"])
     keep_all = params["state"] == "present" and not params["prune"]
-    request = Request(owner=owner, desired=tuple(desired), kinds=(), keep=lambda live: keep_all)
+    request = Request(
+        owner=owner, desired=tuple(desired), kinds=(), keep=lambda live: keep_all, keep_reason="prune is off"
+    )
     return {"outcome": converge(run.cluster, request, options=run.options())}
 
 

@@ -24,6 +24,13 @@ options:
     type: list
     elements: dict
     default: []
+  only:
+    description:
+      - The names of the teams that this run is about. The objects of all others stay as they are, and the run says so.
+      - By default the run is about all teams.
+    type: list
+    elements: str
+    default: []
   prune:
     description: Whether the objects of teams that are no longer listed may be removed. Without it such a run is
       refused before the first write.
@@ -110,6 +117,7 @@ truncated:
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import (
+    is_of_other_teams,
     is_volume_claim,
     team_guard,
     volume_claims,
@@ -118,12 +126,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.te
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS, TEAMS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
     TEAM_SET_OPTIONS,
+    parse_only,
     parse_team_set,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
 
 OPTIONS = {
     "base_rules": {"type": "list", "elements": "dict", "default": []},
+    "only": {"type": "list", "elements": "str", "default": []},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},
     "remove_volume_claims": {"type": "bool", "default": False},
@@ -134,6 +144,9 @@ def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
     params = run.params
     teams = parse_team_set(params)
+    # What is removed need not be listed any more.
+    known = params["state"] == "present"
+    only = parse_only(params["only"], teams=teams, path="only") if known else frozenset(params["only"])
     owner = SetId(fleet=params["fleet"], capability=TEAMS)
     if params["state"] == "absent":
         request = Request(owner=owner, desired=(), kinds=KINDS[TEAMS])
@@ -142,6 +155,7 @@ def work(run: Run) -> dict[str, object]:
         desired = [
             obj
             for team in teams
+            if not only or team.name in only
             for obj in team_objects(team, cluster=params["cluster"], base_rules=params["base_rules"])
         ]
         guard = team_guard(
@@ -150,7 +164,13 @@ def work(run: Run) -> dict[str, object]:
             max_percent=params["prune_max_percent"],
         )
         request = Request(owner=owner, desired=tuple(desired), kinds=KINDS[TEAMS], guard=guard)
-        idle = [team.namespace for team in teams if not team.enabled and team.active_on(params["cluster"])]
+        idle = [
+            team.namespace
+            for team in teams
+            if not team.enabled and team.active_on(params["cluster"]) and (not only or team.name in only)
+        ]
+    if only:
+        request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
     if params["remove_volume_claims"]:
         request = request.removing(
             removable=is_volume_claim, extra_deletes=volume_claims(run.cluster, idle_namespaces=idle)

@@ -10,8 +10,11 @@ over the connection pool that it made, so that the engine decides what is sent, 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import socket
+import ssl
 import time
 import traceback
 import typing as t
@@ -19,12 +22,19 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC as _CORE_AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as core_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
     ApiError,
     ClusterError,
     Unreachable,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retry import (
+    FIRST_CONTACT,
+    PATIENT,
+    Patience,
+    is_transient,
+    pause_before,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER
 
@@ -44,12 +54,10 @@ JsonObject = dict[str, t.Any]
 # kubernetes.core 6.6 no longer hides kubeconfig, which can be the whole content of a file, tokens and all.
 AUTH_ARG_SPEC: JsonObject = {**_CORE_AUTH_ARG_SPEC, "kubeconfig": {"type": "raw", "no_log": True}}
 
-CONNECT_TIMEOUT = 10.0
-READ_TIMEOUT = 60.0
-# Answers that say "not now": the server did nothing, so the request may be repeated (Kubernetes API conventions).
-BUSY = (429, 503)
-ATTEMPTS = 6
+APPLY = "application/apply-patch+yaml"
 LIST_LIMIT = 5000
+# A LIST in pages whose place expired (410 Gone) begins again this often.
+LIST_ATTEMPTS = 3
 MONITORING_VERSIONS = ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1")
 
 
@@ -70,20 +78,42 @@ class Resource:
         return f"{root}{inside}/{self.plural}" + (f"/{name}" if name else "")
 
 
+class _NoDiscovery:
+    """Stands for the discoverer of kubernetes.core's dynamic client, and asks the server nothing."""
+
+    def __init__(self, *_args: t.Any) -> None:
+        """Nothing to keep."""
+
+
+@contextlib.contextmanager
+def _without_discovery() -> t.Iterator[None]:
+    """For this block kubernetes.core makes its client without requests.
+
+    It would ask for version and API groups, keep the answers in a file of a well-known name in /tmp, and wait minutes
+    for a server that accepts connections and says nothing. We ask for what we need ourselves, with time limits. Should
+    a release of kubernetes.core call its discoverer by another name, this has no effect and all works as before.
+    """
+    names = vars(core_client)
+    original = names.get("LazyDiscoverer")
+    names["LazyDiscoverer"] = _NoDiscovery
+    try:
+        yield
+    finally:
+        names["LazyDiscoverer"] = original
+
+
 def connect(auth: t.Mapping[str, t.Any]) -> Cluster:
     """Connect with kubernetes.core's authentication options (*auth*: option name to value, None where not given).
 
-    Raises Unreachable where the server cannot be reached or refuses the credentials, ClusterError for wrong options.
+    Nothing is sent yet, except by what gets credentials (an exec or OIDC plugin): whether the server can be reached
+    shows with the first request, within 15 s. Raises ClusterError for wrong options.
     """
-    # kubernetes.core asks the server for its version while it makes the client and sets no time limit of its own.
-    socket.setdefaulttimeout(CONNECT_TIMEOUT)
+    # The kubernetes library sets no time limit where it refreshes a token by itself.
+    socket.setdefaulttimeout(FIRST_CONTACT.connect)
     try:
-        client = get_api_client(**{name: value for name, value in auth.items() if value is not None})
-    except ApiException as error:
-        raise Unreachable(
-            f"the API server refused the request for its version: HTTP {error.status} {error.reason}"
-        ) from error
-    except urllib3.exceptions.HTTPError as error:
+        with _without_discovery():
+            client = core_client.get_api_client(**{name: value for name, value in auth.items() if value is not None})
+    except (ApiException, urllib3.exceptions.HTTPError) as error:
         raise Unreachable(_connection_reason(error)) from error
     except (CoreException, ConfigException, OSError, ValueError) as error:
         raise ClusterError(f"the connection options do not work: {error}") from error
@@ -92,9 +122,19 @@ def connect(auth: t.Mapping[str, t.Any]) -> Cluster:
 
 def _connection_reason(error: BaseException) -> str:
     """The innermost reason of urllib3's nested errors, in one line."""
-    reason = getattr(error, "reason", None)
-    text = str(reason if reason is not None else error)
+    inner: t.Any = error
+    while inner is not None:
+        error = inner
+        nested = [getattr(error, "reason", None), *error.args]
+        inner = next((item for item in nested if isinstance(item, BaseException)), None)
+    text = getattr(error, "strerror", None) or str(error)
     return "the API server cannot be reached: " + text.split(">: ", 1)[-1].strip("()'\" ")
+
+
+def _is_permanent(error: BaseException) -> bool:
+    """Whether a connection that failed so will fail again: a certificate does not become right by asking."""
+    chain = {error, error.__cause__, error.__context__, *error.args}
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in chain)
 
 
 class Cluster:
@@ -105,6 +145,10 @@ class Cluster:
         self._configuration = api_client.configuration
         self._default_headers = dict(api_client.default_headers)
         self._resources: dict[str, dict[str, Resource] | None] = {}
+        self._answers = 0
+        self._lost: Unreachable | None = None
+        self._fences: list[t.Callable[[], None]] = []
+        self.patience = PATIENT
 
     @property
     def host(self) -> str:
@@ -128,28 +172,13 @@ class Cluster:
         query: t.Mapping[str, t.Any] | None = None,
         body: t.Any = None,
         content_type: str = "application/json",
+        patience: Patience | None = None,
     ) -> tuple[int, bytes]:
-        """Send one request and return status and body. Busy answers and lost connections are retried with a bound."""
-        url = self._configuration.host.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
-        data = None if body is None else json.dumps(body).encode()
-        headers = self._headers()
-        if data is not None:
-            headers["Content-Type"] = content_type
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = self._pool.request(method, url, body=data, headers=headers, timeout=timeout, retries=False)
-            except urllib3.exceptions.HTTPError as error:
-                # Apply, delete by uid and reads may all be repeated: a second answer tells the same state.
-                if attempt == ATTEMPTS or isinstance(error, urllib3.exceptions.NewConnectionError):
-                    raise Unreachable(_connection_reason(error)) from error
-                time.sleep(min(0.2 * 2**attempt, 5.0))
-                continue
-            if answer.status in BUSY and attempt < ATTEMPTS:
-                time.sleep(_retry_after(answer.headers.get("Retry-After"), attempt=attempt))
-                continue
-            return answer.status, answer.data
-        raise AssertionError("the last attempt returns or raises")
+        """Send one request and return status and body, whatever the body is; see `request` for what is repeated."""
+        answer = self._exchange(
+            method, path, query=query, body=body, content_type=content_type, patience=patience, any_body=True
+        )
+        return answer.status, answer.data
 
     def request(
         self,
@@ -159,21 +188,94 @@ class Cluster:
         query: t.Mapping[str, t.Any] | None = None,
         body: t.Any = None,
         content_type: str = "application/json",
+        patience: Patience | None = None,
+        fenced: bool = True,
     ) -> tuple[int, JsonObject]:
-        """Send one request, return status and JSON object; raise ApiError for a status of 400 and above."""
-        status, data = self.send(method, path, query=query, body=body, content_type=content_type)
-        try:
-            parsed = json.loads(data) if data else {}
-        except ValueError:
-            parsed = None
-        if status == 401:
+        """Send one request, return status and JSON object; raise ApiError for a status of 400 and above.
+
+        Lost connections, answers that were cut off and those of retry.py are repeated with a bound. Raises Unreachable
+        where no answer came, or where the server does not take our credentials. *fenced*: a write asks `fenced` first.
+        """
+        if fenced and method not in ("GET", "HEAD"):
+            for fence in tuple(self._fences):
+                fence()
+        answer = self._exchange(
+            method, path, query=query, body=body, content_type=content_type, patience=patience, any_body=False
+        )
+        if answer.status == 401:
             raise Unreachable("the API server refused the credentials (401 Unauthorized): are they expired?")
-        if status >= 400 or not isinstance(parsed, dict):
-            text = data.decode(errors="replace").strip()
+        if answer.status >= 400 or answer.parsed is None:
             raise ApiError(
-                method=method, path=path, status=status, body=parsed if isinstance(parsed, dict) else None, text=text
+                method=method,
+                path=path,
+                status=answer.status,
+                body=answer.parsed,
+                text=answer.data.decode(errors="replace").strip() if answer.status >= 300 else "the answer was cut off",
+                attempts=answer.attempts,
             )
-        return status, parsed
+        return answer.status, answer.parsed
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: t.Mapping[str, t.Any] | None,
+        body: t.Any,
+        content_type: str,
+        patience: Patience | None,
+        any_body: bool,
+    ) -> _Answer:
+        """One request and its answer, with repetitions; *any_body*: an answer that is no JSON object is whole too."""
+        if self._lost is not None:
+            raise Unreachable(str(self._lost))
+        url = self._configuration.host.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers()
+        if data is not None:
+            headers["Content-Type"] = content_type
+        first = self._answers == 0
+        common = patience is None
+        patience = patience or (FIRST_CONTACT if first else self.patience)
+        timeout = urllib3.Timeout(connect=patience.connect, read=patience.read)
+        started, answers_before = time.monotonic(), self._answers
+        attempt = 0
+        while True:
+            attempt += 1
+            retry_after = None
+            answer: _Answer | None = None
+            failure: Exception | None = None
+            try:
+                got = self._pool.request(method, url, body=data, headers=headers, timeout=timeout, retries=False)
+            except urllib3.exceptions.HTTPError as error:
+                failure = error
+                # Who refuses or swallows the very first connection is down; later the same is a restart or a failover.
+                stop = _is_permanent(error) or (first and isinstance(error, urllib3.exceptions.TimeoutError))
+            else:
+                self._answers += 1
+                retry_after = got.headers.get("Retry-After")
+                answer = _Answer(status=got.status, data=got.data, parsed=_json_object(got.data), attempts=attempt)
+                verb = "apply" if content_type == APPLY else method
+                stop = not is_transient(verb, got.status, {} if any_body and got.status < 300 else answer.parsed)
+                patience = self.patience if patience is FIRST_CONTACT else patience
+            pause = pause_before(
+                attempt,
+                patience=patience,
+                retry_after=retry_after,
+                spread=random.uniform(0.5, 1),  # noqa: S311
+            )
+            spent = time.monotonic() - started
+            if not stop and attempt < patience.attempts and spent + pause < patience.total:
+                time.sleep(pause)
+                continue
+            if answer is not None:
+                return answer
+            reason = _connection_reason(failure or AssertionError("no answer and no failure"))
+            unreachable = Unreachable(reason if first else f"{reason} ({method} {path}, tried {attempt} times)")
+            if common and self._answers == answers_before:
+                # Nobody got an answer meanwhile, so the others need not find out one by one, each at its own length.
+                self._lost = unreachable
+            raise unreachable from failure
 
     def find(self, path: str) -> JsonObject | None:
         """GET *path*; None where there is nothing (404)."""
@@ -234,13 +336,28 @@ class Cluster:
         self, resource: Resource, *, namespace: str | None = None, selector: str | None = None
     ) -> list[JsonObject]:
         """All objects of a kind, by pages; a page that is missing or expired is an error, never a shorter list."""
+        for attempt in range(1, LIST_ATTEMPTS + 1):
+            try:
+                return self._all_pages(resource, namespace=namespace, selector=selector)
+            except ApiError as error:
+                # The place in the list expired between two pages: what was read so far no longer belongs together.
+                if error.status != 410 or attempt == LIST_ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _all_pages(self, resource: Resource, *, namespace: str | None, selector: str | None) -> list[JsonObject]:
         found: list[JsonObject] = []
         query: dict[str, t.Any] = {"limit": LIST_LIMIT}
         if selector:
             query["labelSelector"] = selector
+        path = resource.path(namespace=namespace)
         while True:
-            answer = self.request("GET", resource.path(namespace=namespace), query=query)[1]
-            for item in answer.get("items") or []:
+            status, answer = self.request("GET", path, query=query)
+            if "items" not in answer:
+                raise ApiError(
+                    method="GET", path=path, status=status, body=None, text="the answer is no list of objects"
+                )
+            for item in answer["items"] or []:
                 found.append({"apiVersion": resource.api_version, "kind": resource.kind, **item})
             following = (answer.get("metadata") or {}).get("continue")
             if not following:
@@ -258,7 +375,7 @@ class Cluster:
             query["dryRun"] = "All"
         meta = obj["metadata"]
         path = resource.path(namespace=meta.get("namespace"), name=meta["name"])
-        return self.request("PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml")
+        return self.request("PATCH", path, query=query, body=obj, content_type=APPLY)
 
     def delete(self, obj: JsonObject, *, resource: Resource, dry_run: bool) -> None:
         """Delete the object that was seen (by its uid); one that is gone already is fine."""
@@ -270,12 +387,39 @@ class Cluster:
         try:
             self.request("DELETE", path, body=body)
         except ApiError as error:
-            if error.status != 404:
-                raise
+            if error.status == 404:
+                return
+            if error.status == 409:
+                live = self.find(path)
+                if live is None or live["metadata"]["uid"] != meta["uid"]:
+                    return  # somebody made a new one of the same name; ours is gone
+            raise
+
+    # -- leave to write ---------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def fenced(self, fence: t.Callable[[], None]) -> t.Iterator[None]:
+        """For this block every write asks *fence* first, which raises where the leave to write was lost."""
+        self._fences.append(fence)
+        try:
+            yield
+        finally:
+            self._fences.remove(fence)
 
 
-def _retry_after(header: str | None, *, attempt: int) -> float:
-    """Seconds to wait: what the server says (bounded), else growing steps."""
-    if header and header.isdigit():
-        return min(float(header), 30.0)
-    return float(min(0.2 * 2**attempt, 5.0))
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """One answer; *parsed* is None where its body is no JSON object, *attempts* how often the request was sent."""
+
+    status: int
+    data: bytes
+    parsed: JsonObject | None
+    attempts: int
+
+
+def _json_object(data: bytes) -> JsonObject | None:
+    try:
+        parsed = json.loads(data) if data else {}
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None

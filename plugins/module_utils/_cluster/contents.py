@@ -17,6 +17,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names 
 JsonObject = dict[str, t.Any]
 
 WORKERS = 8
+# Owners that live in the namespace of what they own; nobody else's uid can be looked for there.
+NAMESPACED_OWNERS = frozenset(
+    {
+        "Alertmanager",
+        "Deployment",
+        "Prometheus",
+        "PrometheusAgent",
+        "ReplicaSet",
+        "Service",
+        "StatefulSet",
+        "ThanosRuler",
+    }
+)
 
 
 def namespace_contents(cluster: Cluster, namespace: str) -> list[JsonObject]:
@@ -44,13 +57,16 @@ def foreign(
 
     *fleet_sets* are the labels of the sets that this fleet makes for its teams: what federates a team goes with it.
     """
+    present = {obj["metadata"]["uid"] for obj in objects}
     known = {obj["metadata"]["uid"] for obj in objects if key_of(obj) in ours or _is_of(obj, fleet_sets)}
-    services = {obj["metadata"]["name"] for obj in objects if obj["kind"] == "Service"}
     while True:
         derived = {
             obj["metadata"]["uid"]
             for obj in objects
-            if any(owner.get("uid") in known for owner in obj["metadata"].get("ownerReferences") or ())
+            if any(
+                owner.get("uid") in known or _is_gone(owner, present)
+                for owner in obj["metadata"].get("ownerReferences") or ()
+            )
         }
         if derived <= known:
             break
@@ -58,8 +74,24 @@ def foreign(
     return [
         obj
         for obj in objects
-        if obj["metadata"]["uid"] not in known and not _is_default(obj) and not _mirrors_service(obj, services)
+        if obj["metadata"]["uid"] not in known
+        and not is_leaving(obj)
+        and not _is_default(obj)
+        and not _mirrors_service(obj)
     ]
+
+
+def is_leaving(obj: JsonObject) -> bool:
+    """Whether *obj* was deleted already and only waits for its finalizers."""
+    return "deletionTimestamp" in obj["metadata"]
+
+
+def _is_gone(owner: JsonObject, present: t.Container[str]) -> bool:
+    """Whether an owner in the same namespace is gone: what it owned follows, as soon as the collector comes by.
+
+    An interrupted run leaves such traces; they must not look like the property of others to the next one.
+    """
+    return owner.get("kind") in NAMESPACED_OWNERS and owner.get("uid") not in present
 
 
 def _is_of(obj: JsonObject, fleet_sets: t.Container[str]) -> bool:
@@ -77,11 +109,6 @@ def _is_default(obj: JsonObject) -> bool:
     return (obj["kind"], name) in {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 
 
-def _mirrors_service(obj: JsonObject, services: t.Container[str]) -> bool:
-    """Endpoints have no owner: their controller keeps them by the name of their Service, which is judged itself."""
-    labels = obj["metadata"].get("labels") or {}
-    return (
-        obj["kind"] == "Endpoints"
-        and obj["metadata"]["name"] in services
-        and "endpoints.kubernetes.io/managed-by" in labels
-    )
+def _mirrors_service(obj: JsonObject) -> bool:
+    """Endpoints have no owner: their controller makes them for a Service, which is judged itself."""
+    return obj["kind"] == "Endpoints" and "endpoints.kubernetes.io/managed-by" in (obj["metadata"].get("labels") or {})

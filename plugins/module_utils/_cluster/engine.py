@@ -11,13 +11,18 @@ what a former run made and nobody wants any more; wait until all is ready. Check
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import record
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign, namespace_contents
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import lease, record
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import (
+    foreign,
+    is_leaving,
+    namespace_contents,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
     ApiError,
@@ -31,12 +36,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.members import list_members
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
+    NAMED,
     Change,
     Failure,
     Incomplete,
     Outcome,
+    listed,
     predicted,
-    removed,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import (
     Decision,
@@ -47,18 +53,20 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
     make_plan,
     mentions_unknown,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.takeover import give_up
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.remove import remove_all
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import refusal, write_one
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 
+__all__ = ["NAMED", "WORKERS", "Options", "Request", "converge"]
+
 JsonObject = dict[str, t.Any]
 
 WORKERS = 8
-# A message names this many objects in full.
-NAMED = 20
+# Seconds for a deleted object to go where its place is needed and no other time was given.
+GONE_TIMEOUT = 60.0
 
 
 def _keep_none(_live: JsonObject) -> bool:
@@ -79,7 +87,7 @@ class Request:
 
     *kinds*: (apiVersion, kind) pairs that this capability can ever make, so that a run finds what is no longer desired.
     *guard*: raises Refused where the plan needs a word that was not given; it is asked before the first write.
-    *keep*: which members stay although they are not desired.
+    *keep*: which members stay although they are not desired; *keep_reason* why, for people, where that is worth a word.
     *removable*: which foreign objects of a namespace may go with it.
     *extra_deletes*: live objects outside the set that go with this plan (volume claims, on an explicit word).
     """
@@ -89,8 +97,13 @@ class Request:
     kinds: tuple[tuple[str, str], ...]
     guard: t.Callable[[Plan], None] = _allow_all
     keep: t.Callable[[JsonObject], bool] = _keep_none
+    keep_reason: str = ""
     removable: t.Callable[[JsonObject], bool] = _keep_none
     extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]] = _nothing
+
+    def keeping(self, keep: t.Callable[[JsonObject], bool], *, reason: str) -> Request:
+        """The same request for a part of the set: what *keep* names stays."""
+        return replace(self, keep=keep, keep_reason=reason)
 
     def removing(
         self,
@@ -104,7 +117,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to work; *wait_timeout* in seconds, None to wait for nothing.
+    """How to work; *wait_timeout* in seconds, None to wait for nothing; *lock_timeout* for another run to end.
 
     *adopt_managers*: what these managers own in desired objects becomes ours. *to_come* counts in check mode only.
     """
@@ -113,52 +126,128 @@ class Options:
     force_conflicts: bool = False
     adopt_managers: tuple[str, ...] = ()
     wait_timeout: float | None = None
+    lock_timeout: float = 60.0
     progress: Progress = SILENT
     to_come: CrdsToCome = field(default_factory=CrdsToCome)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What one look at the cluster says that is to be done; *ends*: nothing of the set remains."""
+
+    plan: Plan
+    extra: t.Sequence[JsonObject]
+    absent_namespaces: frozenset[str]
+    ends: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.plan.writes or self.plan.deletes or self.plan.releases or self.extra)
+
+
 def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome:
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
+    lock = lease.name_of(request.owner.label)
+    # Looked at before the objects: whoever takes it at this version knows that nobody wrote since.
+    seen = lease.Seen(live=None) if options.check else lease.look(cluster, lock)
+    work = _look(cluster, request, options=options)
+    # A set that is gone needs no Lease either; one is left where a run was killed at its very end.
+    if options.check or (work.is_empty and not (work.ends and seen.live)):
+        outcome = _do(cluster, work, options=options)
+    else:
+        options.progress.step(f"taking the Lease {lock}")
+        with lease.hold(cluster, lock, seen=seen, timeout=options.lock_timeout) as held:
+            if not held.fresh:
+                work = _look(cluster, request, options=options)
+            outcome = _do(cluster, work, options=options)
+            held.remove = work.ends
+    if options.wait_timeout is not None and not options.check and request.desired:
+        with _reporting(outcome):
+            wait_ready(
+                cluster,
+                objects=[obj for obj in request.desired if not work.plan.is_ready(key_of(obj))],
+                selector=f"{SET_LABEL}={request.owner.label}",
+                timeout=options.wait_timeout,
+                progress=options.progress,
+            )
+    return outcome
+
+
+def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
+    """What is to be done, as the cluster is now; raises Refused where it may not be done."""
     recorded = record.read(cluster, owner=request.owner)
     kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
 
     def judge(obj: JsonObject, live: JsonObject | None) -> Decision:
         return decide(obj, live, owner=request.owner, adopt_managers=options.adopt_managers)
 
-    desired = list(request.desired)
-    members = list_members(
-        cluster, label=request.owner.label, kinds=kinds, desired=desired, decide=judge, progress=options.progress
-    )
-    if desired or any(request.keep(live) for live in members.live.values()):
-        desired.append(record.manifest(owner=request.owner, kinds=kinds))
-    undecided = {key: obj for obj in desired if (key := key_of(obj)) not in members.decisions}
-    missing = [obj for key, obj in undecided.items() if key not in members.live]
-    strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
+    while True:
+        desired = list(request.desired)
+        members = list_members(
+            cluster, label=request.owner.label, kinds=kinds, desired=desired, decide=judge, progress=options.progress
+        )
+        ends = not desired and not any(request.keep(live) for live in members.live.values())
+        if not ends:
+            desired.append(record.manifest(owner=request.owner, kinds=kinds))
+        undecided = {key: obj for obj in desired if (key := key_of(obj)) not in members.decisions}
+        missing = [obj for key, obj in undecided.items() if key not in members.live]
+        strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
+        live = {**strangers, **members.live}
+        leaving = _leaving(desired, live)
+        if not leaving or options.check:
+            break
+        # An interrupted or impatient run deleted them, and now they are wanted: what is left of them cannot be kept.
+        wait_gone(
+            cluster,
+            objects=[obj for obj in leaving.values() if is_leaving(obj)],
+            timeout=options.wait_timeout or GONE_TIMEOUT,
+            progress=options.progress,
+        )
+    absent_namespaces |= {key.name for key in leaving if key.kind == "Namespace"}
+    undecided |= {key: obj for obj in desired if (key := key_of(obj)) in leaving}
     decisions = {
         **members.decisions,
-        **{key: judge(obj, members.live.get(key) or strangers.get(key)) for key, obj in undecided.items()},
+        **{key: judge(obj, None if key in leaving else live.get(key)) for key, obj in undecided.items()},
     }
     plan = make_plan(desired=desired, members=members.live, decisions=decisions, keep=request.keep)
     if plan.conflicts:
         raise Refused(
-            "another set owns objects of this one: " + "; ".join(plan.conflicts[:NAMED]), objects=plan.conflicts
+            f"another set owns {len(plan.conflicts)} objects of this one: {listed(plan.conflicts)}",
+            objects=plan.conflicts,
         )
+    if plan.kept and request.keep_reason:
+        note = f"{plan.kept} objects that are not asked for stay as they are: {request.keep_reason}"
+        plan = replace(plan, warnings=(*plan.warnings, note))
     request.guard(plan)
     # After the guard: a refusal must not first look through every namespace of a thousand teams.
-    plan = _spare_foreign(cluster, plan, members=members.live, request=request)
-    extra = request.extra_deletes(plan)
-    outcome = Outcome(unchanged=len(plan.unchanged), warnings=list(plan.warnings))
-    _apply_all(cluster, plan, outcome, absent_namespaces=absent_namespaces, options=options)
-    _remove_all(cluster, plan, outcome, extra=extra, options=options)
-    if options.wait_timeout is not None and not options.check and request.desired:
-        wait_ready(
-            cluster,
-            objects=[obj for obj in request.desired if not plan.is_ready(key_of(obj))],
-            selector=f"{SET_LABEL}={request.owner.label}",
-            timeout=options.wait_timeout,
-            progress=options.progress,
-        )
+    plan = _spare_foreign(cluster, plan, request=request)
+    return _Work(plan=plan, extra=request.extra_deletes(plan), absent_namespaces=absent_namespaces, ends=ends)
+
+
+def _leaving(desired: t.Iterable[JsonObject], live: t.Mapping[Key, JsonObject]) -> dict[Key, JsonObject]:
+    """Those of the *desired* objects that are being deleted, themselves or with their namespace. Pure."""
+    there = {key: live[key] for key in map(key_of, desired) if key in live}
+    namespaces = {key.name for key, obj in there.items() if key.kind == "Namespace" and is_leaving(obj)}
+    return {key: obj for key, obj in there.items() if is_leaving(obj) or key.namespace in namespaces}
+
+
+def _do(cluster: Cluster, work: _Work, *, options: Options) -> Outcome:
+    outcome = Outcome(unchanged=len(work.plan.unchanged), warnings=list(work.plan.warnings))
+    with _reporting(outcome):
+        _apply_all(cluster, work.plan, outcome, absent_namespaces=work.absent_namespaces, options=options)
+        remove_all(cluster, work.plan, outcome, extra=work.extra, options=options)
     return outcome
+
+
+@contextlib.contextmanager
+def _reporting(outcome: Outcome) -> t.Iterator[None]:
+    """Whatever stops the work, what was done until then is told."""
+    try:
+        yield
+    except (Incomplete, Refused):
+        raise
+    except ClusterError as error:
+        raise Incomplete(str(error), outcome=outcome) from error
 
 
 def _strangers(
@@ -189,8 +278,12 @@ def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
     return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
 
 
-def _spare_foreign(cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, JsonObject], request: Request) -> Plan:
-    """Namespaces that hold anything of others are released, not deleted."""
+def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request) -> Plan:
+    """Namespaces that hold anything but what goes with this plan are released, not deleted.
+
+    The label alone makes nothing ours: what was labelled by hand or adopted keeps its namespace.
+    """
+    going = {key_of(live) for live in plan.deletes}
     fleet_sets = {replace(request.owner, capability=capability).label for capability in KINDS}
     spared: list[JsonObject] = []
     warnings: list[str] = []
@@ -200,13 +293,13 @@ def _spare_foreign(cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, Json
         name = live["metadata"]["name"]
         others = [
             obj
-            for obj in foreign(namespace_contents(cluster, name), ours=members, fleet_sets=fleet_sets)
+            for obj in foreign(namespace_contents(cluster, name), ours=going, fleet_sets=fleet_sets)
             if not request.removable(obj)
         ]
         if others:
             spared.append(live)
-            listed = ", ".join(f"{obj['kind']} {obj['metadata']['name']}" for obj in others[:NAMED])
-            warnings.append(f"Namespace {name} stays: it holds objects of others ({listed})")
+            names = [f"{obj['kind']} {obj['metadata']['name']}" for obj in others]
+            warnings.append(f"Namespace {name} stays: it holds objects of others ({listed(names, separator=', ')})")
     return replace(
         plan,
         deletes=tuple(live for live in plan.deletes if live not in spared),
@@ -226,10 +319,7 @@ def _apply_all(
     def attempt(write: Write) -> Change | Failure | None:
         return _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options)
 
-    for phase in sorted({phase_of(write.desired["kind"]) for write in plan.writes}):
-        batch = [write for write in plan.writes if phase_of(write.desired["kind"]) == phase]
-        # The record of kinds goes before everything else: an interrupted run must leave nothing that no run can find.
-        batch.sort(key=lambda write: (not record.is_record(write.desired), key_of(write.desired)))
+    for batch in _batches(plan.writes):
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
             results = list(pool.map(options.progress.counting(attempt), batch))
         for result in results:
@@ -239,13 +329,22 @@ def _apply_all(
                 outcome.failures.append(result)
             else:
                 outcome.unchanged += 1
+        if outcome.failures and record.is_record(batch[0].desired):
+            break  # what no later run could find is not made
     if outcome.failures:
-        shown = "; ".join(str(failure) for failure in outcome.failures[:NAMED])
-        more = len(outcome.failures) - NAMED
         raise Incomplete(
-            f"{len(outcome.failures)} objects could not be applied: {shown}" + (f"; and {more} more" * (more > 0)),
-            outcome=outcome,
+            f"{len(outcome.failures)} objects could not be applied: {listed(outcome.failures)}", outcome=outcome
         )
+
+
+def _batches(writes: t.Sequence[Write]) -> list[list[Write]]:
+    """The order of work. The record of kinds comes before all else: an interrupted run must leave nothing unfound."""
+    ordered = sorted(writes, key=lambda write: key_of(write.desired))
+    batches = [[write for write in ordered if record.is_record(write.desired)]]
+    rest = [write for write in ordered if not record.is_record(write.desired)]
+    for phase in sorted({phase_of(write.desired["kind"]) for write in rest}):
+        batches.append([write for write in rest if phase_of(write.desired["kind"]) == phase])
+    return [batch for batch in batches if batch]
 
 
 def _attempt(
@@ -270,6 +369,8 @@ def _attempt(
         if options.check and judged_by_old_crd and options.to_come.problems(write.desired) is not None:
             return _predicted(write, options=options)
         return refusal(write, error)
+    except ClusterError as error:
+        return Failure(key=key, message=str(error))
 
 
 def _predicted(write: Write, *, options: Options) -> Change | Failure:
@@ -279,52 +380,3 @@ def _predicted(write: Write, *, options: Options) -> Change | Failure:
         message = f"the CRDs of this run would refuse it: {'; '.join(refused)}"
         return Failure(key=key_of(write.desired), message=message)
     return predicted(action="created" if write.live is None else "updated", before=write.live, desired=write.desired)
-
-
-# -- removing -----------------------------------------------------------------------------------------------------
-
-
-def _remove_all(
-    cluster: Cluster, plan: Plan, outcome: Outcome, *, extra: t.Sequence[JsonObject], options: Options
-) -> None:
-    for live in plan.releases:
-        outcome.changes.append(removed(action="released", live=live))
-        if not options.check:
-            _release(cluster, live)
-    going = [*plan.deletes, *extra]
-    outcome.changes.extend(removed(action="deleted", live=live) for live in going)
-    if options.check:
-        return
-    for phase in sorted({_removal_phase(live) for live in going}, reverse=True):
-        batch = [live for live in going if _removal_phase(live) == phase]
-        options.progress.step("deleting", total=len(batch))
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            list(pool.map(options.progress.counting(lambda live: _delete(cluster, live)), batch))
-        if options.wait_timeout is not None:
-            wait_gone(cluster, objects=batch, timeout=options.wait_timeout, progress=options.progress)
-
-
-def _removal_phase(live: JsonObject) -> int:
-    return -1 if record.is_record(live) else phase_of(live["kind"])
-
-
-def _delete(cluster: Cluster, live: JsonObject) -> None:
-    resource = _served(cluster, live)
-    try:
-        cluster.delete(live, resource=resource, dry_run=False)
-    except ApiError as error:
-        raise ClusterError(f"{key_of(live)} could not be deleted: {error.server_message}") from error
-
-
-def _release(cluster: Cluster, live: JsonObject) -> None:
-    try:
-        give_up(cluster, live, resource=_served(cluster, live))
-    except ApiError as error:
-        raise ClusterError(f"{key_of(live)} could not be released: {error.server_message}") from error
-
-
-def _served(cluster: Cluster, live: JsonObject) -> Resource:
-    resource = cluster.resource(live["apiVersion"], live["kind"])
-    if resource is None:
-        raise ClusterError(f"{key_of(live)}: the cluster no longer serves its kind")
-    return resource

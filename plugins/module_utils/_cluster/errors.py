@@ -39,10 +39,21 @@ class Refused(ClusterError):
 class ApiError(ClusterError):
     """The API server answered with an error status (a ``metav1.Status`` where it sent one)."""
 
-    def __init__(self, *, method: str, path: str, status: int, body: t.Mapping[str, t.Any] | None, text: str) -> None:
+    def __init__(
+        self,
+        *,
+        method: str,
+        path: str,
+        status: int,
+        body: t.Mapping[str, t.Any] | None,
+        text: str,
+        attempts: int = 1,
+    ) -> None:
         self.status = status
         self.reason = str((body or {}).get("reason") or "")
-        self.server_message = str((body or {}).get("message") or text[:500])
+        said = str((body or {}).get("message") or text[:500])
+        tried = f" (HTTP {status}, tried {attempts} times; run again when the API server is well)"
+        self.server_message = said + (tried if attempts > 1 else "")
         details = (body or {}).get("details") or {}
         self.causes: tuple[t.Mapping[str, t.Any], ...] = tuple(details.get("causes") or ())
         super().__init__(f"{method} {path}: HTTP {status} {self.reason}: {self.server_message}")

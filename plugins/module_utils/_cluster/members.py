@@ -87,5 +87,6 @@ def _readings(
 
 
 def _identity(live: JsonObject) -> JsonObject:
-    metadata = {name: live["metadata"][name] for name in ("name", "namespace", "uid") if name in live["metadata"]}
+    names = ("name", "namespace", "uid", "deletionTimestamp")
+    metadata = {name: live["metadata"][name] for name in names if name in live["metadata"]}
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}

@@ -21,6 +21,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 
 JsonObject = dict[str, t.Any]
 
+# A message names this many objects in full.
+NAMED = 20
 ACTIONS = ("created", "updated", "replaced", "deleted", "released", "unchanged")
 
 
@@ -95,6 +97,12 @@ class Incomplete(ClusterError):
     def __init__(self, message: str, *, outcome: Outcome) -> None:
         super().__init__(message)
         self.outcome = outcome
+
+
+def listed(items: t.Sequence[object], *, separator: str = "; ") -> str:
+    """Some of *items* in full, and how many more there are."""
+    more = len(items) - NAMED
+    return separator.join(str(item) for item in items[:NAMED]) + (f"{separator}and {more} more" if more > 0 else "")
 
 
 def written(*, action: str, before: JsonObject | None, after: JsonObject) -> Change:

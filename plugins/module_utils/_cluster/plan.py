@@ -78,12 +78,13 @@ Decision = Write | Unchanged | Conflict
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run would do to one set."""
+    """What a run would do to one set; *leaving* are members that were deleted before and are not gone yet."""
 
     writes: tuple[Write, ...] = ()
     unchanged: t.Mapping[Key, Unchanged] = field(default_factory=dict)
     deletes: tuple[JsonObject, ...] = ()
     releases: tuple[JsonObject, ...] = ()
+    leaving: tuple[JsonObject, ...] = ()
     conflicts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     kept: int = 0
@@ -128,14 +129,12 @@ def make_plan(
     """What is to be done about the whole set.
 
     *members* are the live objects that carry the set's label, *decisions* has one for each desired object. *keep* tells
-    which members stay although they are not desired.
+    which members stay although they are not desired. What was deleted already is not deleted again.
     """
     wanted = {key_of(obj): obj for obj in desired}
     decided = {key: decisions[key] for key in wanted}
-    # What is on its way out already needs no second word.
-    doomed = [
-        live for key, live in members.items() if key not in wanted and "deletionTimestamp" not in live["metadata"]
-    ]
+    unwanted = [live for key, live in members.items() if key not in wanted]
+    doomed = [live for live in unwanted if "deletionTimestamp" not in live["metadata"]]
     ours = [live for live in doomed if _is_ours(live)]
     kept = [live for live in ours if keep(live)]
     going = [live for live in ours if not keep(live)]
@@ -148,6 +147,7 @@ def make_plan(
         unchanged={key: decision for key, decision in decided.items() if isinstance(decision, Unchanged)},
         deletes=tuple(live for live in going if key_of(live) not in released),
         releases=tuple(live for live in going if key_of(live) in released),
+        leaving=tuple(live for live in unwanted if "deletionTimestamp" in live["metadata"] and _is_ours(live)),
         conflicts=tuple(sorted(decision.message for decision in decided.values() if isinstance(decision, Conflict))),
         warnings=tuple(
             sorted(

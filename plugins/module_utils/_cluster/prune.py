@@ -59,6 +59,11 @@ def _team(live: JsonObject) -> str:
     return str((live["metadata"].get("labels") or {}).get(TEAM_LABEL) or "")
 
 
+def is_of_other_teams(only: t.Collection[str]) -> t.Callable[[JsonObject], bool]:
+    """Tells which members of the set belong to other teams than *only*."""
+    return lambda live: _team(live) not in only
+
+
 def is_volume_claim(obj: JsonObject) -> bool:
     """Whether *obj* is a volume claim of an instance. Pure."""
     labels = obj["metadata"].get("labels") or {}

@@ -10,6 +10,7 @@ import json
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import common_labels
 
@@ -35,8 +36,14 @@ def is_record(obj: JsonObject) -> bool:
 def read(cluster: Cluster, *, owner: SetId) -> list[tuple[str, str]]:
     """The recorded (apiVersion, kind) pairs of a set; ConfigMap itself is always one of them."""
     found = cluster.find(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{_name(owner)}") or {}
-    kinds = json.loads((found.get("data") or {}).get("kinds") or "[]")
-    return [("v1", "ConfigMap"), *((kind["apiVersion"], kind["kind"]) for kind in kinds)]
+    try:
+        kinds = json.loads((found.get("data") or {}).get("kinds") or "[]")
+        return [("v1", "ConfigMap"), *((kind["apiVersion"], kind["kind"]) for kind in kinds)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClusterError(
+            f"ConfigMap {NAMESPACE}/{_name(owner)}: data.kinds, the record of kinds that the set used, cannot be read "
+            f"({error}). Somebody changed it; delete the ConfigMap, and a run makes it anew from what it applies"
+        ) from error
 
 
 def manifest(*, owner: SetId, kinds: t.Iterable[tuple[str, str]]) -> JsonObject:

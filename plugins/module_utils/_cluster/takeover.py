@@ -39,7 +39,8 @@ def give_up(cluster: Cluster, live: JsonObject, *, resource: Resource) -> None:
     Raises ApiError as take_over does.
     """
     if adoption(live) != TAKEN_OVER:
-        metadata = {name: live["metadata"][name] for name in ("name", "namespace") if name in live["metadata"]}
+        # With the uid of what was seen: without it an object that went meanwhile would be made again, empty.
+        metadata = {name: live["metadata"][name] for name in ("name", "namespace", "uid") if name in live["metadata"]}
         bare = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
         try:
             cluster.apply(bare, resource=resource, dry_run=False, force=False)

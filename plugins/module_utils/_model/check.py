@@ -18,7 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team i
     parse_clusters,
     parse_fleet_teams,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import team_named
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import parse_only, team_named
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.validate import nearest
 
 # The options of the module input_check, which the action plugin of this name needs too.
@@ -31,6 +31,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "connection": {"type": "dict"},
     "operator": {"type": "dict"},
     "teams": {"type": "raw"},
+    "only": {"type": "list", "elements": "str", "default": []},
     "platform": {"type": "raw"},
     "platform_team": {"type": "str", "default": "platform"},
     "namespace_prefix": {"type": "str", "default": "monitoring-"},
@@ -71,8 +72,12 @@ def find_errors(
     if params["teams"] is not None or params["platform"] is not None:
         clusters = attempt(lambda: parse_clusters(params["clusters"]))
         teams = attempt(lambda: _teams(params, clusters=clusters or ()))
-        if teams is not None and params["central_team"] is not None:
-            attempt(lambda: team_named(params["central_team"], teams=teams, path="prometheus_federation_central_team"))
+        if teams is not None:
+            known = teams
+            attempt(lambda: parse_only(params["only"], teams=known, path="team_monitoring_only"))
+            if params["central_team"] is not None:
+                path = "prometheus_federation_central_team"
+                attempt(lambda: team_named(params["central_team"], teams=known, path=path))
     if params["sources"] is not None:
         replicas = None if teams is None else {team.name: team.prometheus.replicas for team in teams}
         attempt(

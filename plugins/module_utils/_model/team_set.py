@@ -53,6 +53,11 @@ def team_named(name: str, *, teams: t.Sequence[Team], path: str) -> Team:
     return found
 
 
+def parse_only(names: t.Sequence[str], *, teams: t.Sequence[Team], path: str) -> frozenset[str]:
+    """The teams that a run is restricted to, none for all; raises InputError where one of them is unknown."""
+    return frozenset(team_named(name, teams=teams, path=f"{path}[{number}]").name for number, name in enumerate(names))
+
+
 def exposed_sources(
     params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], check_match: Check
 ) -> list[tuple[Source, Team]]:

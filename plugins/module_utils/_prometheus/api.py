@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retry import BRIEF
 
 JsonObject = dict[str, t.Any]
 
@@ -30,7 +31,7 @@ class Prometheus:
         self._root = f"/api/v1/namespaces/{quote(namespace)}/services/{quote(service)}:{PORT_NAME}/proxy"
 
     def _get(self, path: str, query: t.Mapping[str, str] | None = None) -> t.Any:
-        status, data = self._cluster.send("GET", self._root + path, query=query)
+        status, data = self._cluster.send("GET", self._root + path, query=query, patience=BRIEF)
         try:
             answer = json.loads(data)
         except ValueError:

@@ -38,8 +38,11 @@ class Mirror:
 
 
 SHARED = frozenset(
-    {"adopt_managers", "crds_to_come", "fleet", "force_conflicts", "result_file", "wait", "wait_timeout"}
-)
+    {
+        "adopt_managers", "crds_to_come", "fleet", "force_conflicts", "lock_timeout", "result_file", "wait",
+        "wait_timeout",
+    }
+)  # fmt: skip
 TEAMS = frozenset({"teams", "platform", "platform_team", "namespace_prefix", "cluster", "clusters"})
 MIRRORS = (
     Mirror(
@@ -199,7 +202,7 @@ def test_the_shared_role_offers_the_connection() -> None:
     options = module_options("objects")
     assert options.keys() >= CONNECTION | CONNECTION_ELSEWHERE
     found = []
-    for name in sorted(CONNECTION | {"adopt_managers", "fleet", "force_conflicts", "wait_timeout"}):
+    for name in sorted(CONNECTION | {"adopt_managers", "fleet", "force_conflicts", "lock_timeout", "wait_timeout"}):
         # A path on the machine that runs Ansible is plain text for a role.
         kind = {"path": "str"}.get(options[name].get("type", "str"), options[name].get("type", "str"))
         # kubernetes.core hides the whole kubeconfig; a role's is a path, and what is secret in itself is tested below.
