@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import Module
+from tests.integration.support import account, lab
 from tests.integration.support.cluster import Cluster
+from tests.integration.support.inventory import single
 from tests.integration.support.playbook import Run
 
 JsonObject = dict[str, t.Any]
@@ -41,10 +44,19 @@ def service(place: str, **spec: t.Any) -> JsonObject:
     }
 
 
+@pytest.fixture(scope="session")
+def kubeconfig(hub: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an account that may also write what is in the manifests here: no ClusterRole can ship that."""
+    path = tmp_path_factory.mktemp("objects") / "kubeconfig"
+    roles = [*account.SHIPPED, "edit", "view"]
+    account.give(hub.kubeconfig, context=hub.context, name="objects", roles=roles, output=path)
+    return path
+
+
 @pytest.fixture
-def objects(hub: Cluster, playbook: Callable[..., Run]) -> Iterator[Callable[..., t.Any]]:
+def objects(hub: Cluster, playbook: Callable[..., Run], kubeconfig: Path) -> Iterator[Callable[..., t.Any]]:
     """The module, with one set for a test; whatever is left of the set goes afterwards."""
-    module = Module(playbook, "objects")
+    module = Module(playbook, "objects", inventory=lambda: single(name=lab.HUB, kubeconfig=kubeconfig))
     module_for_set = _Bound(module, name="engine")
     yield module_for_set
     for record in ("default.objects-engine", "other.objects-engine"):

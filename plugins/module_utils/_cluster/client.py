@@ -50,6 +50,8 @@ READ_TIMEOUT = 60.0
 BUSY = (429, 503)
 ATTEMPTS = 6
 LIST_LIMIT = 5000
+# An aggregated API that cannot give metadata alone gives the objects.
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 MONITORING_VERSIONS = ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1")
 
 
@@ -62,6 +64,11 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str]
+
+    @property
+    def group(self) -> str:
+        """Its API group, empty for the core one."""
+        return self.api_version.rpartition("/")[0]
 
     def path(self, *, namespace: str | None = None, name: str | None = None) -> str:
         """The URL path of the collection (all namespaces where *namespace* is None) or of one object."""
@@ -114,7 +121,7 @@ class Cluster:
     # -- requests ---------------------------------------------------------------------------------------------
 
     def _headers(self) -> dict[str, str]:
-        headers = {**self._default_headers, "Accept": "application/json", "User-Agent": FIELD_MANAGER}
+        headers = {**self._default_headers, "User-Agent": FIELD_MANAGER}
         for setting in self._configuration.auth_settings().values():
             if setting.get("in") == "header" and setting.get("value"):
                 headers[setting["key"]] = setting["value"]
@@ -128,11 +135,12 @@ class Cluster:
         query: t.Mapping[str, t.Any] | None = None,
         body: t.Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> tuple[int, bytes]:
         """Send one request and return status and body. Busy answers and lost connections are retried with a bound."""
         url = self._configuration.host.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        headers = self._headers()
+        headers = {**self._headers(), "Accept": accept}
         if data is not None:
             headers["Content-Type"] = content_type
         timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
@@ -159,9 +167,10 @@ class Cluster:
         query: t.Mapping[str, t.Any] | None = None,
         body: t.Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> tuple[int, JsonObject]:
         """Send one request, return status and JSON object; raise ApiError for a status of 400 and above."""
-        status, data = self.send(method, path, query=query, body=body, content_type=content_type)
+        status, data = self.send(method, path, query=query, body=body, content_type=content_type, accept=accept)
         try:
             parsed = json.loads(data) if data else {}
         except ValueError:
@@ -242,6 +251,19 @@ class Cluster:
             answer = self.request("GET", resource.path(namespace=namespace), query=query)[1]
             for item in answer.get("items") or []:
                 found.append({"apiVersion": resource.api_version, "kind": resource.kind, **item})
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            query["continue"] = following
+
+    def list_metadata(self, resource: Resource, *, namespace: str) -> list[JsonObject]:
+        """All objects of a kind in a namespace, their metadata only: no value of a Secret leaves the server."""
+        found: list[JsonObject] = []
+        query: dict[str, t.Any] = {"limit": LIST_LIMIT}
+        while True:
+            answer = self.request("GET", resource.path(namespace=namespace), query=query, accept=METADATA_LIST)[1]
+            for item in answer.get("items") or []:
+                found.append({"apiVersion": resource.api_version, "kind": resource.kind, "metadata": item["metadata"]})
             following = (answer.get("metadata") or {}).get("continue")
             if not following:
                 return found

@@ -29,7 +29,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
     key_of,
     phase_of,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.members import list_members
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.members import (
+    list_members,
+    secret_namespaces,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
     Change,
     Failure,
@@ -47,6 +50,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
     make_plan,
     mentions_unknown,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.preflight import explaining, require_rights
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import ROLES, Right, bound_role
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import refusal, write_one
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
@@ -81,6 +86,7 @@ class Request:
     *keep*: which members stay although they are not desired.
     *removable*: which foreign objects of a namespace may go with it.
     *extra_deletes*: live objects outside the set that go with this plan (volume claims, on an explicit word).
+    *needs*: rights for what the module asks after writing; they too are required before the first write.
     """
 
     owner: SetId
@@ -90,6 +96,7 @@ class Request:
     keep: t.Callable[[JsonObject], bool] = _keep_none
     removable: t.Callable[[JsonObject], bool] = _keep_none
     extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]] = _nothing
+    needs: tuple[Right, ...] = ()
 
     def removing(
         self,
@@ -116,20 +123,67 @@ class Options:
     to_come: CrdsToCome = field(default_factory=CrdsToCome)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What one look at the cluster says that is to be done; *refused*: rights for want of which some was not seen."""
+
+    plan: Plan
+    extra: t.Sequence[JsonObject]
+    absent_namespaces: frozenset[str]
+    refused: t.Sequence[Right]
+
+
 def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome:
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
+    desired = [*request.desired, record.manifest(owner=request.owner, kinds=())]
+    with explaining(cluster, kinds=request.kinds, desired=desired, needs=request.needs):
+        work = _look(cluster, request, options=options)
+    plan = work.plan
+    require_rights(
+        cluster,
+        plan,
+        extra_deletes=work.extra,
+        needs=request.needs,
+        refused=work.refused,
+        absent_namespaces=work.absent_namespaces,
+        waits=options.wait_timeout is not None,
+    )
+    outcome = Outcome(unchanged=len(plan.unchanged), warnings=list(plan.warnings))
+    _apply_all(cluster, plan, outcome, absent_namespaces=work.absent_namespaces, options=options)
+    _remove_all(cluster, plan, outcome, extra=work.extra, options=options)
+    if options.wait_timeout is not None and not options.check and request.desired:
+        wait_ready(
+            cluster,
+            objects=[obj for obj in request.desired if not plan.is_ready(key_of(obj))],
+            selector=f"{SET_LABEL}={request.owner.label}",
+            timeout=options.wait_timeout,
+            progress=options.progress,
+        )
+    return outcome
+
+
+def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
+    """What is to be done, as the cluster is now; raises Refused where it may not be done."""
     recorded = record.read(cluster, owner=request.owner)
-    kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
+    kinds = sorted({*request.kinds, *recorded.kinds, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
+    secrets = {*recorded.secret_namespaces, *secret_namespaces(request.desired)}
 
     def judge(obj: JsonObject, live: JsonObject | None) -> Decision:
         return decide(obj, live, owner=request.owner, adopt_managers=options.adopt_managers)
 
     desired = list(request.desired)
     members = list_members(
-        cluster, label=request.owner.label, kinds=kinds, desired=desired, decide=judge, progress=options.progress
+        cluster,
+        label=request.owner.label,
+        kinds=kinds,
+        recorded=recorded,
+        secrets_in=secrets,
+        desired=desired,
+        decide=judge,
+        progress=options.progress,
     )
     if desired or any(request.keep(live) for live in members.live.values()):
-        desired.append(record.manifest(owner=request.owner, kinds=kinds))
+        desired.append(record.manifest(owner=request.owner, kinds=kinds, secret_namespaces=secrets))
     undecided = {key: obj for obj in desired if (key := key_of(obj)) not in members.decisions}
     missing = [obj for key, obj in undecided.items() if key not in members.live]
     strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
@@ -144,20 +198,9 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
         )
     request.guard(plan)
     # After the guard: a refusal must not first look through every namespace of a thousand teams.
-    plan = _spare_foreign(cluster, plan, members=members.live, request=request)
+    plan, refused = _spare_foreign(cluster, plan, members=members.live, request=request)
     extra = request.extra_deletes(plan)
-    outcome = Outcome(unchanged=len(plan.unchanged), warnings=list(plan.warnings))
-    _apply_all(cluster, plan, outcome, absent_namespaces=absent_namespaces, options=options)
-    _remove_all(cluster, plan, outcome, extra=extra, options=options)
-    if options.wait_timeout is not None and not options.check and request.desired:
-        wait_ready(
-            cluster,
-            objects=[obj for obj in request.desired if not plan.is_ready(key_of(obj))],
-            selector=f"{SET_LABEL}={request.owner.label}",
-            timeout=options.wait_timeout,
-            progress=options.progress,
-        )
-    return outcome
+    return _Work(plan=plan, extra=extra, absent_namespaces=absent_namespaces, refused=refused)
 
 
 def _strangers(
@@ -188,30 +231,35 @@ def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
     return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
 
 
-def _spare_foreign(cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, JsonObject], request: Request) -> Plan:
-    """Namespaces that hold anything of others are released, not deleted."""
+def _spare_foreign(
+    cluster: Cluster, plan: Plan, *, members: t.Mapping[Key, JsonObject], request: Request
+) -> tuple[Plan, list[Right]]:
+    """Namespaces that hold anything of others are released, not deleted.
+
+    Also returns the rights that it takes to see all that is in them, where the account lacks some.
+    """
     fleet_sets = {replace(request.owner, capability=capability).label for capability in KINDS}
     spared: list[JsonObject] = []
     warnings: list[str] = []
+    refused: list[Right] = []
     for live in plan.deletes:
         if live["kind"] != "Namespace":
             continue
         name = live["metadata"]["name"]
-        others = [
-            obj
-            for obj in foreign(namespace_contents(cluster, name), ours=members, fleet_sets=fleet_sets)
-            if not request.removable(obj)
-        ]
+        objects, unseen = namespace_contents(cluster, name)
+        refused += unseen
+        others = [obj for obj in foreign(objects, ours=members, fleet_sets=fleet_sets) if not request.removable(obj)]
         if others:
             spared.append(live)
             listed = ", ".join(f"{obj['kind']} {obj['metadata']['name']}" for obj in others[:NAMED])
             warnings.append(f"Namespace {name} stays: it holds objects of others ({listed})")
-    return replace(
+    plan = replace(
         plan,
         deletes=tuple(live for live in plan.deletes if live not in spared),
         releases=(*plan.releases, *spared),
         warnings=(*plan.warnings, *warnings),
     )
+    return plan, refused
 
 
 # -- writing ------------------------------------------------------------------------------------------------------
@@ -221,9 +269,10 @@ def _apply_all(
     cluster: Cluster, plan: Plan, outcome: Outcome, *, absent_namespaces: frozenset[str], options: Options
 ) -> None:
     options.progress.step("predicting" if options.check else "applying", total=len(plan.writes))
+    roles = {key_of(write.desired) for write in plan.writes if write.desired["kind"] in ROLES}
 
     def attempt(write: Write) -> Change | Failure | None:
-        return _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options)
+        return _attempt(cluster, write, absent_namespaces=absent_namespaces, roles=roles, options=options)
 
     for phase in sorted({phase_of(write.desired["kind"]) for write in plan.writes}):
         batch = [write for write in plan.writes if phase_of(write.desired["kind"]) == phase]
@@ -248,12 +297,21 @@ def _apply_all(
 
 
 def _attempt(
-    cluster: Cluster, write: Write, *, absent_namespaces: frozenset[str], options: Options
+    cluster: Cluster,
+    write: Write,
+    *,
+    absent_namespaces: frozenset[str],
+    roles: t.Container[Key],
+    options: Options,
 ) -> Change | Failure | None:
-    """Write one object: its change, None where the server saw no difference, or why it could not be."""
+    """Write one object: its change, None where the server saw no difference, or why it could not be.
+
+    *roles* are written by the same run: about what binds them the server has no answer before they are there.
+    """
     key = key_of(write.desired)
     resource = cluster.resource(write.desired["apiVersion"], write.desired["kind"])
     local = resource is None or key.namespace in absent_namespaces or mentions_unknown(write.desired)
+    local = local or bound_role(write.desired) in roles
     if options.check and local:
         return _predicted(write, options=options)
     if resource is None:
