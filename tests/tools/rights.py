@@ -83,9 +83,10 @@ class Account:
 
     @property
     def record_rules(self) -> list[JsonObject]:
-        """The rules of its Role in kube-system."""
+        """The rules of its Role in kube-system: what the ClusterRole does not give everywhere."""
         names = [f"promfleet-set-{FLEET}.{name}" for name in self.sets]
-        return compact(on("", "configmaps", *self.set_verbs, names=names)) if names else []
+        records = on("", "configmaps", *self.set_verbs, names=names) if names else frozenset()
+        return compact(right for right in records if not any(covers(rule, right) for rule in self.rules))
 
 
 def _is_covered(right: Right, others: Iterable[Right]) -> bool:

@@ -16,7 +16,7 @@ JsonObject = dict[str, t.Any]
 PACKAGE = "ansible_collections.promfleet.monitoring.plugins.modules"
 
 
-def run_module(name: str, *, kubeconfig: Path, context: str, check: bool = False, **options: t.Any) -> JsonObject:
+def run_module(name: str, /, *, kubeconfig: Path, context: str, check: bool = False, **options: t.Any) -> JsonObject:
     """What the module's work returns, its outcome as ``outcome``; raises what the work raises."""
     module = importlib.import_module(f"{PACKAGE}.{name}")
     caught: list[tuple[JsonObject, t.Callable[[Run], JsonObject]]] = []

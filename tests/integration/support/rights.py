@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Forbidden
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 
@@ -22,13 +23,13 @@ from tests.integration.support.account import (
     write_kubeconfig,
 )
 from tests.integration.support.audit import Audit
-from tests.integration.support.cluster import Cluster, JsonObject
+from tests.integration.support.cluster import MERGE, Cluster, JsonObject
 from tests.integration.support.inprocess import run_module
 from tests.tools.rights import Account, accounts, compact
 
 ACCOUNTS = {account.name: account for account in accounts()}
 TESTER = "tester"
-GRANTED = "granted:"
+PLATFORM = "monitoring-platform"
 
 TEAM: JsonObject = {"name": "pay", "namespaces": ["pay"], "groups": ["pay-people"]}
 GROUPS = [{"name": "any", "rules": [{"record": "any:up:sum", "expr": "sum(up)"}]}]
@@ -54,12 +55,12 @@ CALLS: dict[str, tuple[str, JsonObject]] = {
     "no operator": ("prometheus_operator", {"state": "absent", **WAIT}),
     "no crds": ("crds", {"state": "absent", **WAIT}),
 }
-CRDS = {"promfleet-operator": ("crds",)}
-PRESENT = {
+CRDS: dict[str, tuple[str, ...]] = {"promfleet-operator": ("crds",)}
+PRESENT: dict[str, tuple[str, ...]] = {
     "promfleet-operator": ("operator",),
     "promfleet-teams": ("teams", "source", "endpoints"),
 }
-ABSENT = {
+ABSENT: dict[str, tuple[str, ...]] = {
     "promfleet-operator": ("no operator",),
     "promfleet-teams": ("no endpoints", "no source", "no teams"),
 }
@@ -85,9 +86,39 @@ class Bench:
         path = self.plane.kubeconfig if by_admin else self.kubeconfig
         return run_module(module, kubeconfig=path, context=self.plane.context, check=check, **options)
 
-    def module(self, name: str, *, check: bool = False, **options: t.Any) -> JsonObject:
+    def module(self, name: str, /, *, check: bool = False, **options: t.Any) -> JsonObject:
         """Any module as the account."""
         return run_module(name, kubeconfig=self.kubeconfig, context=self.plane.context, check=check, **options)
+
+    def connect(self) -> client.Cluster:
+        """The collection's own connection, as the account."""
+        return client.connect({"kubeconfig": str(self.kubeconfig), "context": self.plane.context})
+
+    def run_platform(self) -> None:
+        """A node and on it the platform's pod, as far as the API server knows: here nobody runs pods."""
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}}
+        self.admin.apply(node, force=True)
+        addresses = {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.9"}]}}
+        self.admin.request("PATCH", "/api/v1/nodes/node/status", body=addresses, content_type=MERGE)
+        self.admin.wait_until(
+            lambda: self.admin.find("v1", "ServiceAccount", "default", PLATFORM) is not None, "pods can be made"
+        )
+        security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
+        resources = {"requests": {"cpu": "10m", "memory": "10Mi"}, "limits": {"memory": "10Mi"}}
+        container = {"name": "any", "image": "any", "resources": resources, "securityContext": security}
+        spec = {
+            "nodeName": "node",
+            "terminationGracePeriodSeconds": 0,
+            "containers": [container],
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        }
+        metadata = {"name": "prometheus-platform-0", "namespace": PLATFORM}
+        self.admin.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}, force=True)
+
+    def stop_platform(self) -> None:
+        """Takes the pod away, which no kubelet would do."""
+        path = f"/api/v1/namespaces/{PLATFORM}/pods/prometheus-platform-0"
+        self.admin.send("DELETE", path, body={"gracePeriodSeconds": 0})
 
     def give(
         self,
