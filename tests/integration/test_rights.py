@@ -263,7 +263,7 @@ def test_secrets_are_read_only_where_the_set_has_some(installed: Bench) -> None:
     audit = installed.audit.now()
     for manifests, changes in (([secret], 2), ([secret], 0), ([], 2), ([], 0)):
         options: JsonObject = {"name": "references", "state": "present" if manifests else "absent"}
-        done = installed.module("objects", **options, manifests=manifests, wait_timeout=30)
+        done = installed.module("objects", **options, manifests=manifests, wait_timeout=300)
         assert len(done["outcome"].changes) == changes
     lists = [event for event in audit.events(TESTER) if event.resource == "secrets" and event.verb == "list"]
     assert {event.namespace for event in lists} == {place}

@@ -40,7 +40,7 @@ ENDPOINTS: list[JsonObject] = [
     {"cluster": "edge", "team": "pay", "targets": [{"address": "edge.example.com", "port": 31091}]},
 ]
 NO_WAIT: JsonObject = {"wait": False}
-WAIT: JsonObject = {"wait": True, "wait_timeout": 60}
+WAIT: JsonObject = {"wait": True, "wait_timeout": 300}
 
 # Name, module and options of each run. What they find decides what they take, so each is for a state of the cluster.
 CALLS: dict[str, tuple[str, JsonObject]] = {
