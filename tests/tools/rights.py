@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import guess_plural
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.operators import HELD
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right, covers, single_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.common import MONITORING_GROUP
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.platform_operator import operator_objects
@@ -56,13 +57,14 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """The roles of one kind of account: a ClusterRole, and a Role for the records of its sets."""
+    """One kind of account: a ClusterRole, and in kube-system a Role for *records* and those of its *sets*."""
 
     name: str
     purpose: str
     sections: tuple[Section, ...]
     sets: tuple[str, ...] = ()
     set_verbs: tuple[str, ...] = ("create", "delete", "get", "patch")
+    records: frozenset[Right] = frozenset()
 
     @property
     def rules(self) -> list[JsonObject]:
@@ -85,8 +87,8 @@ class Account:
     def record_rules(self) -> list[JsonObject]:
         """The rules of its Role in kube-system: what the ClusterRole does not give everywhere."""
         names = [f"promfleet-set-{FLEET}.{name}" for name in self.sets]
-        records = on("", "configmaps", *self.set_verbs, names=names) if names else frozenset()
-        return compact(right for right in records if not any(covers(rule, right) for rule in self.rules))
+        rights = self.records | (on("", "configmaps", *self.set_verbs, names=names) if names else frozenset())
+        return compact(right for right in rights if not any(covers(rule, right) for rule in self.rules))
 
 
 def _is_covered(right: Right, others: Iterable[Right]) -> bool:
@@ -178,10 +180,15 @@ def accounts() -> tuple[Account, ...]:
                     | asks,
                 ),
                 Section(reason="Where a worker's instances are exposed.", rights=where),
-                Section(reason="The operator's CRDs.", rights=on(CRD_GROUP, CRDS, "get", names=crds)),
+                Section(
+                    reason="The operator's CRDs, and for crds_info all of their objects.",
+                    rights=on(CRD_GROUP, CRDS, "get")
+                    | frozenset(r for crd in crds for r in on(MONITORING_GROUP, crd.partition(".")[0], "list")),
+                ),
             ),
             sets=tuple(sorted(KINDS)),
             set_verbs=("get",),
+            records=on("", "configmaps", "list") | on("", "configmaps", "get", names=[HELD]),
         ),
         Account(
             name="promfleet-teams",
@@ -220,7 +227,7 @@ def accounts() -> tuple[Account, ...]:
                 ),
                 Section(
                     reason="Its CRDs.",
-                    rights=on(CRD_GROUP, CRDS, "list") | on(CRD_GROUP, CRDS, "create", "get", "patch", names=crds),
+                    rights=on(CRD_GROUP, CRDS, "get") | on(CRD_GROUP, CRDS, "create", "patch", names=crds),
                 ),
                 Section(
                     reason="What the operator is granted: nobody may grant what they do not hold.",

@@ -66,8 +66,8 @@ def require_rights(
 ) -> None:
     """Raise Forbidden where the account lacks a right for writing *plan*; ask nothing where there is nothing to write.
 
-    *needs* are rights for what the module does beside that (with *always* even where the plan is empty), *refused* those
-    whose requests were refused already.
+    *needs* are rights for what the module does beside that (with *always* even where the plan is empty), *refused*
+    those whose requests were refused already.
     """
     known = [Missing(right=right) for right in refused]
     if always or plan.writes or plan.deletes or plan.releases or extra_deletes:
