@@ -301,7 +301,7 @@ def _attempt(
     write: Write,
     *,
     absent_namespaces: frozenset[str],
-    roles: t.Container[Key],
+    roles: t.Container[Key] = (),
     options: Options,
 ) -> Change | Failure | None:
     """Write one object: its change, None where the server saw no difference, or why it could not be.

@@ -50,8 +50,8 @@ def rule(groups: str = "", resources: str = "pods", verbs: str = "get", names: s
 # -- what a plan takes --------------------------------------------------------------------------------------------
 
 SERVICE = obj("Service", spec={"ports": []})
-BINDING = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "web"}}
-OTHER = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "other"}}
+BINDING: JsonObject = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "web"}}
+OTHER: JsonObject = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "other"}}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_rights_of_a_plan(*, waits: bool) -> None:
 
 
 def test_the_role_of_a_binding_is_known() -> None:
-    cluster_role = {"roleRef": {**BINDING["roleRef"], "kind": "ClusterRole"}}
+    cluster_role: JsonObject = {"roleRef": {**BINDING["roleRef"], "kind": "ClusterRole"}}
     found = [bound_role(obj("RoleBinding", api_version=RBAC, **body)) for body in (BINDING, cluster_role)]
     assert [str(key) for key in found] == ["Role a/web", "ClusterRole web"]
     assert bound_role(obj("Role", api_version=RBAC)) is None
