@@ -11,6 +11,7 @@ import pytest
 
 from promlab.controlplane import ControlPlane
 from tests.integration.conftest import Module
+from tests.integration.support import account
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inventory import single
 from tests.integration.support.playbook import Run
@@ -45,6 +46,15 @@ def service(place: str, **spec: t.Any) -> JsonObject:
     }
 
 
+@pytest.fixture(scope="session")
+def kubeconfig(api: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an account that may also write what is in the manifests here: no ClusterRole can ship that."""
+    path = tmp_path_factory.mktemp("objects") / "kubeconfig"
+    roles = [*account.SHIPPED, "edit", "view"]
+    account.give(api.kubeconfig, context=api.context, name="objects", roles=roles, output=path)
+    return path
+
+
 @pytest.fixture
 def scratch(api: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of a namespace that does not exist before the test; afterwards it is on its way out."""
@@ -54,9 +64,9 @@ def scratch(api: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def objects(api: Cluster, plane: ControlPlane, playbook: Callable[..., Run]) -> Iterator[_Bound]:
+def objects(api: Cluster, plane: ControlPlane, playbook: Callable[..., Run], kubeconfig: Path) -> Iterator[_Bound]:
     """The module, with one set for a test; whatever is left of the set goes afterwards."""
-    inventory = single(name=plane.name, kubeconfig=plane.kubeconfig)
+    inventory = single(name=plane.name, kubeconfig=kubeconfig)
     # Nobody makes anything ready on a control plane without nodes.
     yield _Bound(Module(playbook, "objects", inventory=lambda: inventory), name="engine", wait=False)
     for record in ("default.objects-engine", "other.objects-engine"):

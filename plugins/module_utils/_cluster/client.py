@@ -58,6 +58,8 @@ APPLY = "application/apply-patch+yaml"
 LIST_LIMIT = 5000
 # A LIST in pages whose place expired (410 Gone) begins again this often.
 LIST_ATTEMPTS = 3
+# An aggregated API that cannot give metadata alone gives the objects.
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 MONITORING_VERSIONS = ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1")
 
 
@@ -70,6 +72,11 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str]
+
+    @property
+    def group(self) -> str:
+        """Its API group, empty for the core one."""
+        return self.api_version.rpartition("/")[0]
 
     def path(self, *, namespace: str | None = None, name: str | None = None) -> str:
         """The URL path of the collection (all namespaces where *namespace* is None) or of one object."""
@@ -158,7 +165,7 @@ class Cluster:
     # -- requests ---------------------------------------------------------------------------------------------
 
     def _headers(self) -> dict[str, str]:
-        headers = {**self._default_headers, "Accept": "application/json", "User-Agent": FIELD_MANAGER}
+        headers = {**self._default_headers, "User-Agent": FIELD_MANAGER}
         for setting in self._configuration.auth_settings().values():
             if setting.get("in") == "header" and setting.get("value"):
                 headers[setting["key"]] = setting["value"]
@@ -172,11 +179,19 @@ class Cluster:
         query: t.Mapping[str, t.Any] | None = None,
         body: t.Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         patience: Patience | None = None,
     ) -> tuple[int, bytes]:
         """Send one request and return status and body, whatever the body is; see `request` for what is repeated."""
         answer = self._exchange(
-            method, path, query=query, body=body, content_type=content_type, patience=patience, any_body=True
+            method,
+            path,
+            query=query,
+            body=body,
+            content_type=content_type,
+            accept=accept,
+            patience=patience,
+            any_body=True,
         )
         return answer.status, answer.data
 
@@ -188,6 +203,7 @@ class Cluster:
         query: t.Mapping[str, t.Any] | None = None,
         body: t.Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         patience: Patience | None = None,
         fenced: bool = True,
     ) -> tuple[int, JsonObject]:
@@ -200,7 +216,14 @@ class Cluster:
             for fence in tuple(self._fences):
                 fence()
         answer = self._exchange(
-            method, path, query=query, body=body, content_type=content_type, patience=patience, any_body=False
+            method,
+            path,
+            query=query,
+            body=body,
+            content_type=content_type,
+            accept=accept,
+            patience=patience,
+            any_body=False,
         )
         if answer.status == 401:
             raise Unreachable("the API server refused the credentials (401 Unauthorized): are they expired?")
@@ -223,6 +246,7 @@ class Cluster:
         query: t.Mapping[str, t.Any] | None,
         body: t.Any,
         content_type: str,
+        accept: str,
         patience: Patience | None,
         any_body: bool,
     ) -> _Answer:
@@ -231,7 +255,7 @@ class Cluster:
             raise Unreachable(str(self._lost))
         url = self._configuration.host.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        headers = self._headers()
+        headers = {**self._headers(), "Accept": accept}
         if data is not None:
             headers["Content-Type"] = content_type
         first = self._answers == 0
@@ -359,6 +383,19 @@ class Cluster:
                 )
             for item in answer["items"] or []:
                 found.append({"apiVersion": resource.api_version, "kind": resource.kind, **item})
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            query["continue"] = following
+
+    def list_metadata(self, resource: Resource, *, namespace: str) -> list[JsonObject]:
+        """All objects of a kind in a namespace, their metadata only: no value of a Secret leaves the server."""
+        found: list[JsonObject] = []
+        query: dict[str, t.Any] = {"limit": LIST_LIMIT}
+        while True:
+            answer = self.request("GET", resource.path(namespace=namespace), query=query, accept=METADATA_LIST)[1]
+            for item in answer.get("items") or []:
+                found.append({"apiVersion": resource.api_version, "kind": resource.kind, "metadata": item["metadata"]})
             following = (answer.get("metadata") or {}).get("continue")
             if not following:
                 return found

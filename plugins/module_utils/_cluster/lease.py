@@ -33,6 +33,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.erro
     Refused,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retry import ONCE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER, common_labels
 
 JsonObject = dict[str, t.Any]
@@ -242,6 +243,15 @@ class Held:
                 self._cluster.request("DELETE", _path(self._name), body={"preconditions": conditions}, fenced=False)
             else:
                 self._write(Seen(live=self._live), holder="")
+
+
+def rights(name: str) -> tuple[Right, ...]:
+    """What holding the Lease takes. Creating names no object yet, so that right cannot be for this one alone."""
+    place = {"group": API_VERSION.partition("/")[0], "resource": "leases", "namespace": NAMESPACE}
+    return (
+        Right(verb="create", **place),
+        *(Right(verb=verb, name=name, **place) for verb in ("delete", "get", "update")),
+    )
 
 
 def _failed(what: str, name: str, error: ApiError) -> ClusterError:
