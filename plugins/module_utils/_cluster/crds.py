@@ -53,6 +53,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import Progress
 
 JsonObject = dict[str, t.Any]
+Answer = t.TypeVar("Answer")
 
 GROUP = "monitoring.coreos.com"
 CATEGORY = "prometheus-operator"
@@ -214,20 +215,25 @@ def _save(
     if not live:
         return
     taken = crd_snapshot.now()
-    if lost and words.snapshot_dir:
-        options.progress.step("scaling operators to zero")
-        result.held = operators.hold(cluster, timeout=_seconds(options))
-        # Read again: now nobody of ours writes any more.
-        _lost, objects = find_losses(cluster, plan)
-        result.objects_file = crd_snapshot.save_objects(
-            Path(words.snapshot_dir).expanduser(),
-            cluster_uid=cluster_uid(cluster),
-            taken=taken,
-            live=live,
-            changed_to=[write.desired for write in plan.writes],
-            objects=objects,
-        )
-    result.snapshot = crd_snapshot.save_crds(cluster, live, taken=taken)
+    try:
+        if lost and words.snapshot_dir:
+            options.progress.step("scaling operators to zero")
+            result.held = operators.hold(cluster, timeout=_seconds(options))
+            # Read again: now nobody of ours writes any more.
+            _lost, objects = find_losses(cluster, plan)
+            result.objects_file = crd_snapshot.save_objects(
+                Path(words.snapshot_dir).expanduser(),
+                cluster_uid=cluster_uid(cluster),
+                taken=taken,
+                live=live,
+                changed_to=[write.desired for write in plan.writes],
+                objects=objects,
+            )
+        result.snapshot = crd_snapshot.save_crds(cluster, live, taken=taken)
+    except ClusterError:
+        # Nothing is changed yet, so that nobody has to sleep.
+        operators.wake(cluster)
+        raise
 
 
 def cluster_uid(cluster: Cluster) -> str:
@@ -272,8 +278,8 @@ def _attempt(
     name = write.desired["metadata"]["name"]
     try:
         if not dry_run:
-            _take_over(cluster, write, resource=resource)
-        after = cluster.apply(write.desired, resource=resource, dry_run=dry_run, force=True)[1]
+            _patiently(lambda: _take_over(cluster, write, resource=resource))
+        after = _patiently(lambda: cluster.apply(write.desired, resource=resource, dry_run=dry_run, force=True))[1]
     except ApiError as error:
         return None, f"{name}: {error.server_message}"
     found = content(after, like=write.desired)
@@ -281,6 +287,20 @@ def _attempt(
     if left:
         return _change(write, after=found), f"{name} is not what was applied: {', '.join(left)} (a webhook's work?)"
     return _change(write, after=found), None
+
+
+def _patiently(request: Callable[[], Answer]) -> Answer:
+    """Repeat what a busy server could not end in time (504): checking half a megabyte of schema is work for it.
+
+    Each of our requests says what the result is to be, so that it does not matter whether the first one went through.
+    """
+    for _attempt in range(1, ATTEMPTS):
+        try:
+            return request()
+        except ApiError as error:
+            if error.status != 504:
+                raise
+    return request()
 
 
 def _take_over(cluster: Cluster, write: CrdWrite, *, resource: Resource) -> None:
