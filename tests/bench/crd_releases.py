@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 import typing as t
@@ -64,11 +65,15 @@ def compare_pairs() -> JsonObject:
 
 def _plan(old: str, new: str, *, marks: bool) -> t.Any:
     wanted = [crd if marks else _silent(crd) for crd in crds_of(new).values()]
-    live = [
+    return make_plan(wanted=wanted, live=_installed(old, marks=marks), source="")
+
+
+@functools.cache
+def _installed(release: str, *, marks: bool) -> list[JsonObject]:
+    return [
         desired_crd(crd if marks else _silent(crd), source="", number=1) | {"status": {"storedVersions": []}}
-        for crd in crds_of(old).values()
+        for crd in crds_of(release).values()
     ]
-    return make_plan(wanted=wanted, live=live, source="")
 
 
 def _silent(crd: JsonObject) -> JsonObject:
