@@ -108,6 +108,8 @@ def restore_objects(
                 result.missing.append(str(key_of(obj)))
             schema = _schema(schemas.get(obj["kind"]), obj)
             merged, conflicts = merge_back(live, snapshot=obj, base=pruned(obj, schema)) if live else (obj, [])
+            if options.check and live and _is_untouched(live, snapshot=obj):
+                merged = live
             result.conflicts += [f"{key_of(obj)}: {place}" for place in conflicts]
             pairs.append((obj, live, merged))
         todo = [pair for pair in pairs if (pair[1] is None and create_missing) or (pair[1] and pair[1] != pair[2])]
@@ -116,6 +118,11 @@ def restore_objects(
     result.outcome.unchanged = len(pairs) - len(todo)
     result.outcome.changes = [_change(live, merged, local=options.check) for _obj, live, merged in todo]
     return result
+
+
+def _is_untouched(live: JsonObject, *, snapshot: JsonObject) -> bool:
+    """Whether nobody has written an object since: then its fields come back with the CRDs, by themselves."""
+    return bool(live["metadata"]["resourceVersion"] == snapshot["metadata"]["resourceVersion"])
 
 
 def _schema(crd: JsonObject | None, obj: JsonObject) -> Schema:

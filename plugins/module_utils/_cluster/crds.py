@@ -10,7 +10,6 @@ objects and the CRDs are saved; the CRDs are written, compared with what was wan
 
 from __future__ import annotations
 
-import time
 import typing as t
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,34 +17,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import crd_snapshot, operators
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.compare import changed_paths, for_display
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_owners import taken_over
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import (
     CRD_API,
     CRD_KIND,
     CrdPlan,
-    CrdWrite,
     Loss,
     Words,
-    content,
-    is_established,
     is_recorded,
     losses,
     make_plan,
     require_words,
     storage_version,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_write import (
+    ask_server,
+    change_of,
+    crd_resource,
+    wait_served,
+    write_all,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import NAMED, WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
-    ApiError,
     ClusterError,
     Refused,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
-    Change,
-    Incomplete,
     Outcome,
     removed,
 )
@@ -54,16 +52,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.pref
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.record import NAMESPACE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone
-from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import Progress
 
 JsonObject = dict[str, t.Any]
 
 GROUP = "monitoring.coreos.com"
 CATEGORY = "prometheus-operator"
-MERGE_PATCH = "application/merge-patch+json"
-INTERVAL = 0.2
-# Another manager may write between our reading and our taking over its fields; then we read again.
-ATTEMPTS = 5
 # Without an own time limit: how long operators may take to end, and CRDs to be served, at most.
 PATIENCE = 300.0
 # What every look at the CRDs takes.
@@ -96,14 +89,6 @@ class CrdOutcome:
 
 
 # -- what is there ------------------------------------------------------------------------------------------------
-
-
-def crd_resource(cluster: Cluster) -> Resource:
-    """Where CRDs live."""
-    resource = cluster.resource(CRD_API, CRD_KIND)
-    if resource is None:
-        raise ClusterError(f"the cluster does not serve {CRD_API}: Kubernetes 1.25 or newer is needed")
-    return resource
 
 
 def live_crds(cluster: Cluster, *, names: t.Collection[str] = ()) -> list[JsonObject]:
@@ -180,13 +165,13 @@ def apply_crds(
     touched = [*unaware, *(running if lost and words.snapshot_dir else ())]
     _require_rights(cluster, plan, live=live, going=going, touched=touched, asleep=asleep, options=options)
     if options.check:
-        _ask_server(cluster, plan)
-        outcome.changes = [_change(write, after=write.after) for write in plan.writes]
+        ask_server(cluster, plan)
+        outcome.changes = [change_of(write, after=write.after) for write in plan.writes]
         outcome.changes += [removed(action="deleted", live=crd) for crd in going]
     else:
         if plan.writes or going:
             _save(cluster, plan, live=live, lost=bool(lost), words=words, options=options, result=result)
-            _write_all(cluster, plan, outcome=outcome, progress=options.progress)
+            write_all(cluster, plan, outcome=outcome, progress=options.progress)
             wait_served(cluster, wanted, timeout=_seconds(options))
             _remove(cluster, going, outcome=outcome, options=options)
         operators.wake(cluster)
@@ -266,136 +251,30 @@ def _save(
     if not live:
         return
     taken = crd_snapshot.now()
-    if lost and words.snapshot_dir:
-        options.progress.step("scaling operators to zero")
-        result.held = operators.hold(cluster, timeout=_seconds(options))
-        # Read again: now nobody of ours writes any more.
-        _lost, objects = find_losses(cluster, plan)
-        result.objects_file = crd_snapshot.save_objects(
-            Path(words.snapshot_dir).expanduser(),
-            cluster_uid=cluster_uid(cluster),
-            taken=taken,
-            live=live,
-            changed_to=[write.desired for write in plan.writes],
-            objects=objects,
-        )
-    result.snapshot = crd_snapshot.save_crds(cluster, live, taken=taken)
+    try:
+        if lost and words.snapshot_dir:
+            options.progress.step("scaling operators to zero")
+            result.held = operators.hold(cluster, timeout=_seconds(options))
+            # Read again: now nobody of ours writes any more.
+            _lost, objects = find_losses(cluster, plan)
+            result.objects_file = crd_snapshot.save_objects(
+                Path(words.snapshot_dir).expanduser(),
+                cluster_uid=cluster_uid(cluster),
+                taken=taken,
+                live=live,
+                changed_to=[write.desired for write in plan.writes],
+                objects=objects,
+            )
+        result.snapshot = crd_snapshot.save_crds(cluster, live, taken=taken)
+    except ClusterError:
+        # Nothing is changed yet, so that nobody has to sleep.
+        operators.wake(cluster)
+        raise
 
 
 def cluster_uid(cluster: Cluster) -> str:
     """The cluster's identity: the UID of its namespace kube-system."""
     return str((cluster.find("/api/v1/namespaces/kube-system") or {}).get("metadata", {}).get("uid", ""))
-
-
-def _ask_server(cluster: Cluster, plan: CrdPlan) -> None:
-    """Let the server refuse in check mode what it would refuse in the run."""
-    resource = crd_resource(cluster)
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        errors = list(pool.map(lambda write: _attempt(cluster, write, resource=resource, dry_run=True)[1], plan.writes))
-    _raise_first(errors, outcome=Outcome())
-
-
-def _write_all(cluster: Cluster, plan: CrdPlan, *, outcome: Outcome, progress: Progress) -> None:
-    resource = crd_resource(cluster)
-
-    def attempt(write: CrdWrite) -> tuple[Change | None, str | None]:
-        return _attempt(cluster, write, resource=resource, dry_run=False)
-
-    progress.step("applying", total=len(plan.writes), unit="CRDs")
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        results = list(pool.map(progress.counting(attempt), plan.writes))
-    outcome.changes = [change for change, _error in results if change is not None]
-    _raise_first([error for _change, error in results], outcome=outcome)
-
-
-def _raise_first(errors: Sequence[str | None], *, outcome: Outcome) -> None:
-    found = [error for error in errors if error]
-    if found:
-        raise Incomplete(
-            f"{len(found)} CRDs could not be applied: {'; '.join(found[:NAMED])}. Operators that were scaled to zero "
-            "stay so until a run succeeds",
-            outcome=outcome,
-        )
-
-
-def _attempt(
-    cluster: Cluster, write: CrdWrite, *, resource: Resource, dry_run: bool
-) -> tuple[Change | None, str | None]:
-    name = write.desired["metadata"]["name"]
-    try:
-        if not dry_run:
-            _take_over(cluster, write, resource=resource)
-        after = cluster.apply(write.desired, resource=resource, dry_run=dry_run, force=True)[1]
-    except ApiError as error:
-        return None, f"{name}: {error.server_message}"
-    found = content(after, like=write.desired)
-    left = [] if dry_run else changed_paths(found, write.after)
-    if left:
-        return _change(write, after=found), f"{name} is not what was applied: {', '.join(left)} (a webhook's work?)"
-    return _change(write, after=found), None
-
-
-def _take_over(cluster: Cluster, write: CrdWrite, *, resource: Resource) -> None:
-    """Own what other installers own of the CRD, so that our apply removes what it does not have."""
-    live = write.live
-    for attempt in range(1, ATTEMPTS + 1):
-        if live is None:
-            return
-        entries = taken_over(live, desired=write.desired)
-        if entries is None:
-            return
-        version = live["metadata"]["resourceVersion"]
-        patch = {"metadata": {"resourceVersion": version, "managedFields": entries}}
-        path = resource.path(name=live["metadata"]["name"])
-        try:
-            cluster.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
-        except ApiError as error:
-            if error.status != 409 or attempt == ATTEMPTS:
-                raise
-            live = cluster.find(path)
-        else:
-            return
-
-
-def _change(write: CrdWrite, *, after: JsonObject) -> Change:
-    before, shown = for_display(CRD_KIND, write.before, after)
-    action = "created" if write.live is None else "updated"
-    return Change(action=action, key=key_of(write.desired), before=before, after=shown)
-
-
-def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float) -> None:
-    """Wait until each CRD is established, and each of its versions is among what the server says that it serves."""
-    resource = crd_resource(cluster)
-    deadline = time.monotonic() + timeout
-    waiting = list(crds)
-    while waiting:
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            live = list(pool.map(lambda crd: cluster.find(resource.path(name=crd["metadata"]["name"])), waiting))
-        groups = {f"{crd['spec']['group']}/{version}" for crd in waiting for version in _served_versions(crd)}
-        for group in groups:
-            cluster.resources(group, refresh=True)
-        waiting = [
-            crd
-            for crd, found in zip(waiting, live, strict=True)
-            if found is None or not is_established(found) or not _is_served(cluster, crd)
-        ]
-        if waiting and time.monotonic() > deadline:
-            names = ", ".join(crd["metadata"]["name"] for crd in waiting)
-            raise ClusterError(f"not established and served after {timeout:.0f} s: {names}")
-        if waiting:
-            time.sleep(INTERVAL)
-
-
-def _served_versions(crd: JsonObject) -> list[str]:
-    return [version["name"] for version in crd["spec"]["versions"] if version.get("served")]
-
-
-def _is_served(cluster: Cluster, crd: JsonObject) -> bool:
-    spec = crd["spec"]
-    return all(
-        cluster.resource(f"{spec['group']}/{version}", spec["names"]["kind"]) is not None
-        for version in _served_versions(crd)
-    )
 
 
 # -- removing -----------------------------------------------------------------------------------------------------

@@ -166,8 +166,8 @@ def _wait_asleep(cluster: Cluster, deployments: t.Sequence[JsonObject], *, timeo
     while awake := [text for deployment in deployments if (text := _still_awake(cluster, deployment))]:
         if time.monotonic() > deadline:
             raise ClusterError(
-                f"not scaled to zero after {timeout:.0f} s: {'; '.join(awake)}. The CRDs are unchanged; "
-                "the next run goes on from here"
+                f"not scaled to zero after {timeout:.0f} s: {'; '.join(awake)}. The CRDs are unchanged, "
+                "and the operators have their replicas back"
             )
         time.sleep(INTERVAL)
 

@@ -16,7 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engi
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster
-from tests.integration.support.releases import GROUP, crd_folder, crds_of, kubectl
+from tests.integration.support.releases import GROUP, crd_folder, crds_of, differences, kubectl
 
 JsonObject = dict[str, t.Any]
 
@@ -27,16 +27,23 @@ PAUSE = "registry.k8s.io/pause:3.10"
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """One control plane."""
+    """One control plane; *only* are the plurals that it is about, all where there are none.
+
+    The large CRDs cost the API server a second each, whatever is done with them.
+    """
 
     plane: ControlPlane
     api: Cluster
     cluster: client.Cluster
+    only: tuple[str, ...] = ()
 
     # -- the guard ----------------------------------------------------------------------------------------------
 
     def source(self, release: str, *, full: bool = False) -> CrdSource:
-        return open_source(version=release, source=str(crd_folder(release, full=full)))
+        return open_source(version=release, source=str(self.folder(release, full=full)))
+
+    def folder(self, release: str, *, full: bool = False) -> Path:
+        return crd_folder(release, full=full, only=self.only)
 
     def apply(self, release: str, *, check: bool = False, full: bool = False, **words: t.Any) -> CrdOutcome:
         """What the module crds does for a release."""
@@ -61,9 +68,13 @@ class Guarded:
         kind = self.api.kind(*CRD)
         return {crd["metadata"]["name"]: crd for crd in self.api.list_kind(kind) if crd["spec"]["group"] == GROUP}
 
+    def differences(self, release: str, *, full: bool = False) -> list[str]:
+        """Where the CRDs are not exactly those of a release."""
+        return differences(self.live(), release, full=full, only=self.only)
+
     def kubectl_create(self, release: str) -> None:
         """Install a release as the operator's own guide says."""
-        kubectl(self.plane.kubeconfig, "create", f"--filename={crd_folder(release)}")
+        kubectl(self.plane.kubeconfig, "create", f"--filename={self.folder(release)}")
 
     def kubectl_apply(self, crd: JsonObject) -> None:
         """Client-side apply, which keeps the whole object in an annotation."""
@@ -71,7 +82,7 @@ class Guarded:
 
     def force(self, release: str) -> None:
         """What kube-prometheus-stack's job does before a rollback."""
-        folder = f"--filename={crd_folder(release)}"
+        folder = f"--filename={self.folder(release)}"
         kubectl(self.plane.kubeconfig, "apply", "--server-side", "--force-conflicts", folder)
 
     def replace(self, crd: JsonObject, *, manager: str) -> None:
@@ -81,15 +92,14 @@ class Guarded:
         body = {**crd, "metadata": {**crd["metadata"], "resourceVersion": version}}
         self.api.request("PUT", path, query={"fieldManager": manager}, body=body)
 
-    def remove_crds(self) -> None:
-        """Delete all of them and wait until they are gone."""
-        for name in self.live():
-            self.api.delete(*CRD, name)
-        self.api.wait_until(lambda: not self.live(), "the CRDs are gone")
+    def remove_crd(self, name: str) -> None:
+        """Delete one and wait until it is gone."""
+        self.api.delete(*CRD, name)
+        self.api.wait_until(lambda: name not in self.live(), f"{name} is gone")
 
     def served(self, release: str) -> None:
         """Wait until every kind of a release is served."""
-        kinds = {crd["spec"]["names"]["kind"] for crd in crds_of(release).values()}
+        kinds = {crd["spec"]["names"]["kind"] for crd in crds_of(release, only=self.only).values()}
         self.api.wait_until(lambda: kinds <= {kind.kind for kind in self.api.kinds()}, f"the kinds of {release}")
 
     # -- operators ----------------------------------------------------------------------------------------------
@@ -101,6 +111,8 @@ class Guarded:
         container = {"name": "operator", "image": f"mirror.example/prometheus-operator/prometheus-operator:v{version}"}
         spec = {
             "replicas": replicas,
+            # Nothing here becomes ready, so that a rolling update would never end.
+            "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": labels},
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         }
@@ -119,7 +131,8 @@ class Guarded:
         return self.api.get("apps/v1", "Deployment", name, OPERATORS)
 
 
-def guarded(plane: ControlPlane) -> Guarded:
+def guarded(plane: ControlPlane, *, only: tuple[str, ...] = ()) -> Guarded:
     """Connects to a control plane."""
     cluster = client.connect({"kubeconfig": str(plane.kubeconfig), "context": plane.context})
-    return Guarded(plane=plane, api=Cluster(kubeconfig=Path(plane.kubeconfig), context=plane.context), cluster=cluster)
+    api = Cluster(kubeconfig=plane.kubeconfig, context=plane.context)
+    return Guarded(plane=plane, api=api, cluster=cluster, only=only)

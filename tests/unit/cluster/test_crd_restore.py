@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import crd_snapshot
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_restore import merge_back
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_restore import (
+    merge_back,
+    restore_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -91,6 +96,65 @@ def test_without_a_write_in_between_all_is_back(snapshot: JsonObject, data: st.D
     merged, conflicts = merge_back(obj(**base), snapshot=obj(**snapshot), base=obj(**base))
     assert merged["spec"] == snapshot
     assert conflicts == []
+
+
+LOSSY: JsonObject = {
+    "spec": {
+        "names": {"kind": "Probe"},
+        "versions": [
+            {
+                "name": "v1",
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {"spec": {"type": "object", "properties": {"a": {"type": "integer"}}}},
+                    }
+                },
+            }
+        ],
+    }
+}
+
+
+class Server:
+    """An API server with one object at most, that must not be written to."""
+
+    def __init__(self, live: JsonObject | None) -> None:
+        self._live = live
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        return Resource(api_version=api_version, kind=kind, plural="probes", namespaced=True, verbs=frozenset())
+
+    def find(self, _path: str) -> JsonObject | None:
+        return self._live
+
+
+def written(spec: JsonObject) -> JsonObject:
+    live = obj(**spec)
+    live["metadata"]["resourceVersion"] = "2"
+    return live
+
+
+# What is there when check mode looks, whether objects may be made again, what is predicted, and what is missing.
+PREDICTIONS: dict[str, tuple[JsonObject | None, bool, list[str], int]] = {
+    "written since, without the field": (written({"a": 1}), False, ["updated"], 0),
+    # The field is not shown now, and is there again as soon as the CRDs are.
+    "not written since": (obj(a=1), False, [], 0),
+    "written since, with the field again": (written({"a": 1, "b": 2}), False, [], 0),
+    "gone": (None, False, [], 1),
+    "gone, and to be made again": (None, True, ["created"], 0),
+}
+
+
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_check_mode_of_a_restore(name: str) -> None:
+    live, create, actions, missing = PREDICTIONS[name]
+    server: t.Any = Server(live)
+    found = restore_objects(server, [obj(a=1, b=2)], lossy=[LOSSY], create_missing=create, options=Options(check=True))
+    assert [change.action for change in found.outcome.changes] == actions
+    assert all(change.local for change in found.outcome.changes)
+    assert len(found.missing) == missing
 
 
 def test_a_file_is_its_owners_only_and_comes_back_as_it_was(tmp_path: Path) -> None:
