@@ -172,7 +172,7 @@ def apply_crds(
         if plan.writes or going:
             _save(cluster, plan, live=live, lost=bool(lost), words=words, options=options, result=result)
             _write_all(cluster, plan, outcome=outcome, progress=options.progress)
-            wait_served(cluster, wanted, timeout=_seconds(options))
+            wait_served(cluster, wanted, timeout=_seconds(options), progress=options.progress)
             _remove(cluster, going, outcome=outcome, options=options)
         operators.wake(cluster)
         operators.restart(cluster, unaware)
@@ -311,7 +311,7 @@ def _change(write: CrdWrite, *, after: JsonObject) -> Change:
     return Change(action=action, key=key_of(write.desired), before=before, after=shown)
 
 
-def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float) -> None:
+def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float, progress: Progress = SILENT) -> None:
     """Wait until each CRD is established, and each of its versions is among what the server says that it serves."""
     resource = crd_resource(cluster)
     deadline = time.monotonic() + timeout
@@ -331,6 +331,8 @@ def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float)
             names = ", ".join(crd["metadata"]["name"] for crd in waiting)
             raise ClusterError(f"not established and served after {timeout:.0f} s: {names}")
         if waiting:
+            first = waiting[0]["metadata"]["name"]
+            progress.step(f"waiting until {len(waiting)} of {len(crds)} CRDs are established and served: {first}")
             time.sleep(INTERVAL)
 
 
