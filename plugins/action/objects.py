@@ -4,9 +4,9 @@
 
 """What happens on the control host around a module: its progress is shown, and its ``src`` is found.
 
-The one action plugin of all modules that can take long; meta/runtime.yml leads them here. It bears the name of one of
-them because every action plugin must be documented by a module of its name. The module itself is run by Ansible's own
-action for modules, so check mode, become, async and whatever else there is are as they are for every other module.
+The one action plugin of all modules that talk to a cluster; meta/runtime.yml leads them here. It bears the name of one
+of them because every action plugin must be documented by a module of its name. The module itself is run by Ansible's
+own action for modules, so check mode, become, async and whatever else there is are as they are for any other module.
 """
 
 from __future__ import annotations

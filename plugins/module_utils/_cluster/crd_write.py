@@ -30,7 +30,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outc
     Incomplete,
     Outcome,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import Progress
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 
 JsonObject = dict[str, t.Any]
 Answer = t.TypeVar("Answer")
@@ -141,7 +141,7 @@ def change_of(write: CrdWrite, *, after: JsonObject) -> Change:
     return Change(action=action, key=key_of(write.desired), before=before, after=shown)
 
 
-def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float) -> None:
+def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float, progress: Progress = SILENT) -> None:
     """Wait until each CRD is established, and each of its versions is among what the server says that it serves."""
     resource = crd_resource(cluster)
     deadline = time.monotonic() + timeout
@@ -161,6 +161,8 @@ def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float)
             names = ", ".join(crd["metadata"]["name"] for crd in waiting)
             raise ClusterError(f"not established and served after {timeout:.0f} s: {names}")
         if waiting:
+            first = waiting[0]["metadata"]["name"]
+            progress.step(f"waiting until {len(waiting)} of {len(crds)} CRDs are established and served: {first}")
             time.sleep(INTERVAL)
 
 

@@ -172,7 +172,7 @@ def apply_crds(
         if plan.writes or going:
             _save(cluster, plan, live=live, lost=bool(lost), words=words, options=options, result=result)
             write_all(cluster, plan, outcome=outcome, progress=options.progress)
-            wait_served(cluster, wanted, timeout=_seconds(options))
+            wait_served(cluster, wanted, timeout=_seconds(options), progress=options.progress)
             _remove(cluster, going, outcome=outcome, options=options)
         operators.wake(cluster)
         operators.restart(cluster, unaware)

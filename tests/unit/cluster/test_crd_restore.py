@@ -176,7 +176,9 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_any_change(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text", gzip.compress(b"[]"), gzip.compress(json.dumps({"format": 9}).encode())]
+    "content",
+    [b"", b"text", gzip.compress(b"[]"), gzip.compress(json.dumps({"format": 9}).encode())],
+    ids=["empty", "text", "a list", "another format"],
 )
 def test_what_is_no_snapshot_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"

@@ -147,6 +147,12 @@ def test_what_all_writers_share_is_given_to_all_of_them() -> None:
     assert all(module_options(name).keys() >= SHARED for name in writers)
 
 
+def test_every_module_with_a_connection_shows_its_progress() -> None:
+    routing = load(CHECKOUT / "meta/runtime.yml")["plugin_routing"]["modules"]
+    assert sorted(routing) == sorted(name for name in MODULES if "kubeconfig" in module_options(name))
+    assert {entry["action_plugin"] for entry in routing.values()} == {"promfleet.monitoring.objects"}
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_fragments_fit_what_the_module_does(name: str) -> None:
     options = module_options(name)
