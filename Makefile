@@ -8,7 +8,7 @@ SCRIPTS = $(shell git grep --untracked -lE '^\#!.*python' -- tests ':!*.py')
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format lint sanity unit integration molecule test demo down clean
+.PHONY: help venv format lint sanity unit integration molecule test rights demo down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ molecule: venv ## Run the molecule scenarios on kind clusters
 
 test: venv ## Run all of the above, in this order
 	@$(PYTEST) tests $(PYTEST_ARGS)
+
+rights: venv ## Generate docs/rights from the modules
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.rights
 
 demo: venv ## Create two clusters, hub and edge, install everything on them, and show the edge's series on the hub
 	@$(LAB) up hub edge

@@ -100,7 +100,10 @@ sources:
       labels: {}
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.addresses import source_targets
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.addresses import (
+    needed_rights,
+    source_targets,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import source_objects
@@ -135,6 +138,7 @@ def work(run: Run) -> dict[str, object]:
         owner=SetId(fleet=params["fleet"], capability=FEDERATION_SOURCE),
         desired=tuple(desired),
         kinds=KINDS[FEDERATION_SOURCE],
+        needs=needed_rights(exposed),
     )
     outcome = converge(run.cluster, request, options=run.options())
     endpoints = [

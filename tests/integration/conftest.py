@@ -27,6 +27,7 @@ def hub(request: pytest.FixtureRequest) -> Cluster:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         lab.up(lab.HUB)
+    lab.provide_account(lab.HUB)
     return lab.cluster(lab.HUB)
 
 

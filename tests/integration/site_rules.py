@@ -52,7 +52,7 @@ def inventory(**edge_variables: t.Any) -> JsonObject:
     everything = data["all"]
     everything["vars"] = {
         **LOCAL,
-        "promfleet_kubeconfig": str(lab.kubeconfig()),
+        "promfleet_kubeconfig": str(lab.account_kubeconfig()),
         "promfleet_context": "kind-{{ inventory_hostname }}",
         **everything["vars"],
     }
@@ -161,7 +161,7 @@ def test_a_limited_run_keeps_every_federated_target(
 
 def kubeconfig_with(server: str, folder: Path) -> Path:
     """A copy of the kubeconfig in which the edge's API server has another address."""
-    data = yaml.safe_load(lab.kubeconfig().read_text(encoding="utf-8"))
+    data = yaml.safe_load(lab.account_kubeconfig().read_text(encoding="utf-8"))
     for item in data["clusters"]:
         if item["name"] == f"kind-{EDGE}":
             item["cluster"]["server"] = server

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import Target
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.federation import Source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
@@ -23,6 +24,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team i
 JsonObject = dict[str, t.Any]
 
 WEB_PORT = 9090
+
+
+def needed_rights(sources: t.Sequence[tuple[Source, Team]]) -> tuple[Right, ...]:
+    """What finding the places of *sources* takes, besides what their Services take to be applied. Pure."""
+    by_node = [team.namespace for source, team in sources if source.expose == "NodePort"]
+    pods = {Right(group="", resource="pods", verb="get", namespace=namespace) for namespace in by_node}
+    nodes = {Right(group="", resource="nodes", verb="get")} if by_node else set()
+    services = {
+        Right(group="", resource="services", verb="get", namespace=team.namespace)
+        for source, team in sources
+        if source.expose != "Existing"
+    }
+    return (*sorted(pods | services | nodes),)
 
 
 def source_targets(cluster: Cluster, source: Source, *, team: Team, check: bool) -> list[Target]:

@@ -58,6 +58,8 @@ APPLY = "application/apply-patch+yaml"
 LIST_LIMIT = 5000
 # A LIST in pages whose place expired (410 Gone) begins again this often.
 LIST_ATTEMPTS = 3
+# An aggregated API that cannot give metadata alone gives the objects.
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 MONITORING_VERSIONS = ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1")
 
 
@@ -70,6 +72,11 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str]
+
+    @property
+    def group(self) -> str:
+        """Its API group, empty for the core one."""
+        return self.api_version.rpartition("/")[0]
 
     def path(self, *, namespace: str | None = None, name: str | None = None) -> str:
         """The URL path of the collection (all namespaces where *namespace* is None) or of one object."""
@@ -190,6 +197,7 @@ class Cluster:
         content_type: str = "application/json",
         patience: Patience | None = None,
         fenced: bool = True,
+        accept: str = "application/json",
     ) -> tuple[int, JsonObject]:
         """Send one request, return status and JSON object; raise ApiError for a status of 400 and above.
 
@@ -200,7 +208,14 @@ class Cluster:
             for fence in tuple(self._fences):
                 fence()
         answer = self._exchange(
-            method, path, query=query, body=body, content_type=content_type, patience=patience, any_body=False
+            method,
+            path,
+            query=query,
+            body=body,
+            content_type=content_type,
+            patience=patience,
+            any_body=False,
+            accept=accept,
         )
         if answer.status == 401:
             raise Unreachable("the API server refused the credentials (401 Unauthorized): are they expired?")
@@ -225,13 +240,14 @@ class Cluster:
         content_type: str,
         patience: Patience | None,
         any_body: bool,
+        accept: str = "application/json",
     ) -> _Answer:
         """One request and its answer, with repetitions; *any_body*: an answer that is no JSON object is whole too."""
         if self._lost is not None:
             raise Unreachable(str(self._lost))
         url = self._configuration.host.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        headers = self._headers()
+        headers = {**self._headers(), "Accept": accept}
         if data is not None:
             headers["Content-Type"] = content_type
         first = self._answers == 0
@@ -359,6 +375,19 @@ class Cluster:
                 )
             for item in answer["items"] or []:
                 found.append({"apiVersion": resource.api_version, "kind": resource.kind, **item})
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            query["continue"] = following
+
+    def list_metadata(self, resource: Resource, *, namespace: str) -> list[JsonObject]:
+        """All objects of a kind in a namespace, their metadata only: no value of a Secret leaves the server."""
+        found: list[JsonObject] = []
+        query: dict[str, t.Any] = {"limit": LIST_LIMIT}
+        while True:
+            answer = self.request("GET", resource.path(namespace=namespace), query=query, accept=METADATA_LIST)[1]
+            for item in answer.get("items") or []:
+                found.append({"apiVersion": resource.api_version, "kind": resource.kind, "metadata": item["metadata"]})
             following = (answer.get("metadata") or {}).get("continue")
             if not following:
                 return found

@@ -10,13 +10,16 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import owns_label
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 
 JsonObject = dict[str, t.Any]
 
 WORKERS = 8
+_ACCOUNT_OF = "kubernetes.io/service-account.uid"
 # Owners that live in the namespace of what they own; nobody else's uid can be looked for there.
 NAMESPACED_OWNERS = frozenset(
     {
@@ -32,13 +35,27 @@ NAMESPACED_OWNERS = frozenset(
 )
 
 
-def namespace_contents(cluster: Cluster, namespace: str) -> list[JsonObject]:
-    """Every object of every kind that can be listed in *namespace*."""
+def namespace_contents(cluster: Cluster, namespace: str) -> tuple[list[JsonObject], list[Right]]:
+    """The metadata of every object of every kind in *namespace*, and the rights for want of which some were not seen.
+
+    Metadata is enough to tell whose an object is; so nobody's Secrets are read because a namespace goes.
+    """
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         served = list(pool.map(lambda api_version: cluster.resources(api_version) or {}, cluster.api_versions()))
         kinds = once_each(kind for resources in served for kind in resources.values())
-        found = list(pool.map(lambda kind: cluster.list_objects(kind, namespace=namespace), kinds))
-    return [obj for objects in found for obj in objects]
+        found = list(pool.map(lambda kind: _listed(cluster, kind, namespace=namespace), kinds))
+    objects = [obj for part in found if not isinstance(part, Right) for obj in part]
+    return objects, [part for part in found if isinstance(part, Right)]
+
+
+def _listed(cluster: Cluster, kind: Resource, *, namespace: str) -> list[JsonObject] | Right:
+    """The objects of a kind, or the right that this would have taken."""
+    try:
+        return cluster.list_metadata(kind, namespace=namespace)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return Right(group=kind.group, resource=kind.plural, verb="list", namespace=namespace)
 
 
 def once_each(resources: t.Iterable[Resource]) -> list[Resource]:
@@ -104,7 +121,8 @@ def _is_default(obj: JsonObject) -> bool:
     name = obj["metadata"]["name"]
     if obj["kind"] == "Event":
         return True
-    if obj["kind"] == "Secret" and obj.get("type") == "kubernetes.io/service-account-token":
+    # Of its type metadata tells nothing, but the controller that fills a token's Secret notes whose it is.
+    if obj["kind"] == "Secret" and _ACCOUNT_OF in (obj["metadata"].get("annotations") or {}):
         return True
     return (obj["kind"], name) in {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 

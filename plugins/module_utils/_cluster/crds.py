@@ -49,6 +49,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outc
     Outcome,
     removed,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Plan, Write
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.preflight import explaining, require_rights
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.record import NAMESPACE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import Progress
 
@@ -62,6 +66,12 @@ INTERVAL = 0.2
 ATTEMPTS = 5
 # Without an own time limit: how long operators may take to end, and CRDs to be served, at most.
 PATIENCE = 300.0
+# What every look at the CRDs takes.
+TO_READ = (
+    Right(group="apiextensions.k8s.io", resource="customresourcedefinitions", verb="get"),
+    Right(group="", resource="configmaps", verb="get", namespace=NAMESPACE, name=operators.HELD),
+    Right(group="apps", resource="deployments", verb="list"),
+)
 
 
 @dataclass(kw_only=True)
@@ -151,19 +161,24 @@ def apply_crds(
 
     Raises Refused before any write where the plan needs a word that was not given, Incomplete after a partial change.
     """
-    live = live_crds(cluster)
-    asleep = operators.held(cluster)
+    with explaining(cluster, kinds=(), desired=(), needs=TO_READ):
+        live = live_crds(cluster)
+        asleep = operators.held(cluster)
     if not asleep and is_recorded(live, source=source):
         return CrdOutcome(outcome=Outcome(unchanged=len(live)))
     wanted = load()
-    live = live_crds(cluster, names={crd["metadata"]["name"] for crd in wanted})
-    plan = make_plan(wanted=wanted, live=live, source=source)
-    lost, _objects = find_losses(cluster, plan)
+    with explaining(cluster, kinds=(), desired=wanted, needs=TO_READ):
+        live = live_crds(cluster, names={crd["metadata"]["name"] for crd in wanted})
+        plan = make_plan(wanted=wanted, live=live, source=source)
+        lost, _objects = find_losses(cluster, plan)
     require_words(plan, lost, words=words)
     outcome = Outcome(unchanged=plan.unchanged)
     going = _removable(cluster, plan, words=words, outcome=outcome)
     result = CrdOutcome(outcome=outcome, crds_differ=bool(plan.writes))
-    unaware = operators.restartable(operators.find_operators(cluster)) if plan.new_kinds else []
+    running = operators.find_operators(cluster) if plan.new_kinds or lost else []
+    unaware = operators.restartable(running) if plan.new_kinds else []
+    touched = [*unaware, *(running if lost and words.snapshot_dir else ())]
+    _require_rights(cluster, plan, live=live, going=going, touched=touched, asleep=asleep, options=options)
     if options.check:
         _ask_server(cluster, plan)
         outcome.changes = [_change(write, after=write.after) for write in plan.writes]
@@ -180,6 +195,43 @@ def apply_crds(
     outcome.changes += [operators.restart_change(deployment) for deployment in unaware]
     result.restarted = sorted(str(key_of(deployment)) for deployment in unaware)
     return result
+
+
+def _require_rights(
+    cluster: Cluster,
+    plan: CrdPlan,
+    *,
+    live: Sequence[JsonObject],
+    going: Sequence[JsonObject],
+    touched: Sequence[JsonObject],
+    asleep: Sequence[JsonObject],
+    options: Options,
+) -> None:
+    """Everything that this takes, with the snapshot before and the operators around it."""
+    deployments = {(obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in touched}
+    deployments |= {(entry["namespace"], entry["name"]) for entry in asleep}
+    needs = [
+        Right(group="apps", resource="deployments", verb=verb, namespace=namespace, name=name)
+        for namespace, name in deployments
+        for verb in ("get", "patch")
+    ]
+    if live and (plan.writes or going):
+        # Their names hold the time.
+        needs += [_config_maps(verb) for verb in ("create", "delete", "list", "patch")]
+    if asleep or (deployments and live):
+        needs += [_config_maps(verb, name=operators.HELD) for verb in ("create", "delete", "get", "patch")]
+    writes = tuple(Write(desired=write.desired, live=write.live) for write in plan.writes)
+    require_rights(
+        cluster,
+        Plan(writes=writes, deletes=tuple(going)),
+        needs=needs,
+        always=bool(deployments),
+        waits=options.wait_timeout is not None,
+    )
+
+
+def _config_maps(verb: str, *, name: str = "") -> Right:
+    return Right(group="", resource="configmaps", verb=verb, namespace=NAMESPACE, name=name)
 
 
 def _seconds(options: Options) -> float:
@@ -360,13 +412,16 @@ def _remove(cluster: Cluster, going: Sequence[JsonObject], *, outcome: Outcome, 
 
 def remove_crds(cluster: Cluster, names: t.Collection[str], *, options: Options) -> Outcome:
     """Delete the CRDs *names* and our snapshots; refused while any custom resource exists, because it would go too."""
-    live = [crd for crd in live_crds(cluster, names=names) if crd["metadata"]["name"] in names]
-    holders = sorted(str(key_of(obj)) for crd in live for obj in objects_of(cluster, crd))
+    with explaining(cluster, kinds=(), desired=(), needs=TO_READ):
+        live = [crd for crd in live_crds(cluster, names=names) if crd["metadata"]["name"] in names]
+        holders = sorted(str(key_of(obj)) for crd in live for obj in objects_of(cluster, crd))
     if holders:
         raise Refused(
             "custom resources of these CRDs exist and would be deleted with them: " + ", ".join(holders[:NAMED]),
             objects=holders,
         )
+    needs = [_config_maps(verb) for verb in ("delete", "list")]
+    require_rights(cluster, Plan(deletes=tuple(live)), needs=needs, waits=options.wait_timeout is not None)
     outcome = Outcome()
     if options.check:
         outcome.changes = [removed(action="deleted", live=crd) for crd in live]

@@ -34,7 +34,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
     key_of,
     phase_of,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.members import list_members
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.members import (
+    list_members,
+    secret_namespaces,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
     NAMED,
     Change,
@@ -53,7 +56,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan
     make_plan,
     mentions_unknown,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.preflight import explaining, require_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.remove import remove_all
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import ROLES, Right, bound_role
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone, wait_ready
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import refusal, write_one
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
@@ -90,6 +95,7 @@ class Request:
     *keep*: which members stay although they are not desired; *keep_reason* why, for people, where that is worth a word.
     *removable*: which foreign objects of a namespace may go with it.
     *extra_deletes*: live objects outside the set that go with this plan (volume claims, on an explicit word).
+    *needs*: rights for what the module asks after writing; they too are required before the first write.
     """
 
     owner: SetId
@@ -100,6 +106,7 @@ class Request:
     keep_reason: str = ""
     removable: t.Callable[[JsonObject], bool] = _keep_none
     extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]] = _nothing
+    needs: tuple[Right, ...] = ()
 
     def keeping(self, keep: t.Callable[[JsonObject], bool], *, reason: str) -> Request:
         """The same request for a part of the set: what *keep* names stays."""
@@ -133,12 +140,16 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """What one look at the cluster says that is to be done; *ends*: nothing of the set remains."""
+    """What one look at the cluster says that is to be done.
+
+    *ends*: nothing of the set remains; *refused*: rights for want of which some was not seen.
+    """
 
     plan: Plan
     extra: t.Sequence[JsonObject]
     absent_namespaces: frozenset[str]
     ends: bool
+    refused: t.Sequence[Right]
 
     @property
     def is_empty(self) -> bool:
@@ -149,8 +160,9 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
     lock = lease.name_of(request.owner.label)
     # Looked at before the objects: whoever takes it at this version knows that nobody wrote since.
-    seen = lease.Seen(live=None) if options.check else lease.look(cluster, lock)
-    work = _look(cluster, request, options=options)
+    with _explaining(cluster, request):
+        seen = lease.Seen(live=None) if options.check else lease.look(cluster, lock)
+    work = _permitted(cluster, request, options=options)
     # A set that is gone needs no Lease either; one is left where a run was killed at its very end.
     if options.check or (work.is_empty and not (work.ends and seen.live)):
         outcome = _do(cluster, work, options=options)
@@ -158,7 +170,7 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
         options.progress.step(f"taking the Lease {lock}")
         with lease.hold(cluster, lock, seen=seen, timeout=options.lock_timeout) as held:
             if not held.fresh:
-                work = _look(cluster, request, options=options)
+                work = _permitted(cluster, request, options=options)
             outcome = _do(cluster, work, options=options)
             held.remove = work.ends
     if options.wait_timeout is not None and not options.check and request.desired:
@@ -173,10 +185,36 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     return outcome
 
 
+def _permitted(cluster: Cluster, request: Request, *, options: Options) -> _Work:
+    """What is to be done, once it is known that the account may do all of it; raises Forbidden where it may not."""
+    with _explaining(cluster, request):
+        work = _look(cluster, request, options=options)
+    require_rights(
+        cluster,
+        work.plan,
+        extra_deletes=work.extra,
+        needs=_needs(request),
+        refused=work.refused,
+        absent_namespaces=work.absent_namespaces,
+        waits=options.wait_timeout is not None,
+    )
+    return work
+
+
+def _explaining(cluster: Cluster, request: Request) -> contextlib.AbstractContextManager[None]:
+    desired = [*request.desired, record.manifest(owner=request.owner, kinds=())]
+    return explaining(cluster, kinds=request.kinds, desired=desired, needs=_needs(request))
+
+
+def _needs(request: Request) -> tuple[Right, ...]:
+    return (*request.needs, *lease.needed_rights(lease.name_of(request.owner.label)))
+
+
 def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
     """What is to be done, as the cluster is now; raises Refused where it may not be done."""
     recorded = record.read(cluster, owner=request.owner)
-    kinds = sorted({*request.kinds, *recorded, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
+    secrets = {*recorded.secret_namespaces, *secret_namespaces(request.desired)}
+    kinds = sorted({*request.kinds, *recorded.kinds, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
 
     def judge(obj: JsonObject, live: JsonObject | None) -> Decision:
         return decide(obj, live, owner=request.owner, adopt_managers=options.adopt_managers)
@@ -184,11 +222,18 @@ def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
     while True:
         desired = list(request.desired)
         members = list_members(
-            cluster, label=request.owner.label, kinds=kinds, desired=desired, decide=judge, progress=options.progress
+            cluster,
+            label=request.owner.label,
+            kinds=kinds,
+            recorded=recorded,
+            secrets_in=secrets,
+            desired=desired,
+            decide=judge,
+            progress=options.progress,
         )
         ends = not desired and not any(request.keep(live) for live in members.live.values())
         if not ends:
-            desired.append(record.manifest(owner=request.owner, kinds=kinds))
+            desired.append(record.manifest(owner=request.owner, kinds=kinds, secret_namespaces=secrets))
         undecided = {key: obj for obj in desired if (key := key_of(obj)) not in members.decisions}
         missing = [obj for key, obj in undecided.items() if key not in members.live]
         strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
@@ -220,8 +265,9 @@ def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
         plan = replace(plan, warnings=(*plan.warnings, note))
     request.guard(plan)
     # After the guard: a refusal must not first look through every namespace of a thousand teams.
-    plan = _spare_foreign(cluster, plan, request=request)
-    return _Work(plan=plan, extra=request.extra_deletes(plan), absent_namespaces=absent_namespaces, ends=ends)
+    plan, refused = _spare_foreign(cluster, plan, request=request)
+    extra = request.extra_deletes(plan)
+    return _Work(plan=plan, extra=extra, absent_namespaces=absent_namespaces, ends=ends, refused=refused)
 
 
 def _leaving(desired: t.Iterable[JsonObject], live: t.Mapping[Key, JsonObject]) -> dict[Key, JsonObject]:
@@ -278,34 +324,35 @@ def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
     return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
 
 
-def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request) -> Plan:
+def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request) -> tuple[Plan, list[Right]]:
     """Namespaces that hold anything but what goes with this plan are released, not deleted.
 
-    The label alone makes nothing ours: what was labelled by hand or adopted keeps its namespace.
+    The label alone makes nothing ours: what was labelled by hand or adopted keeps its namespace. Also returns the
+    rights that it takes to see all that is in them, where the account lacks some.
     """
     going = {key_of(live) for live in plan.deletes}
     fleet_sets = {replace(request.owner, capability=capability).label for capability in KINDS}
     spared: list[JsonObject] = []
     warnings: list[str] = []
+    refused: list[Right] = []
     for live in plan.deletes:
         if live["kind"] != "Namespace":
             continue
         name = live["metadata"]["name"]
-        others = [
-            obj
-            for obj in foreign(namespace_contents(cluster, name), ours=going, fleet_sets=fleet_sets)
-            if not request.removable(obj)
-        ]
+        objects, unseen = namespace_contents(cluster, name)
+        refused += unseen
+        others = [obj for obj in foreign(objects, ours=going, fleet_sets=fleet_sets) if not request.removable(obj)]
         if others:
             spared.append(live)
             names = [f"{obj['kind']} {obj['metadata']['name']}" for obj in others]
             warnings.append(f"Namespace {name} stays: it holds objects of others ({listed(names, separator=', ')})")
-    return replace(
+    plan = replace(
         plan,
         deletes=tuple(live for live in plan.deletes if live not in spared),
         releases=(*plan.releases, *spared),
         warnings=(*plan.warnings, *warnings),
     )
+    return plan, refused
 
 
 # -- writing ------------------------------------------------------------------------------------------------------
@@ -316,8 +363,10 @@ def _apply_all(
 ) -> None:
     options.progress.step("predicting" if options.check else "applying", total=len(plan.writes))
 
+    roles = {key_of(write.desired) for write in plan.writes if write.desired["kind"] in ROLES}
+
     def attempt(write: Write) -> Change | Failure | None:
-        return _attempt(cluster, write, absent_namespaces=absent_namespaces, options=options)
+        return _attempt(cluster, write, absent_namespaces=absent_namespaces, roles=roles, options=options)
 
     for batch in _batches(plan.writes):
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
@@ -348,12 +397,21 @@ def _batches(writes: t.Sequence[Write]) -> list[list[Write]]:
 
 
 def _attempt(
-    cluster: Cluster, write: Write, *, absent_namespaces: frozenset[str], options: Options
+    cluster: Cluster,
+    write: Write,
+    *,
+    absent_namespaces: frozenset[str],
+    roles: t.Container[Key] = (),
+    options: Options,
 ) -> Change | Failure | None:
-    """Write one object: its change, None where the server saw no difference, or why it could not be."""
+    """Write one object: its change, None where the server saw no difference, or why it could not be.
+
+    *roles* are written by the same run: about what binds them the server has no answer before they are there.
+    """
     key = key_of(write.desired)
     resource = cluster.resource(write.desired["apiVersion"], write.desired["kind"])
     local = resource is None or key.namespace in absent_namespaces or mentions_unknown(write.desired)
+    local = local or bound_role(write.desired) in roles
     if options.check and local:
         return _predicted(write, options=options)
     if resource is None:

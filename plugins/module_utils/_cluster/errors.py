@@ -36,6 +36,10 @@ class Refused(ClusterError):
         self.objects = tuple(objects)
 
 
+class Forbidden(Refused):
+    """The account lacks rights; *objects* lists what is missing. Nothing was written."""
+
+
 class ApiError(ClusterError):
     """The API server answered with an error status (a ``metav1.Status`` where it sent one)."""
 

@@ -55,6 +55,16 @@ def phase_of(kind: str) -> int:
     return next((number for number, kinds in enumerate(PHASES) if kind in kinds), len(PHASES))
 
 
+def guess_plural(kind: str) -> str:
+    """The resource of a kind that is not served yet, as Kubernetes guesses it (UnsafeGuessKindToResource)."""
+    name = kind.lower()
+    if name.endswith("endpoints"):
+        return name
+    if name.endswith("s"):
+        return f"{name}es"
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
 def replaceable(kind: str, causes: t.Iterable[t.Mapping[str, t.Any]], live: JsonObject) -> bool:
     """Whether a refused change of *live* may be made by delete and create: only fields of the table are to blame."""
     if live.get("spec", {}).get("type") == "LoadBalancer":

@@ -14,8 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Decision, Unchanged
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.record import Recorded
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import Progress
 
@@ -23,6 +25,7 @@ JsonObject = dict[str, t.Any]
 
 # Lists that are asked for and parsed at the same time: the server works on one while we parse another.
 LISTERS = 3
+SECRET = ("v1", "Secret")
 
 
 @dataclass(kw_only=True)
@@ -36,11 +39,18 @@ class Members:
     decisions: dict[Key, Decision] = field(default_factory=dict)
 
 
+def secret_namespaces(objects: t.Iterable[JsonObject]) -> set[str]:
+    """The namespaces of the Secrets among *objects*. Pure."""
+    return {obj["metadata"]["namespace"] for obj in objects if (obj["apiVersion"], obj["kind"]) == SECRET}
+
+
 def list_members(
     cluster: Cluster,
     *,
     label: str,
     kinds: t.Sequence[tuple[str, str]],
+    recorded: Recorded,
+    secrets_in: t.Iterable[str],
     desired: t.Sequence[JsonObject],
     decide: t.Callable[[JsonObject, JsonObject], Decision],
     progress: Progress,
@@ -48,13 +58,14 @@ def list_members(
     """List all objects of *kinds* with the set's *label*; *decide* judges a desired object and its live state.
 
     A kind that the set had in several versions is read in the desired one: states are compared within a version.
+    Secrets are looked for in the namespaces *secrets_in* only: no run takes the right to read those of others.
     """
     wanted = {key_of(obj): obj for obj in desired}
     selector = f"{SET_LABEL}={label}"
 
-    def look(resource: Resource) -> Members:
+    def look(place: tuple[Resource, str | None]) -> Members:
         found = Members()
-        for live in cluster.list_objects(resource, selector=selector):
+        for live in _list(cluster, *place, selector=selector):
             key = key_of(live)
             obj = wanted.get(key)
             decision = decide(obj, live) if obj is not None and obj["apiVersion"] == live["apiVersion"] else None
@@ -64,13 +75,31 @@ def list_members(
         return found
 
     resources = _readings(cluster, kinds=kinds, desired={(obj["apiVersion"], obj["kind"]) for obj in desired})
-    progress.step("listing", total=len(resources), unit="kinds")
+    places: list[tuple[Resource, str | None]] = []
+    for resource in resources:
+        is_secret = (resource.api_version, resource.kind) == SECRET
+        places += [(resource, name) for name in (sorted(secrets_in) if is_secret else [None])]
+    progress.step("listing", total=len(places), unit="lists")
     members = Members()
     with ThreadPoolExecutor(max_workers=LISTERS) as pool:
-        for found in pool.map(progress.counting(look), resources):
+        for found in pool.map(progress.counting(look), places):
             members.live |= {key: live for key, live in found.live.items() if key not in members.decisions}
             members.decisions |= found.decisions
+    # The record was read by its name, so that no run needs to list the ConfigMaps of others.
+    record = recorded.live
+    if record is not None and (record["metadata"].get("labels") or {}).get(SET_LABEL) == label:
+        members.live[key_of(record)] = record
     return members
+
+
+def _list(cluster: Cluster, resource: Resource, namespace: str | None, *, selector: str) -> list[JsonObject]:
+    try:
+        return cluster.list_objects(resource, namespace=namespace, selector=selector)
+    except ApiError as error:
+        # A right that was given in one namespace went with it.
+        if error.status == 403 and namespace and cluster.find(f"/api/v1/namespaces/{namespace}") is None:
+            return []
+        raise
 
 
 def _readings(

@@ -6,7 +6,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.integration.support.lab import kubeconfig
+from tests.integration.support.lab import account_kubeconfig
 
 JsonObject = dict[str, t.Any]
 
@@ -22,7 +22,7 @@ def fleet(
     """An inventory of lab clusters; *hosts* gives variables to single ones, *variables* are for all."""
     own = hosts or {}
     # Asked for only where it is needed: a control plane without nodes does without the lab's clusters.
-    where = variables.get("promfleet_kubeconfig") or str(kubeconfig())
+    where = variables.get("promfleet_kubeconfig") or str(account_kubeconfig())
     shared = {
         **LOCAL,
         "promfleet_kubeconfig": where,

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.integration.support import account
 from tests.integration.support.cluster import Cluster
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -24,7 +25,7 @@ def up(*names: str) -> None:
 
 
 def kubeconfig() -> Path:
-    """The file with the contexts of the clusters."""
+    """The file with the contexts of the clusters, for what tests look at and prepare: it may do everything."""
     if given := os.environ.get("PROMFLEET_TEST_KUBECONFIG"):
         return Path(given)
     shown = subprocess.run([LAB, "env"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
@@ -32,6 +33,16 @@ def kubeconfig() -> Path:
     return Path(line.split("KUBECONFIG=", 1)[1].strip().strip("'\""))
 
 
+def account_kubeconfig() -> Path:
+    """The file for runs of the collection: the same contexts, with the rights that the collection ships."""
+    return account.path_beside(kubeconfig())
+
+
+def provide_account(*names: str) -> None:
+    """Makes the account of the runs in these clusters."""
+    account.provide(kubeconfig(), contexts=[f"kind-{name}" for name in names])
+
+
 def cluster(name: str) -> Cluster:
-    """A cluster that is up."""
+    """A cluster that is up, for an administrator."""
     return Cluster(kubeconfig=kubeconfig(), context=f"kind-{name}")

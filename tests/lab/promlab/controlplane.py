@@ -77,6 +77,11 @@ class ControlPlane:
         """What the API server's certificate is checked against."""
         return self.folder / "certs/apiserver.crt"
 
+    @property
+    def audit_log(self) -> Path:
+        """Every request, as JSON lines, where the control plane was made with *audit*."""
+        return self.folder / "audit.log"
+
     def log(self, program: str) -> Path:
         """What a program wrote."""
         return self.folder / f"{program}.log"
@@ -168,7 +173,15 @@ def _is_ready(plane: ControlPlane) -> bool:
         return False
 
 
-def _launch(plane: ControlPlane, lab: Lab, *, etcd_ports: Sequence[int], controllers: bool) -> None:
+def _audit_flags(plane: ControlPlane) -> list[str]:
+    """Every request is noted once, when it is answered."""
+    policy = plane.folder / "audit-policy.yaml"
+    rules = {"omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}
+    policy.write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", **rules}))
+    return [f"--audit-policy-file={policy}", f"--audit-log-path={plane.audit_log}"]
+
+
+def _launch(plane: ControlPlane, lab: Lab, *, etcd_ports: Sequence[int], controllers: bool, audit: bool) -> None:
     client, peer = (f"http://127.0.0.1:{port}" for port in etcd_ports)
     plane.start(
         [
@@ -200,6 +213,7 @@ def _launch(plane: ControlPlane, lab: Lab, *, etcd_ports: Sequence[int], control
             f"--service-account-signing-key-file={certs}/sa.key",
             "--endpoint-reconciler-type=none",
             "--allow-privileged=true",
+            *(_audit_flags(plane) if audit else ()),
         ]
     )
     if not wait_until(lambda: _is_ready(plane), timeout=START_SECONDS, interval=0.1):
@@ -228,10 +242,13 @@ def _end_of_logs(plane: ControlPlane) -> str:
 
 
 @contextlib.contextmanager
-def control_plane(name: str, *, controllers: bool = True, lab: Lab | None = None) -> Iterator[ControlPlane]:
+def control_plane(
+    name: str, *, controllers: bool = True, audit: bool = False, lab: Lab | None = None
+) -> Iterator[ControlPlane]:
     """A control plane for the time of a with block; its context is kind-NAME.
 
-    Without *controllers* nobody but the API server acts: namespaces never end and owned objects stay.
+    Without *controllers* nobody but the API server acts: namespaces never end and owned objects stay. With *audit*
+    every request is noted.
     """
     lab = lab or from_environment()
     lab.make()
@@ -248,7 +265,7 @@ def control_plane(name: str, *, controllers: bool = True, lab: Lab | None = None
         tokens = folder / "tokens.csv"
         tokens.touch(mode=0o600)
         tokens.write_text(f"{ADMIN_TOKEN},admin,admin,system:masters\n")
-        _launch(plane, lab, etcd_ports=etcd_ports, controllers=controllers)
+        _launch(plane, lab, etcd_ports=etcd_ports, controllers=controllers, audit=audit)
         yield plane
     finally:
         plane.stop()

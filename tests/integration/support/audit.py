@@ -1,0 +1,68 @@
+"""What a control plane's audit log says that an account did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+WRITES = frozenset({"create", "delete", "deletecollection", "patch", "update"})
+# Asking about oneself writes nothing.
+REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One request that was answered."""
+
+    account: str
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+    uri: str
+    status: int
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it could have changed something, and was not refused."""
+        dry = "dryRun=All" in self.uri
+        return self.verb in WRITES and self.resource not in REVIEWS and not dry and self.status < 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """The log, and how much of it was there before."""
+
+    path: Path
+    start: int = 0
+
+    def now(self) -> Audit:
+        """The same log, from its present end."""
+        return Audit(path=self.path, start=self.path.stat().st_size)
+
+    def events(self, account: str) -> list[Event]:
+        """What *account* asked, about resources."""
+        return [event for event in self._events() if event.account == account]
+
+    def _events(self) -> Iterator[Event]:
+        with self.path.open("rb") as log:
+            log.seek(self.start)
+            lines: Sequence[bytes] = log.read().splitlines()
+        for line in lines:
+            entry = json.loads(line)
+            reference = entry.get("objectRef")
+            if reference:
+                sub = reference.get("subresource")
+                yield Event(
+                    account=entry["user"]["username"].rpartition(":")[2],
+                    verb=entry["verb"],
+                    group=reference.get("apiGroup", ""),
+                    resource=reference["resource"] + (f"/{sub}" if sub else ""),
+                    namespace=reference.get("namespace", ""),
+                    name=reference.get("name", ""),
+                    uri=entry["requestURI"],
+                    status=entry["responseStatus"]["code"],
+                )
