@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import lease
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import guess_plural
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.lease import needed_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.operators import HELD
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right, covers, single_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.common import MONITORING_GROUP
@@ -89,9 +89,9 @@ class Account:
         """The rules of its Role in kube-system: what the ClusterRole does not give everywhere."""
         names = [f"promfleet-set-{FLEET}.{name}" for name in self.sets]
         rights = self.records | (on("", "configmaps", *self.set_verbs, names=names) if names else frozenset())
-        if "create" in self.set_verbs:
-            for name in names:
-                rights |= {replace(right, namespace="") for right in lease.rights(name)}
+        if "delete" in self.set_verbs:
+            # Each set has a Lease of the record's name. A POST has no name to be judged by.
+            rights |= {replace(right, namespace="") for name in names for right in needed_rights(name)}
         return compact(right for right in rights if not any(covers(rule, right) for rule in self.rules))
 
 

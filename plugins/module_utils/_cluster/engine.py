@@ -142,7 +142,7 @@ class Options:
 class _Work:
     """What one look at the cluster says that is to be done.
 
-    *ends*: nothing of the set remains. *refused*: rights for want of which some was not seen.
+    *ends*: nothing of the set remains; *refused*: rights for want of which some was not seen.
     """
 
     plan: Plan
@@ -159,13 +159,10 @@ class _Work:
 def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome:
     """Bring the set to its desired state; raises Refused before any write, Incomplete after a partial one."""
     lock = lease.name_of(request.owner.label)
-    needs = (*request.needs, *lease.rights(lock))
-    asked = [*request.desired, record.manifest(owner=request.owner, kinds=())]
-    with explaining(cluster, kinds=request.kinds, desired=asked, needs=needs):
-        # Looked at before the objects: whoever takes it at this version knows that nobody wrote since.
+    # Looked at before the objects: whoever takes it at this version knows that nobody wrote since.
+    with _explaining(cluster, request):
         seen = lease.Seen(live=None) if options.check else lease.look(cluster, lock)
-        work = _look(cluster, request, options=options)
-    _require(cluster, work, needs=needs, options=options)
+    work = _permitted(cluster, request, options=options)
     # A set that is gone needs no Lease either; one is left where a run was killed at its very end.
     if options.check or (work.is_empty and not (work.ends and seen.live)):
         outcome = _do(cluster, work, options=options)
@@ -173,8 +170,7 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
         options.progress.step(f"taking the Lease {lock}")
         with lease.hold(cluster, lock, seen=seen, timeout=options.lock_timeout) as held:
             if not held.fresh:
-                work = _look(cluster, request, options=options)
-                _require(cluster, work, needs=needs, options=options)
+                work = _permitted(cluster, request, options=options)
             outcome = _do(cluster, work, options=options)
             held.remove = work.ends
     if options.wait_timeout is not None and not options.check and request.desired:
@@ -189,11 +185,36 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
     return outcome
 
 
+def _permitted(cluster: Cluster, request: Request, *, options: Options) -> _Work:
+    """What is to be done, once it is known that the account may do all of it; raises Forbidden where it may not."""
+    with _explaining(cluster, request):
+        work = _look(cluster, request, options=options)
+    require_rights(
+        cluster,
+        work.plan,
+        extra_deletes=work.extra,
+        needs=_needs(request),
+        refused=work.refused,
+        absent_namespaces=work.absent_namespaces,
+        waits=options.wait_timeout is not None,
+    )
+    return work
+
+
+def _explaining(cluster: Cluster, request: Request) -> contextlib.AbstractContextManager[None]:
+    desired = [*request.desired, record.manifest(owner=request.owner, kinds=())]
+    return explaining(cluster, kinds=request.kinds, desired=desired, needs=_needs(request))
+
+
+def _needs(request: Request) -> tuple[Right, ...]:
+    return (*request.needs, *lease.needed_rights(lease.name_of(request.owner.label)))
+
+
 def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
     """What is to be done, as the cluster is now; raises Refused where it may not be done."""
     recorded = record.read(cluster, owner=request.owner)
-    kinds = sorted({*request.kinds, *recorded.kinds, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
     secrets = {*recorded.secret_namespaces, *secret_namespaces(request.desired)}
+    kinds = sorted({*request.kinds, *recorded.kinds, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
 
     def judge(obj: JsonObject, live: JsonObject | None) -> Decision:
         return decide(obj, live, owner=request.owner, adopt_managers=options.adopt_managers)
@@ -247,19 +268,6 @@ def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
     plan, refused = _spare_foreign(cluster, plan, request=request)
     extra = request.extra_deletes(plan)
     return _Work(plan=plan, extra=extra, absent_namespaces=absent_namespaces, ends=ends, refused=refused)
-
-
-def _require(cluster: Cluster, work: _Work, *, needs: t.Sequence[Right], options: Options) -> None:
-    """Raise Forbidden where the account may not do all of *work*: before any of it is done."""
-    require_rights(
-        cluster,
-        work.plan,
-        extra_deletes=work.extra,
-        needs=needs,
-        refused=work.refused,
-        absent_namespaces=work.absent_namespaces,
-        waits=options.wait_timeout is not None,
-    )
 
 
 def _leaving(desired: t.Iterable[JsonObject], live: t.Mapping[Key, JsonObject]) -> dict[Key, JsonObject]:
@@ -354,6 +362,8 @@ def _apply_all(
     cluster: Cluster, plan: Plan, outcome: Outcome, *, absent_namespaces: frozenset[str], options: Options
 ) -> None:
     options.progress.step("predicting" if options.check else "applying", total=len(plan.writes))
+    roles = {key_of(write.desired) for write in plan.writes if write.desired["kind"] in ROLES}
+
     roles = {key_of(write.desired) for write in plan.writes if write.desired["kind"] in ROLES}
 
     def attempt(write: Write) -> Change | Failure | None:

@@ -24,7 +24,7 @@ import threading
 import time
 import typing as t
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
@@ -38,7 +38,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names 
 
 JsonObject = dict[str, t.Any]
 
-API_VERSION = "coordination.k8s.io/v1"
+GROUP = "coordination.k8s.io"
+API_VERSION = f"{GROUP}/v1"
 NAMESPACE = "kube-system"
 # Seconds after which a holder that gives no sign of life has lost the Lease.
 DURATION = 15
@@ -83,6 +84,12 @@ class Seen:
 def name_of(what: str) -> str:
     """The name of the Lease for *what*: the label of a set, or another word for what has one writer at a time."""
     return f"promfleet-set-{what}"
+
+
+def needed_rights(name: str) -> tuple[Right, ...]:
+    """What holding a Lease takes. A POST has no name to be judged by. Pure."""
+    lease = Right(group=GROUP, resource="leases", verb="create", namespace=NAMESPACE)
+    return (lease, *(replace(lease, verb=verb, name=name) for verb in ("delete", "get", "update")))
 
 
 def identity(environ: t.Mapping[str, str] | None = None) -> str:

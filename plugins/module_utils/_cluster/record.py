@@ -52,16 +52,19 @@ def read(cluster: Cluster, *, owner: SetId) -> Recorded:
     live = cluster.find(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{_name(owner)}")
     data = (live or {}).get("data") or {}
     try:
-        return Recorded(
-            live=None if live is None else {**live, "apiVersion": "v1", "kind": "ConfigMap"},
-            kinds=tuple((kind["apiVersion"], kind["kind"]) for kind in json.loads(data.get("kinds") or "[]")),
-            secret_namespaces=tuple(json.loads(data.get("secretNamespaces") or "[]")),
-        )
+        kinds = tuple((kind["apiVersion"], kind["kind"]) for kind in json.loads(data.get("kinds") or "[]"))
+        namespaces = tuple(str(name) for name in json.loads(data.get("secretNamespaces") or "[]"))
     except (ValueError, KeyError, TypeError) as error:
         raise ClusterError(
-            f"ConfigMap {NAMESPACE}/{_name(owner)}: its data, the record of what the set used, cannot be read "
-            f"({error}). Somebody changed it; delete the ConfigMap, and a run makes it anew from what it applies"
+            f"ConfigMap {NAMESPACE}/{_name(owner)}: the record of what the set used (data.kinds and "
+            f"data.secretNamespaces) cannot be read ({error}). Somebody changed it; delete the ConfigMap, and a run "
+            "makes it anew from what it applies"
         ) from error
+    return Recorded(
+        live=None if live is None else {**live, "apiVersion": "v1", "kind": "ConfigMap"},
+        kinds=kinds,
+        secret_namespaces=namespaces,
+    )
 
 
 def manifest(

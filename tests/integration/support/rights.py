@@ -30,6 +30,8 @@ from tests.tools.rights import Account, accounts, compact
 ACCOUNTS = {account.name: account for account in accounts()}
 TESTER = "tester"
 PLATFORM = "monitoring-platform"
+# What each set has one of.
+RECORDS = (["configmaps"], ["leases"])
 
 TEAM: JsonObject = {"name": "pay", "namespaces": ["pay"], "groups": ["pay-people"]}
 GROUPS = [{"name": "any", "rules": [{"record": "any:up:sum", "expr": "sum(up)"}]}]
@@ -210,7 +212,7 @@ def _rights_of(rule: JsonObject) -> list[Right]:
     (group,) = rule["apiGroups"]
     names = rule.get("resourceNames", [""])
     # Records are of one set each; all other names of a rule go together.
-    several = names if rule["resources"] == ["configmaps"] else names[:1]
+    several = names if rule["resources"] in RECORDS else names[:1]
     return [
         Right(group=group, resource=resource, verb=verb, name=name)
         for resource in rule["resources"]
@@ -243,7 +245,7 @@ def _every_right(rule: JsonObject) -> list[Right]:
 def _is(right: Right, removed: Right) -> bool:
     if (right.group, right.resource, right.verb) != (removed.group, removed.resource, removed.verb):
         return False
-    return right.resource != "configmaps" or right.name == removed.name
+    return [right.resource] not in RECORDS or right.name == removed.name
 
 
 def refusal(bench: Bench, names: Sequence[str]) -> Forbidden | None:
