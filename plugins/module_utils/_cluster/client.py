@@ -206,7 +206,6 @@ class Cluster:
         accept: str = "application/json",
         patience: Patience | None = None,
         fenced: bool = True,
-        accept: str = "application/json",
     ) -> tuple[int, JsonObject]:
         """Send one request, return status and JSON object; raise ApiError for a status of 400 and above.
 
@@ -222,9 +221,9 @@ class Cluster:
             query=query,
             body=body,
             content_type=content_type,
+            accept=accept,
             patience=patience,
             any_body=False,
-            accept=accept,
         )
         if answer.status == 401:
             raise Unreachable("the API server refused the credentials (401 Unauthorized): are they expired?")
@@ -250,7 +249,6 @@ class Cluster:
         accept: str,
         patience: Patience | None,
         any_body: bool,
-        accept: str = "application/json",
     ) -> _Answer:
         """One request and its answer, with repetitions; *any_body*: an answer that is no JSON object is whole too."""
         if self._lost is not None:

@@ -19,7 +19,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names 
 JsonObject = dict[str, t.Any]
 
 WORKERS = 8
-_ACCOUNT_OF = "kubernetes.io/service-account.uid"
 # Owners that live in the namespace of what they own; nobody else's uid can be looked for there.
 NAMESPACED_OWNERS = frozenset(
     {

@@ -252,15 +252,6 @@ class Held:
                 self._write(Seen(live=self._live), holder="")
 
 
-def rights(name: str) -> tuple[Right, ...]:
-    """What holding the Lease takes. Creating names no object yet, so that right cannot be for this one alone."""
-    place = {"group": API_VERSION.partition("/")[0], "resource": "leases", "namespace": NAMESPACE}
-    return (
-        Right(verb="create", **place),
-        *(Right(verb=verb, name=name, **place) for verb in ("delete", "get", "update")),
-    )
-
-
 def _failed(what: str, name: str, error: ApiError) -> ClusterError:
     rights = f" (runs need the verbs get, create, update and delete for {API_VERSION} leases in {NAMESPACE})"
     return ClusterError(
