@@ -144,7 +144,7 @@ def _reported(module: AnsibleModule, outcome: Outcome) -> JsonObject:
     """The result of an outcome; the whole of it goes into the file that the user named."""
     name = module.params.get("result_file")
     if name:
-        path = Path(name) / f"{module._name}.json" if name.endswith("/") else Path(name)
+        path = Path(name) / f"{module._name.rpartition('.')[2]}.json" if name.endswith("/") else Path(name)
         try:
             write_whole(path, outcome)
         except OSError as error:
