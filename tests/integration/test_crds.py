@@ -144,7 +144,6 @@ def _installed_in_every_way(cluster: Guarded) -> None:
     full["metadata"]["annotations"]["cert-manager.io/inject-ca-from"] = "operators/admission"
     full["spec"]["conversion"] = HOOK
     cluster.api.request("POST", cluster.api.kind(*CRD).path(), query={"fieldManager": "helm"}, body=full)
-    cluster.api.wait_until(lambda: "AlertmanagerConfig" in {kind.kind for kind in cluster.api.kinds()}, "it is served")
     cluster.api.edit(*CRD, name_of(WEBHOOKED), bundle(cluster, number=1))
 
 
