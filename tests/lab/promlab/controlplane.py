@@ -80,7 +80,7 @@ class ControlPlane:
     @property
     def audit_log(self) -> Path:
         """Every request, as JSON lines, where the control plane was made with *audit*."""
-        return self.folder / "audit.log"
+        return self.folder / "audit.jsonl"
 
     def log(self, program: str) -> Path:
         """What a program wrote."""
