@@ -160,6 +160,10 @@ def of_set(label: str, *, manager: str) -> JsonObject:
     return obj
 
 
+def annotated(obj: JsonObject, name: str) -> JsonObject:
+    return {**obj, "metadata": {**obj["metadata"], "annotations": {name: "x"}}}
+
+
 def test_only_what_others_made_is_foreign_in_a_namespace() -> None:
     ours = member("Service", "web")
     mirrored = member("Endpoints", "web")
@@ -172,7 +176,7 @@ def test_only_what_others_made_is_foreign_in_a_namespace() -> None:
         member("Event", "happened"),
         member("ServiceAccount", "default"),
         member("ConfigMap", "kube-root-ca.crt"),
-        member("Secret", "default-token", type="kubernetes.io/service-account-token"),
+        annotated(member("Secret", "default-token"), "kubernetes.io/service-account.uid"),
         member("PersistentVolumeClaim", "data-0"),
         member("ConfigMap", "theirs"),
         member("Pod", "theirs-0", owner="elsewhere"),
