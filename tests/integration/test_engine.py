@@ -50,6 +50,7 @@ def service(place: str, **spec: t.Any) -> JsonObject:
 def kubeconfig(api: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of an account that may also write what is in the manifests here: no ClusterRole can ship that."""
     path = tmp_path_factory.mktemp("objects") / "kubeconfig"
+    account.install_roles(api)
     roles = [*account.SHIPPED, "edit", "view"]
     account.give(api.kubeconfig, context=api.context, name="objects", roles=roles, output=path)
     return path
