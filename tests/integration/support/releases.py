@@ -38,7 +38,7 @@ _PARTS = tempfile.TemporaryDirectory(prefix="promfleet-crds-")
 
 @functools.cache
 def crd_folder(version: str, *, only: tuple[str, ...] = ()) -> Path:
-    """The folder with the CRD files of a release; *only* names plurals: with nothing but these, as far as it has them."""
+    """The folder with the CRD files of a release; *only* names plurals: nothing but these, as far as it has them."""
     if only:
         whole = crd_folder(version)
         part = Path(tempfile.mkdtemp(dir=_PARTS.name))
