@@ -39,15 +39,15 @@ class Guarded:
 
     # -- the guard ----------------------------------------------------------------------------------------------
 
-    def source(self, release: str, *, full: bool = False) -> CrdSource:
-        return open_source(version=release, source=str(self.folder(release, full=full)))
+    def source(self, release: str) -> CrdSource:
+        return open_source(version=release, source=str(self.folder(release)))
 
-    def folder(self, release: str, *, full: bool = False) -> Path:
-        return crd_folder(release, full=full, only=self.only)
+    def folder(self, release: str) -> Path:
+        return crd_folder(release, only=self.only)
 
-    def apply(self, release: str, *, check: bool = False, full: bool = False, **words: t.Any) -> CrdOutcome:
+    def apply(self, release: str, *, check: bool = False, **words: t.Any) -> CrdOutcome:
         """What the module crds does for a release."""
-        found = self.source(release, full=full)
+        found = self.source(release)
         return apply_crds(
             self.cluster,
             source=found.digest,
@@ -68,9 +68,9 @@ class Guarded:
         kind = self.api.kind(*CRD)
         return {crd["metadata"]["name"]: crd for crd in self.api.list_kind(kind) if crd["spec"]["group"] == GROUP}
 
-    def differences(self, release: str, *, full: bool = False) -> list[str]:
+    def differences(self, release: str) -> list[str]:
         """Where the CRDs are not exactly those of a release."""
-        return differences(self.live(), release, full=full, only=self.only)
+        return differences(self.live(), release, only=self.only)
 
     def kubectl_create(self, release: str) -> None:
         """Install a release as the operator's own guide says."""

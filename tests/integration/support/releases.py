@@ -37,13 +37,10 @@ _PARTS = tempfile.TemporaryDirectory(prefix="promfleet-crds-")
 
 
 @functools.cache
-def crd_folder(version: str, *, full: bool = False, only: tuple[str, ...] = ()) -> Path:
-    """The folder with the CRD files of a release; *full* are those with every version of AlertmanagerConfig.
-
-    *only* names plurals: a folder with nothing but these, as far as the release has them.
-    """
+def crd_folder(version: str, *, only: tuple[str, ...] = ()) -> Path:
+    """The folder with the CRD files of a release; *only* names plurals: nothing but these, as far as it has them."""
     if only:
-        whole = crd_folder(version, full=full)
+        whole = crd_folder(version)
         part = Path(tempfile.mkdtemp(dir=_PARTS.name))
         for plural in only:
             for file in whole.glob(f"{GROUP}_{plural}.yaml"):
@@ -53,25 +50,23 @@ def crd_folder(version: str, *, full: bool = False, only: tuple[str, ...] = ()) 
     done = capture([go.program, "mod", "download", "-json", f"{MODULE}@v{version}"], env=go.environment, cwd=Path("/"))
     found = json.loads(done.stdout or "{}")
     assert "Dir" in found, f"release {version} cannot be fetched: {found.get('Error') or done.stderr}"
-    return Path(found["Dir"]) / "example" / ("prometheus-operator-crd-full" if full else "prometheus-operator-crd")
+    return Path(found["Dir"]) / "example/prometheus-operator-crd"
 
 
 @functools.cache
-def crds_of(version: str, *, full: bool = False, only: tuple[str, ...] = ()) -> dict[str, JsonObject]:
+def crds_of(version: str, *, only: tuple[str, ...] = ()) -> dict[str, JsonObject]:
     """The CRDs of a release by name, as its files have them."""
-    files = sorted(crd_folder(version, full=full, only=only).glob("*.yaml"))
+    files = sorted(crd_folder(version, only=only).glob("*.yaml"))
     loaded = [yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader) for file in files]  # noqa: S506
     return {crd["metadata"]["name"]: crd for crd in loaded}
 
 
-def differences(
-    live: t.Mapping[str, JsonObject], version: str, *, full: bool = False, only: tuple[str, ...] = ()
-) -> list[str]:
+def differences(live: t.Mapping[str, JsonObject], version: str, *, only: tuple[str, ...] = ()) -> list[str]:
     """Where the operator's CRDs in a cluster are not exactly those of a release, told independently of the collection.
 
     What a server adds by itself (names that follow from the kind, the strategy of conversion) does not count.
     """
-    wanted = crds_of(version, full=full, only=only)
+    wanted = crds_of(version, only=only)
     found = [f"{name}: missing" for name in wanted.keys() - live.keys()]
     found += [f"{name}: not of {version}" for name in live.keys() - wanted.keys()]
     for name in wanted.keys() & live.keys():
