@@ -6,9 +6,10 @@ LAB := tests/lab/lab
 SCRIPTS = $(shell git grep --untracked -lE '^\#!.*python' -- tests ':!*.py')
 # What `make unit PYTEST_ARGS="-k selector"` and the like pass on.
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format lint sanity unit integration molecule test rights demo down clean
+.PHONY: help venv format lint sanity unit integration molecule test bench rights demo down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ test: venv ## Run all of the above, in this order
 
 rights: venv ## Generate docs/rights from the modules
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.rights
+
+bench: venv ## Measure speed against peers, and rules over many rounds, for hours; BENCH_ARGS names a part
+	@.venv/bin/python -m tests.bench.main $(BENCH_ARGS)
 
 demo: venv ## Create two clusters, hub and edge, install everything on them, and show the edge's series on the hub
 	@$(LAB) up hub edge

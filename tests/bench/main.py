@@ -18,10 +18,20 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests/lab"), str(Path(sys.prefix) / "collections")]
 
 from promlab import pins  # noqa: E402 - the line above makes it importable
-from tests.bench import report, speed  # noqa: E402
+from promlab.controlplane import control_plane  # noqa: E402
+from tests.bench import concurrency, crd_releases, foreign, interrupt, report, rights, speed, truth  # noqa: E402
 
 STARTED = time.monotonic()
 JsonObject = dict[str, t.Any]
+# What is told in rounds: each topic on a control plane of its own, with the number of rounds that counts as done.
+TOPICS: dict[str, tuple[t.Callable[..., t.Mapping[str, t.Any]], int]] = {
+    "truth": (truth.measure, 500),
+    "interrupt": (interrupt.measure, 200),
+    "concurrency": (concurrency.measure, 50),
+    "foreign": (foreign.measure, 5),
+    "rights": (rights.measure, 1000),
+    "crd_releases": (crd_releases.measure, 40),
+}
 
 
 def say(text: str) -> None:
@@ -62,27 +72,52 @@ def measure_speed(folder: Path, *, teams: int, times: int, clusters: bool) -> tu
     return facts, rows
 
 
+def measure_topic(name: str, *, rounds: int | None) -> JsonObject:
+    """One topic; what it says of a violated rule is in `violated`, for the other topics are worth their time too."""
+    measure, enough = TOPICS[name]
+    number = enough if rounds is None else rounds
+    say(f"{name}: up to {number} rounds")
+    with control_plane(f"bench-{name.replace('_', '-')}") as plane:
+        try:
+            facts = dict(measure(plane, rounds=number))
+        except AssertionError as error:
+            facts = {"violated": str(error)[:4000]}
+    say(f"{name}: {json.dumps(facts)[:2000]}")
+    return {"rounds": number, **facts}
+
+
 def main() -> int:
-    """Measure; 1 where a goal was missed."""
+    """Measure; 1 where a goal was missed or a rule violated."""
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument(
         "--teams", type=int, default=1000, help="size of the large fleet; a tenth of it is the small one"
     )
     parser.add_argument("--times", type=int, default=3, help="how often each fast row is measured; the median counts")
     parser.add_argument("--no-clusters", action="store_true", help="leave out the run on many clusters")
+    parser.add_argument("--rounds", type=int, help="rounds of each topic, instead of what counts as done")
     parser.add_argument("--output", type=Path, default=CHECKOUT / "build/bench.json")
+    parser.add_argument("topics", nargs="*", help=f"of speed, {', '.join(TOPICS)}; all where none is named")
     arguments = parser.parse_args()
+    topics = arguments.topics or ["speed", *TOPICS]
+    if unknown := sorted(set(topics) - {"speed", *TOPICS}):
+        parser.error(f"no such topic: {', '.join(unknown)}")
     found: JsonObject = {"versions": versions()}
-    with tempfile.TemporaryDirectory(prefix="promfleet-bench-") as name:
-        facts, rows = measure_speed(
-            Path(name), teams=arguments.teams, times=arguments.times, clusters=not arguments.no_clusters
-        )
-    found |= {"speed": facts, "rows": [row.as_json() for row in rows]}
+    rows: list[report.Row] = []
+    if "speed" in topics:
+        with tempfile.TemporaryDirectory(prefix="promfleet-bench-") as name:
+            found["speed"], rows = measure_speed(
+                Path(name), teams=arguments.teams, times=arguments.times, clusters=not arguments.no_clusters
+            )
+    rounds = [name for name in topics if name != "speed"]
+    found |= {name: measure_topic(name, rounds=arguments.rounds) for name in rounds}
+    found["rows"] = [row.as_json() for row in rows]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(found, indent=2) + "\n")
-    print(report.table(rows))
+    if rows:
+        print(report.table(rows))
     say(f"all figures: {arguments.output}")
-    return 0 if all(row.met for row in rows) else 1
+    violated = any("violated" in found[name] for name in rounds)
+    return 0 if all(row.met for row in rows) and not violated else 1
 
 
 if __name__ == "__main__":
