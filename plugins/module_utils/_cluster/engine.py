@@ -266,7 +266,8 @@ def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
     request.guard(plan)
     # After the guard: a refusal must not first look through every namespace of a thousand teams.
     plan, refused = _spare_foreign(cluster, plan, request=request)
-    extra = request.extra_deletes(plan)
+    # What was refused already is reason enough; the same namespaces would be refused again.
+    extra = () if refused else request.extra_deletes(plan)
     return _Work(plan=plan, extra=extra, absent_namespaces=absent_namespaces, ends=ends, refused=refused)
 
 

@@ -105,10 +105,12 @@ def identity(environ: t.Mapping[str, str] | None = None) -> str:
 
 
 def look(cluster: Cluster, name: str) -> Seen:
-    """The Lease as it is now; to be asked before the objects are read."""
+    """The Lease as it is now; to be asked before the objects are read. Raises ApiError where that is forbidden."""
     try:
         return Seen(live=cluster.find(_path(name)))
     except ApiError as error:
+        if error.status == 403:
+            raise  # told with all else that the account may not do
         raise _failed("read", name, error) from error
 
 

@@ -150,7 +150,8 @@ def _slice(targets: FederationTargetSet, target: Target, *, namespace: str, labe
             "kubernetes.io/service-name": targets.name,
         },
         addressType="IPv6" if ":" in target.address else "IPv4",
-        endpoints=[{"addresses": [target.address]}],
+        # Without conditions the server adds empty ones, and the list would be sent again in each run.
+        endpoints=[{"addresses": [target.address], "conditions": {"ready": True}}],
         ports=[{"name": WEB_PORT_NAME, "port": _port(target), "protocol": "TCP"}],
     )
 

@@ -98,7 +98,10 @@ def test_addresses_become_a_service_slices_and_a_monitor_that_fit() -> None:
     for replica, port in ((0, 30090), (1, 30091)):
         found = only(objects, "EndpointSlice", name=f"{NAME}-{replica}")
         assert found["metadata"]["labels"]["kubernetes.io/service-name"] == service["metadata"]["name"]
-        assert (found["addressType"], found["endpoints"]) == ("IPv4", [{"addresses": ["10.0.0.1"]}])
+        assert (found["addressType"], found["endpoints"]) == (
+            "IPv4",
+            [{"addresses": ["10.0.0.1"], "conditions": {"ready": True}}],
+        )
         assert found["ports"] == [{"name": monitor["spec"]["endpoints"][0]["port"], "port": port, "protocol": "TCP"}]
 
 
