@@ -35,7 +35,7 @@ from tests.integration.support.rights import (
 
 # Without the central side: that the params of a ScrapeConfig are unchanged cannot be proven, so it is sent each time.
 PROVABLE = ("crds", "operator", "teams", "source")
-# What crds_info lists where the wanted CRDs differ from those in the cluster; the sets list the others of the ten kinds.
+# What crds_info lists where the wanted CRDs differ from the live ones; the sets list the others of the ten kinds.
 WHERE_CRDS_DIFFER = {
     f"list {kind}" for kind in ("alertmanagerconfigs", "podmonitors", "probes", "prometheusagents", "thanosrulers")
 }
