@@ -113,7 +113,7 @@ def run(
     seconds = []
     peaks: dict[str, float] = {}
     text = ""
-    for _ in range(times):
+    for _run in range(times):
         if before:
             before()
         with tempfile.TemporaryFile("w+") as sink:

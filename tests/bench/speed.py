@@ -82,7 +82,7 @@ def measure_fleet(fleet: Fleet, *, times: int, say: Say) -> JsonObject:
         facts["peak_mib"] = ours.run(memory=True).peak_mib
         say("ours: one team changed, there and back")
         other = fleet.role(plane, changed=1)
-        one = [p.run(*WITHOUT_WAIT, expect=r"changed=1\b") for _ in range(times) for p in (other, ours)]
+        one = [p.run(*WITHOUT_WAIT, expect=r"changed=1\b") for _run in range(times) for p in (other, ours)]
         facts["one_changed"] = seconds(
             Measured(seconds=tuple(value for run in one for value in run.seconds), peak_mib={}, output="")
         )

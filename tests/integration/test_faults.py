@@ -138,7 +138,7 @@ def test_the_server_says_when_to_come_back(direct: Direct, proxy: Proxy) -> None
     assert fates(direct.through(proxy).run(namespace(direct.name))) == {"created": 2}
     for path in {request.path for request, _fault in proxy.requests if request.method == "PATCH"}:
         first, second = (
-            request.at for request, _ in proxy.requests if (request.method, request.path) == ("PATCH", path)
+            request.at for request, _fault in proxy.requests if (request.method, request.path) == ("PATCH", path)
         )
         assert second - first >= 1.0
 

@@ -71,7 +71,7 @@ def objects(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[C
     def run(
         *tasks: JsonObject,
         hosts: str = "hub",
-        env: t.Mapping[str, str] = OFTEN,
+        env: t.Mapping[str, str] | None = None,
         prefix: Path = ENVIRONMENTS[0],
     ) -> Run:
         shared = {"kubeconfig": str(plane.kubeconfig), "context": plane.context, "fleet": "{{ inventory_hostname }}"}
@@ -81,7 +81,7 @@ def objects(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[C
             "module_defaults": {MODULE: shared},
             "tasks": list(tasks),
         }
-        variables = {**env, "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
+        variables = {**(OFTEN if env is None else env), "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
         return playbook([play], inventory=INVENTORY, env=variables, prefix=prefix)
 
     yield run

@@ -264,13 +264,21 @@ def accounts() -> tuple[Account, ...]:
 
 def manifests(account: Account) -> str:
     """The file of an account."""
-    lines = [HEADER.format(purpose=account.purpose) + _head("ClusterRole", account.name)]
+    cluster_role = [_head("ClusterRole", account.name)]
     for reason, rules in account.parts():
-        lines += [f"  # {reason}", *(_rule_text(rule) for rule in rules)]
+        cluster_role += [f"  # {reason}", *(_rule_text(rule) for rule in rules)]
+    documents = ["\n".join(cluster_role)]
     if account.record_rules:
-        lines.append("---\n# The records of the sets.\n" + _head("Role", account.name, namespace=RECORDS_NAMESPACE))
-        lines += [_rule_text(rule) for rule in account.record_rules]
-    return "\n".join(lines) + "\n"
+        role = ["# The records of the sets.", _head("Role", account.name, namespace=RECORDS_NAMESPACE)]
+        documents.append("\n".join([*role, *(_rule_text(rule) for rule in account.record_rules)]))
+    return HEADER.format(purpose=account.purpose) + one_document(documents) + "\n"
+
+
+def one_document(documents: Sequence[str]) -> str:
+    """Several objects as one List: `ansible-test sanity` wants one YAML document in a file."""
+    items = ["\n".join(f"    {line}" for line in text.splitlines()) for text in documents]
+    marked = [text.replace("    apiVersion:", "  - apiVersion:", 1) for text in items]
+    return "\n".join(["apiVersion: v1", "kind: List", "items:", *marked])
 
 
 def _head(kind: str, name: str, *, namespace: str = "") -> str:

@@ -18,7 +18,7 @@ import typing as t
 JsonObject = dict[str, t.Any]
 Schema = t.Mapping[str, t.Any]
 # The place of a field in an object: names of fields and indexes of lists.
-Place = tuple[str | int, ...]
+Place: t.TypeAlias = "tuple[str | int, ...]"
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
 # What the operator writes anew: losing it loses nothing that anybody gave.

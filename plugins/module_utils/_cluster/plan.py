@@ -73,7 +73,7 @@ class Conflict:
     message: str
 
 
-Decision = Write | Unchanged | Conflict
+Decision: t.TypeAlias = "Write | Unchanged | Conflict"
 
 
 @dataclass(frozen=True, kw_only=True)

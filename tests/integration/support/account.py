@@ -27,7 +27,7 @@ TOKEN_SECONDS = 86_400
 
 def documents(path: Path) -> list[JsonObject]:
     """The objects of one file."""
-    return [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
+    return list(yaml.safe_load(path.read_text(encoding="utf-8"))["items"])
 
 
 def install_roles(cluster: Cluster) -> None:

@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path, _, query = self.path.partition("?")
+        path, _mark, query = self.path.partition("?")
         _request, fault = self.proxy.seen(self.command, path, query)
         fault = fault or Fault()
         time.sleep(fault.delay)

@@ -226,8 +226,10 @@ class Truth:
         options = engine.Options(check=check, force_conflicts=force, adopt_managers=adopt_managers)
         made: list[plan.Plan] = []
 
+        original: t.Callable[..., plan.Plan] = plan.make_plan
+
         def recorded(**arguments: t.Any) -> plan.Plan:
-            made.append(plan.make_plan(**arguments))
+            made.append(original(**arguments))
             return made[0]
 
         with mock.patch.object(engine, "make_plan", recorded):

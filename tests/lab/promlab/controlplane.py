@@ -132,7 +132,7 @@ def _words(process: subprocess.Popen[bytes]) -> Sequence[object]:
 def _free_ports(number: int) -> list[int]:
     """Ports of loopback that nobody listens on now."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        sockets = [stack.enter_context(socket.socket()) for _port in range(number)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [int(one.getsockname()[1]) for one in sockets]

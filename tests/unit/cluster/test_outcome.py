@@ -110,7 +110,7 @@ def test_warnings_are_bounded() -> None:
 def test_the_result_file_holds_everything_and_is_its_owners_alone(tmp_path: Path) -> None:
     outcome = Outcome(changes=[change_of(n, size=100) for n in range(12_000)], unchanged=3, warnings=["w"])
     path = tmp_path / "new" / "result.json"
-    for _ in range(2):
+    for _time in range(2):
         _module.write_whole(path, outcome)
     whole = json.loads(path.read_text())
     assert len(whole["objects"]) == len(whole["diff"]) == whole["counts"]["created"] == 12_000
