@@ -22,7 +22,7 @@ _MONITORING = _names(
     "accessKey additionalAlertManagerConfigs additionalAlertRelabelConfigs additionalScrapeConfigs "
     "alertRelabelConfigs alertmanagerConfigNamespaceSelector alertmanagerConfigSelector alertmanagersConfig apiKey "
     "apiSecret apiURL authPassword authSecret bearerTokenSecret botToken clientSecret configMap configMapKeyRef "
-    "credentials fieldRef keySecret labelSelector objectStorageConfig opsGenieApiKey opsGenieApiUrl password "
+    "credentials fieldRef keySecret labelSelector objectStorageConfig opsGenieApiKey opsGenieApiUrl params password "
     "podMonitorNamespaceSelector podMonitorSelector probeNamespaceSelector probeSelector resourceFieldRef "
     "routingKey ruleNamespaceSelector ruleSelector scrapeConfigNamespaceSelector scrapeConfigSelector secretKey "
     "secretKeyRef selector serviceKey serviceMonitorNamespaceSelector serviceMonitorSelector slackApiUrl token "

@@ -121,7 +121,7 @@ class ControlPlane:
 def _end_with_parent() -> None:
     """Runs in the child: Linux ends it with us, however we end. Elsewhere it would outlive a killed parent."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _words(process: subprocess.Popen[bytes]) -> Sequence[object]:
