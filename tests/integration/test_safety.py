@@ -277,10 +277,10 @@ def test_a_second_run_is_refused_with_the_name_of_the_first(direct: Direct, api:
 
 
 def test_a_holder_that_gives_no_sign_of_life_is_succeeded(direct: Direct, api: Cluster) -> None:
-    direct.run(namespace(direct.name))
+    direct.run(namespace(direct.name), config_map(direct.name, a="0"))
     taken_by(api, direct, "somebody who was killed")
     assert told(direct.run(namespace(direct.name), config_map(direct.name, a="1"))) == [
-        f"created ConfigMap {direct.name}/settings"
+        f"updated ConfigMap {direct.name}/settings"
     ]
     assert holder(api, direct) == ""
 
