@@ -95,7 +95,9 @@ def test_seeded_faults_never_make_a_run_lie(direct: Direct, api: Cluster, proxy:
             assert sum(counts.values()) - counts["deleted"] == len(wanted) + 1, "every object has one fate"
             # Never a false "unchanged": a way without faults finds nothing left to do.
             assert fates(direct.run(*wanted, check=True)) == {"unchanged": len(wanted) + 1}
-        assert max(proxy.turns.values()) <= 3 * retry.PATIENT.attempts
+        # Access reviews are many different questions at one address.
+        turns = [times for (_method, path, _query), times in proxy.turns.items() if "accessreviews" not in path]
+        assert max(turns) <= 3 * retry.PATIENT.attempts
         proxy.rule = no_fault
         direct.run(*wanted, wait_timeout=30.0)
         assert states(api, direct.label) == wanted_states(wanted)
@@ -179,7 +181,8 @@ def test_a_list_that_fails_half_way_removes_nothing(
     before = states(api, direct.label)
     proxy.rule = half_way(fault, "/api/v1/configmaps")
     # All but one go, if the list were believed as far as it came.
-    with pytest.raises(ClusterError, match="/api/v1/configmaps"):
+    # A refused LIST is told as a missing right, in the server's own words.
+    with pytest.raises(ClusterError, match="injected" if fault.status == 403 else "/api/v1/configmaps"):
         direct.through(proxy).run(namespace(direct.name), maps[0])
     assert states(api, direct.label) == before
     assert proxy.count(lambda request: request.is_write) == 0
