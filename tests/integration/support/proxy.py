@@ -38,7 +38,8 @@ class Request:
 
     @property
     def is_write(self) -> bool:
-        return self.method not in ("GET", "HEAD")
+        # Reviews are questions, asked with POST.
+        return self.method not in ("GET", "HEAD") and not self.path.endswith("reviews")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.clie
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import connect
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.compare import is_changed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError as Refusal
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import LAST_APPLIED
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
@@ -226,10 +226,14 @@ class Truth:
         options = engine.Options(check=check, force_conflicts=force, adopt_managers=adopt_managers)
         made: list[plan.Plan] = []
 
-        original: t.Callable[..., plan.Plan] = plan.make_plan
-
-        def recorded(**arguments: t.Any) -> plan.Plan:
-            made.append(original(**arguments))
+        def recorded(
+            *,
+            desired: t.Sequence[JsonObject],
+            members: t.Mapping[Key, JsonObject],
+            decisions: t.Mapping[Key, plan.Decision],
+            keep: t.Callable[[JsonObject], bool],
+        ) -> plan.Plan:
+            made.append(plan.make_plan(desired=desired, members=members, decisions=decisions, keep=keep))
             return made[0]
 
         with mock.patch.object(engine, "make_plan", recorded):
