@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import functools
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 # Names under which a group's kinds hold nothing but maps that are merged as a whole (`+mapType=atomic`,
-# `+structType=atomic`), by the OpenAPI of Kubernetes and the operator's CRDs. Others are not trusted: a map that was
-# applied empty and filled by others looks the same in managedFields.
+# `+structType=atomic`) or that cannot be empty (a required field), by the OpenAPI of Kubernetes and the CRDs of the
+# operator's releases. Others are not trusted: a map that was applied empty and filled by others looks the same in
+# managedFields.
 _BUILT_IN = _names(
     "claimRef configMapKeyRef fieldRef namespaceSelector nodeSelector objectSelector podSelector resourceFieldRef "
     "roleRef scopeSelector secretKeyRef selector targetRef"
@@ -22,13 +25,13 @@ _MONITORING = _names(
     "accessKey additionalAlertManagerConfigs additionalAlertRelabelConfigs additionalScrapeConfigs "
     "alertRelabelConfigs alertmanagerConfigNamespaceSelector alertmanagerConfigSelector alertmanagersConfig apiKey "
     "apiSecret apiURL authPassword authSecret bearerTokenSecret botToken clientSecret configMap configMapKeyRef "
-    "credentials fieldRef keySecret labelSelector objectStorageConfig opsGenieApiKey opsGenieApiUrl params password "
+    "credentials fieldRef keySecret labelSelector objectStorageConfig opsGenieApiKey opsGenieApiUrl password "
     "podMonitorNamespaceSelector podMonitorSelector probeNamespaceSelector probeSelector resourceFieldRef "
     "routingKey ruleNamespaceSelector ruleSelector scrapeConfigNamespaceSelector scrapeConfigSelector secretKey "
     "secretKeyRef selector serviceKey serviceMonitorNamespaceSelector serviceMonitorSelector slackApiUrl token "
     "urlSecret userKey username webhookURL webhookUrl"
 )
-ATOMIC_MAPS: dict[str, frozenset[str]] = {
+_GROUPS = {
     **dict.fromkeys(
         (
             "",
@@ -43,4 +46,12 @@ ATOMIC_MAPS: dict[str, frozenset[str]] = {
     ),
     "monitoring.coreos.com": _MONITORING,
 }
-NONE_ATOMIC: frozenset[str] = frozenset()
+# ServiceMonitor and PodMonitor have maps of this name that are merged key by key.
+_KINDS = {("monitoring.coreos.com", "ScrapeConfig"): _MONITORING | {"params"}}
+_NONE: frozenset[str] = frozenset()
+
+
+@functools.cache
+def atomic_maps(group: str, kind: str) -> frozenset[str]:
+    """The names under which objects of this kind hold only maps that the server merges as a whole."""
+    return _KINDS.get((group, kind)) or _GROUPS.get(group, _NONE)

@@ -15,7 +15,7 @@ import functools
 import json
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.atomic import ATOMIC_MAPS, NONE_ATOMIC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.atomic import atomic_maps
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER
 
 JsonObject = dict[str, t.Any]
@@ -60,7 +60,7 @@ def is_unchanged(desired: JsonObject, live: JsonObject) -> bool:
     ours = [entry for entry in entries if _is_own(entry)]
     if len(ours) != 1:
         return False
-    atomic = ATOMIC_MAPS.get(version.rpartition("/")[0], NONE_ATOMIC)
+    atomic = atomic_maps(version.rpartition("/")[0], desired["kind"])
     return _proves_equal(applied_part(desired), ours[0].get("fieldsV1") or {}, live, atomic=atomic)
 
 
