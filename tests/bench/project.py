@@ -142,14 +142,16 @@ def core_project(folder: Path, *, kubeconfig: Path, context: str, number: int, l
     }
     folder.mkdir(parents=True)
     manifests = folder / "objects.json"
-    manifests.write_text(json.dumps(objects(number)))
+    fleet = objects(number)
     task: JsonObject = {"name": "Apply", "kubernetes.core.k8s": module}
     if loop:
         module["resource_definition"] = "{{ item }}"
+        manifests.write_text(json.dumps(fleet))
         # Read as a file, so that Prometheus' own templates stay as they are.
         task["loop"] = f"{{{{ lookup('ansible.builtin.file', '{manifests}') | from_json }}}}"
         task["loop_control"] = {"label": "{{ item.metadata.name }}"}
     else:
+        manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": fleet}))
         module["src"] = str(manifests)
     play = [{"hosts": "all", "gather_facts": False, "tasks": [task]}]
     return _write(folder, hosts=[HOST], variables={}, play=play)

@@ -110,8 +110,8 @@ def _requests_of_one_run(before: t.Any, after: t.Any, *, runs: int) -> JsonObjec
 def measure_core(folder: Path, *, times: int, say: Say) -> JsonObject:
     """kubernetes.core.k8s on the same objects, fewer of them."""
     facts: JsonObject = {}
-    with plane_with_crds("bench-core") as (plane, _cluster):
-        for name, number, loop in (("one_task", CORE_TEAMS, False), ("loop", LOOP_TEAMS, True)):
+    for name, number, loop in (("one_task", CORE_TEAMS, False), ("loop", LOOP_TEAMS, True)):
+        with plane_with_crds("bench-core") as (plane, _cluster):
             say(f"kubernetes.core.k8s ({name}): {number} teams")
             project = core_project(
                 folder / name, kubeconfig=plane.kubeconfig, context=plane.context, number=number, loop=loop

@@ -365,8 +365,6 @@ def _apply_all(
     options.progress.step("predicting" if options.check else "applying", total=len(plan.writes))
     roles = {key_of(write.desired) for write in plan.writes if write.desired["kind"] in ROLES}
 
-    roles = {key_of(write.desired) for write in plan.writes if write.desired["kind"] in ROLES}
-
     def attempt(write: Write) -> Change | Failure | None:
         return _attempt(cluster, write, absent_namespaces=absent_namespaces, roles=roles, options=options)
 

@@ -23,10 +23,10 @@ Fields = dict[str, t.Any]
 
 
 def own_entry(live: t.Mapping[str, t.Any]) -> JsonObject | None:
-    """Our Apply entry in the managedFields of *live*, or None where we never applied it."""
+    """Our Apply entry in the managedFields of *live*, or None where we never applied it. Not to be changed."""
     for entry in live.get("metadata", {}).get("managedFields") or ():
         if _is_own(entry):
-            return dict(entry)
+            return t.cast("JsonObject", entry)
     return None
 
 
@@ -53,11 +53,15 @@ def is_unchanged(desired: JsonObject, live: JsonObject) -> bool:
     else is for the server to decide: a wrong False costs one request, a wrong True would hide a change.
     """
     version = desired["apiVersion"]
-    entries = live["metadata"].get("managedFields") or ()
-    # The server drops entries of versions that are no longer served; which these are cannot be seen from here.
-    if live["apiVersion"] != version or any(entry.get("apiVersion") != version for entry in entries):
+    if live["apiVersion"] != version:
         return False
-    ours = [entry for entry in entries if _is_own(entry)]
+    ours = []
+    for entry in live["metadata"].get("managedFields") or ():
+        # The server drops entries of versions that are no longer served; which these are cannot be seen from here.
+        if entry.get("apiVersion") != version:
+            return False
+        if _is_own(entry):
+            ours.append(entry)
     if len(ours) != 1:
         return False
     atomic = atomic_maps(version.rpartition("/")[0], desired["kind"])
