@@ -11,7 +11,6 @@ the control host cannot do it, or the task is for another machine, the module do
 from __future__ import annotations
 
 import os
-import sys
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -20,6 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible_collections.promfleet.monitoring.plugins.module_utils._check import check_input, missing_libraries
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct
 
 
 class ActionModule(NormalAction):
@@ -42,13 +42,11 @@ class ActionModule(NormalAction):
 
     def _possible_here(self, params: t.Mapping[str, t.Any], *, task_vars: t.Mapping[str, t.Any]) -> bool:
         """Whether this process finds what a module would find: on this machine, and with the same libraries."""
+        if direct.is_possible(self, task_vars):
+            return True
         if self._connection.transport != "local" or self._task.async_val:
             return False
-        if not params["libraries"] and not missing_libraries(params):
-            return True
-        # Which Python modules run with is known where the inventory says it; else only a module finds out.
-        said = None if self._task.delegate_to else task_vars.get("ansible_python_interpreter")
-        return bool(self._templar.template(said) == sys.executable)
+        return not params["libraries"] and not missing_libraries(params)
 
     def _parameters(self) -> dict[str, t.Any]:
         """The task's arguments as the module would get them; what may be anything stays as it is, without a copy."""

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happens on the control host around a module: its progress is shown, and its ``src`` is found.
+"""What happens on the control host around a module: its progress is shown, its ``src`` is found, its run is short.
 
 The one action plugin of all modules that talk to a cluster; meta/runtime.yml leads them here. It bears the name of one
 of them because every action plugin must be documented by a module of its name. The module itself is run by Ansible's
-own action for modules, so check mode, become, async and whatever else there is are as they are for any other module.
+own action for modules, so check mode, become, async and whatever else there is are as they are for any other module;
+where that would only pack the module and start the same Python on this machine, direct.py spares the time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.files import files_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import ENVIRONMENT, read_line
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct
 
 display = Display()
 
@@ -63,6 +65,14 @@ class ActionModule(NormalAction):
         """The module's result."""
         with self._progress_shown(host=str((task_vars or {}).get("inventory_hostname", ""))), self._src_found():
             result: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible does not type it
+        return result
+
+    def _execute_module(self, *given: t.Any, **named: t.Any) -> dict[str, t.Any]:
+        """The module's result; the module runs in this process where it finds here what it would find in its own."""
+        task_vars = named.get("task_vars") or {}
+        if not given and not named.get("wrap_async") and direct.is_possible(self, task_vars):
+            return direct.run_module(self, task_vars)
+        result: dict[str, t.Any] = super()._execute_module(*given, **named)
         return result
 
     def _on_this_machine(self) -> bool:

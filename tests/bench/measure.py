@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLE_SECONDS = 0.02
-# What a command line is counted as: the module's own process, the controller with all of its workers, the rest.
-KINDS = {
-    "module": re.compile(r"AnsiballZ_|ansible_module|_payload_"),
-    "ansible": re.compile(r"ansible-playbook"),
-}
+# What a process is counted as: the first is the controller; of the others those that run tasks and modules, the rest.
+MODULE = re.compile(r"AnsiballZ_|ansible_module|_payload_|ansible-playbook")
 
 
 class Failed(Exception):
@@ -85,7 +82,7 @@ class _Watch:
     def _look(self) -> None:
         while not self._end.wait(SAMPLE_SECONDS):
             for pid, command in _descendants(self._pid).items():
-                kind = next((name for name, pattern in KINDS.items() if pattern.search(command)), "other")
+                kind = "ansible" if pid == self._pid else "module" if MODULE.search(command) else "other"
                 self.peaks[pid] = (kind, max(_peak_mib(pid), self.peaks.get(pid, ("", 0.0))[1]))
 
     def stop(self) -> dict[str, float]:

@@ -1,0 +1,124 @@
+"""A module that runs in Ansible's own process answers as one in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from promlab.controlplane import ControlPlane
+from tests.integration.support.cluster import Cluster
+from tests.integration.support.playbook import CHECKOUT, Result, Run
+
+JsonObject = dict[str, t.Any]
+Playbook = Callable[..., Run]
+MODULE = "promfleet.monitoring.objects"
+# .venv-new is not built where the machine's Python allows no newer ansible-core; make venv says so.
+ENVIRONMENTS = [
+    path for path in (CHECKOUT / ".venv", CHECKOUT / ".venv-new") if (path / "bin/ansible-playbook").exists()
+]
+# The same Python in other words: whether it finds the same is only known where its name is the very same.
+INTERPRETERS = {
+    "here": "{{ ansible_playbook_python }}",
+    "apart": "{{ ansible_playbook_python | dirname }}/./{{ ansible_playbook_python | basename }}",
+}
+HIDDEN = "no-log-may-show-this"
+# Ansible's own record of the arguments, and what is another at each run.
+ITS_OWN = ("invocation", "exception")
+
+
+@pytest.fixture
+def play(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[Callable[..., Run]]:
+    """Runs tasks in both ways; afterwards all that they made is gone."""
+
+    def run(*tasks: JsonObject, prefix: Path = ENVIRONMENTS[0], arguments: t.Sequence[str] = ()) -> Run:
+        hosts = {
+            name: {"ansible_connection": "local", "ansible_python_interpreter": interpreter}
+            for name, interpreter in INTERPRETERS.items()
+        }
+        one = {
+            "hosts": "all",
+            "gather_facts": False,
+            "tasks": [{"ignore_errors": True, **task} for task in tasks],
+            # As AWX injects a credential.
+            "environment": {"K8S_AUTH_KUBECONFIG": str(plane.kubeconfig), "K8S_AUTH_CONTEXT": plane.context},
+        }
+        return playbook([one], inventory={"all": {"hosts": hosts}}, prefix=prefix, arguments=arguments)
+
+    yield run
+    kind = api.kind("v1", "ConfigMap")
+    for namespace in ("default", "kube-system"):
+        api.send("DELETE", kind.path(namespace), query={"labelSelector": "promfleet.monitoring/set"})
+
+
+def config_map(name: str, **data: str) -> JsonObject:
+    metadata = {"name": f"direct-{name}-{{{{ inventory_hostname }}}}", "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def task(*manifests: JsonObject, keywords: JsonObject | None = None, **options: t.Any) -> JsonObject:
+    module = {"name": "direct", "fleet": "{{ inventory_hostname }}", "manifests": list(manifests), **options}
+    return {"name": "Apply", MODULE: module, **(keywords or {})}
+
+
+def told(run: Run, *, host: str) -> list[tuple[str, JsonObject]]:
+    """What each task told on a host, with the host's name left out."""
+    return [(result.status, _without_host(result, host=host)) for result in run.results if result.host == host]
+
+
+def _without_host(result: Result, *, host: str) -> JsonObject:
+    data = {name: value for name, value in result.data.items() if name not in ITS_OWN}
+    return dict(json.loads(re.sub(rf"\b{host}\b", "HOST", json.dumps(data))))
+
+
+@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
+def test_both_ways_tell_the_same(play: Callable[..., Run], tmp_path: Path, prefix: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    unknown = {"apiVersion": "example.org/v1", "kind": "Nothing", "metadata": {"name": "nothing"}}
+    looped = {"loop": ["b", "c"], "register": "both"}
+    run = play(
+        task(config_map("a", one="1"), keywords={"check_mode": True, "diff": True}),
+        task(config_map("a", one="1")),
+        task(config_map("a", one="1")),
+        task(config_map("a", one="2"), result_file=str(tmp_path / "file/below"), keywords={"diff": True}),
+        task(config_map("a", one="2"), unknown),
+        task(config_map("a", one="2"), unheard="of"),
+        task(config_map("a", one="2"), context="no-such-context"),
+        task(config_map("a", one="2"), api_key=HIDDEN, keywords={"no_log": True}),
+        task(config_map("{{ item }}"), prune=True, result_file=str(tmp_path / "file/{{ item }}"), keywords=looped),
+        task(state="absent", prune=True),
+        prefix=prefix,
+        arguments=["-vvv"],
+    )
+    here, apart = told(run, host="here"), told(run, host="apart")
+    assert here == apart, run.output
+    assert here, run.output
+    statuses = [status for status, _data in here]
+    assert statuses[:4] == ["ok"] * 4
+    assert statuses[4:7] == ["ignored"] * 3
+    assert [data.get("changed") for _status, data in here[:4]] == [True, True, False, True]
+    assert "could not be written" in json.dumps(here[3][1]["warnings"])
+    # Each way was gone, and only there: Ansible tells each command that it starts.
+    assert "<apart> EXEC" in run.output
+    assert "<here> EXEC" not in run.output
+    assert HIDDEN not in run.output
+
+
+@pytest.mark.parametrize("keywords", [{"become": True}, {"async": 60, "poll": 1}, {"delegate_to": "apart"}])
+def test_what_needs_another_process_gets_one(play: Callable[..., Run], keywords: JsonObject) -> None:
+    run = play(task(config_map("a"), keywords={**keywords, "ignore_errors": False}), arguments=["-vvv", "--limit=here"])
+    assert "EXEC" in run.require_success().output
+
+
+def test_the_environment_of_one_task_is_not_that_of_the_next(play: Callable[..., Run]) -> None:
+    """In a loop one process runs several tasks."""
+    looped = {
+        "loop": ["no-such-context", "{{ omit }}"],
+        "environment": {"K8S_AUTH_CONTEXT": "{{ item }}"},
+    }
+    run = play(task(config_map("a"), keywords=looped))
+    assert [status for status, _data in told(run, host="here")] == [status for status, _d in told(run, host="apart")]
