@@ -189,6 +189,23 @@ def test_a_list_that_fails_half_way_removes_nothing(
     assert proxy.count(lambda request: request.path == "/api/v1/configmaps") <= 1 + retry.PATIENT.attempts
 
 
+@pytest.mark.parametrize("fault", [CUT_WIRE, CUT_BODY])
+def test_of_a_large_answer_that_was_cut_nothing_is_believed(fault: Fault, direct: Direct, proxy: Proxy) -> None:
+    """The server compresses what is large."""
+    maps = [config_map(direct.name, f"c{number}", a=str(number) * 10_000) for number in range(30)]
+    direct.run(namespace(direct.name), *maps)
+    proxy.compressed = 0
+    assert fates(direct.through(proxy).run(namespace(direct.name), *maps)) == {"unchanged": 32}
+    assert proxy.compressed == 1
+    proxy.turns.clear()
+    proxy.rule = lambda request: fault if request.path == "/api/v1/configmaps" and request.turn == 1 else None
+    assert fates(direct.through(proxy).run(namespace(direct.name), *maps)) == {"unchanged": 32}
+    assert proxy.compressed == 3
+    proxy.rule = lambda request: fault if request.path == "/api/v1/configmaps" else None
+    with pytest.raises(ClusterError, match="/api/v1/configmaps"):
+        direct.through(proxy).run(namespace(direct.name), maps[0])
+
+
 def test_a_list_whose_place_expired_begins_again(direct: Direct, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "LIST_LIMIT", 2)
     maps = [config_map(direct.name, f"c{number}", a="1") for number in range(5)]

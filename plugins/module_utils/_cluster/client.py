@@ -255,7 +255,8 @@ class Cluster:
             raise Unreachable(str(self._lost))
         url = self._configuration.host.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        headers = {**self._headers(), "Accept": accept}
+        # Large answers come a tenth the size, which counts between continents.
+        headers = {**self._headers(), "Accept": accept, "Accept-Encoding": "gzip"}
         if data is not None:
             headers["Content-Type"] = content_type
         first = self._answers == 0

@@ -91,7 +91,7 @@ def seeded(seed: int, *, percent: int, faults: tuple[Fault, ...] = ANY) -> Rule:
 
 @dataclass(kw_only=True)
 class Proxy:
-    """A running proxy; *rule* may be changed while it runs."""
+    """A running proxy; *rule* may be changed while it runs. *compressed* counts answers that the server compressed."""
 
     url: str
     kubeconfig: Path
@@ -100,6 +100,7 @@ class Proxy:
     turns: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     context: str = CONTEXT
+    compressed: int = 0
 
     def seen(self, method: str, path: str, query: str) -> tuple[Request, Fault | None]:
         """Count a request and decide what happens to it."""
@@ -211,14 +212,16 @@ class _Handler(BaseHTTPRequestHandler):
             data = data[: length // 2]
             length = len(data) if fault.cut == "body" else length
             self.close_connection = fault.cut == "wire"
-        self._answer(answer.status, data, length=length)
+        self._answer(answer.status, data, length=length, encoding=answer.headers.get("Content-Encoding"))
 
     def _forward(self, body: bytes) -> urllib3.BaseHTTPResponse:
-        hop = {"host", "connection", "content-length", "accept-encoding"}
+        hop = {"host", "connection", "content-length"}
         headers = {name: value for name, value in self.headers.items() if name.lower() not in hop}
         headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+        url = self.target + self.path
+        # What was compressed is passed on so.
         return self.upstream.request(
-            self.command, self.target + self.path, body=body or None, headers=headers, timeout=60.0
+            self.command, url, body=body or None, headers=headers, timeout=60.0, decode_content=False
         )
 
     def _say(self, fault: Fault) -> None:
@@ -226,9 +229,14 @@ class _Handler(BaseHTTPRequestHandler):
         text = json.dumps(fault.body or {**status, "message": fault.message}).encode()
         self._answer(fault.status, text, length=len(text), retry_after=fault.retry_after)
 
-    def _answer(self, status: int, data: bytes, *, length: int, retry_after: int | None = None) -> None:
+    def _answer(
+        self, status: int, data: bytes, *, length: int, retry_after: int | None = None, encoding: str | None = None
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        if encoding:
+            self.proxy.compressed += 1
+            self.send_header("Content-Encoding", encoding)
         self.send_header("Content-Length", str(length))
         if retry_after is not None:
             self.send_header("Retry-After", str(retry_after))
