@@ -115,12 +115,13 @@ truncated:
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import (
+    VolumeClaims,
+    instances_of,
     is_of_other_teams,
-    is_volume_claim,
     team_guard,
-    volume_claims,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.team import team_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS, TEAMS
@@ -150,12 +151,12 @@ def work(run: Run) -> dict[str, object]:
     owner = SetId(fleet=params["fleet"], capability=TEAMS)
     if params["state"] == "absent":
         request = Request(owner=owner, desired=(), kinds=KINDS[TEAMS])
-        idle = []
+        unwanted = set()
     else:
+        wanted = [team for team in teams if not only or team.name in only]
         desired = [
             obj
-            for team in teams
-            if not only or team.name in only
+            for team in wanted
             for obj in team_objects(team, cluster=params["cluster"], base_rules=params["base_rules"])
         ]
         guard = team_guard(
@@ -164,17 +165,17 @@ def work(run: Run) -> dict[str, object]:
             max_percent=params["prune_max_percent"],
         )
         request = Request(owner=owner, desired=tuple(desired), kinds=KINDS[TEAMS], guard=guard)
-        idle = [
-            team.namespace
-            for team in teams
-            if not team.enabled and team.active_on(params["cluster"]) and (not only or team.name in only)
-        ]
+        unwanted = {
+            instance
+            for team in wanted
+            if team.active_on(params["cluster"])
+            for instance in instances_of(team.name, namespace=team.namespace)
+        } - set(map(key_of, desired))
     if only:
         request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
     if params["remove_volume_claims"]:
-        request = request.removing(
-            removable=is_volume_claim, extra_deletes=volume_claims(run.cluster, idle_namespaces=idle)
-        )
+        claims = VolumeClaims(run.cluster, unwanted=unwanted)
+        request = request.removing(removable=claims.removable, extra_deletes=claims.find)
     return {"outcome": converge(run.cluster, request, options=run.options())}
 
 

@@ -78,12 +78,37 @@ def test_a_flag_never_touches_the_operator(hub: Cluster, teams: Teams) -> None:
     assert operator(hub) == before
 
 
+def made_like(found: JsonObject, *, instance: str) -> JsonObject:
+    """A claim like *found*, of another Prometheus in the same namespace."""
+    labels = {**found["metadata"]["labels"], "app.kubernetes.io/instance": instance, "prometheus": instance}
+    metadata = {"name": f"prometheus-{instance}-db-prometheus-{instance}-0", "namespace": "monitoring-pay"}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {**metadata, "labels": labels},
+        "spec": {**spec, "storageClassName": ""},
+    }
+
+
 def test_volume_claims_need_a_word_of_their_own(hub: Cluster, teams: Teams) -> None:
+    word = {"team_monitoring_remove_volume_claims": True}
+    both = {"alertmanager": {"enabled": True}}
+    teams(pay(**both), SEARCH, **word).require_success()
+    one = teams(pay(), SEARCH, **word).require_success()
+    assert "deleted Alertmanager monitoring-pay/pay" in one.objects()
+    mine = claim(hub)
+    assert mine, "the data of an instance that stays"
+    other = made_like(mine, instance="of-somebody-else")
+    hub.apply(other)
     teams(pay(enabled=False), SEARCH).require_success()
     assert claim(hub)
-    gone = teams(pay(enabled=False), SEARCH, team_monitoring_remove_volume_claims=True).require_success()
+    gone = teams(pay(enabled=False), SEARCH, **word).require_success()
     assert gone.objects() == [f"deleted PersistentVolumeClaim monitoring-pay/{CLAIM}"]
     assert claim(hub) is None
+    kept = hub.get("v1", "PersistentVolumeClaim", other["metadata"]["name"], "monitoring-pay")
+    assert "deletionTimestamp" not in kept["metadata"]
+    hub.delete("v1", "PersistentVolumeClaim", other["metadata"]["name"], "monitoring-pay")
 
 
 def test_a_team_gone_from_the_list_is_refused_and_then_removed_by_the_word(hub: Cluster, teams: Teams) -> None:

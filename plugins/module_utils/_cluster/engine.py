@@ -82,6 +82,10 @@ def _allow_all(_plan: Plan) -> None:
     return None
 
 
+def _none_removable(_plan: Plan) -> t.Callable[[JsonObject], bool]:
+    return _keep_none
+
+
 def _nothing(_plan: Plan) -> t.Sequence[JsonObject]:
     return ()
 
@@ -93,7 +97,7 @@ class Request:
     *kinds*: (apiVersion, kind) pairs that this capability can ever make, so that a run finds what is no longer desired.
     *guard*: raises Refused where the plan needs a word that was not given; it is asked before the first write.
     *keep*: which members stay although they are not desired; *keep_reason* why, for people, where that is worth a word.
-    *removable*: which foreign objects of a namespace may go with it.
+    *removable*: which foreign objects of a namespace may go with it, for a plan.
     *extra_deletes*: live objects outside the set that go with this plan (volume claims, on an explicit word).
     *needs*: rights for what the module asks after writing; they too are required before the first write.
     """
@@ -104,7 +108,7 @@ class Request:
     guard: t.Callable[[Plan], None] = _allow_all
     keep: t.Callable[[JsonObject], bool] = _keep_none
     keep_reason: str = ""
-    removable: t.Callable[[JsonObject], bool] = _keep_none
+    removable: t.Callable[[Plan], t.Callable[[JsonObject], bool]] = _none_removable
     extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]] = _nothing
     needs: tuple[Right, ...] = ()
 
@@ -115,7 +119,7 @@ class Request:
     def removing(
         self,
         *,
-        removable: t.Callable[[JsonObject], bool],
+        removable: t.Callable[[Plan], t.Callable[[JsonObject], bool]],
         extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]],
     ) -> Request:
         """The same request with the word that more than the set may go."""
@@ -333,6 +337,7 @@ def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request) -> tuple[P
     """
     going = {key_of(live) for live in plan.deletes}
     fleet_sets = {replace(request.owner, capability=capability).label for capability in KINDS}
+    removable = request.removable(plan)
     spared: list[JsonObject] = []
     warnings: list[str] = []
     refused: list[Right] = []
@@ -342,7 +347,7 @@ def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request) -> tuple[P
         name = live["metadata"]["name"]
         objects, unseen = namespace_contents(cluster, name)
         refused += unseen
-        others = [obj for obj in foreign(objects, ours=going, fleet_sets=fleet_sets) if not request.removable(obj)]
+        others = [obj for obj in foreign(objects, ours=going, fleet_sets=fleet_sets) if not removable(obj)]
         if others:
             spared.append(live)
             names = [f"{obj['kind']} {obj['metadata']['name']}" for obj in others]

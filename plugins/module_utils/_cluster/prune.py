@@ -10,18 +10,23 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Refused
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Plan
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
+    FIELD_MANAGER,
+    INSTANCE_LABEL,
     MANAGED_BY_LABEL,
+    NAME_LABEL,
     TEAM_LABEL,
 )
 
 JsonObject = dict[str, t.Any]
 
 NAMED = 50
-# The operator's own mark on what it makes; StatefulSets put their selector's labels on their volume claims.
+GROUP = "monitoring.coreos.com"
+# The operator's own marks on what it makes; StatefulSets put their selector's labels on their volume claims.
 OPERATOR_MANAGED = "prometheus-operator"
+INSTANCES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager"}
 
 
 def team_guard(*, known_teams: t.Collection[str], prune: bool, max_percent: int) -> t.Callable[[Plan], None]:
@@ -64,26 +69,51 @@ def is_of_other_teams(only: t.Collection[str]) -> t.Callable[[JsonObject], bool]
     return lambda live: _team(live) not in only
 
 
-def is_volume_claim(obj: JsonObject) -> bool:
-    """Whether *obj* is a volume claim of an instance. Pure."""
-    labels = obj["metadata"].get("labels") or {}
-    return obj["kind"] == "PersistentVolumeClaim" and labels.get(MANAGED_BY_LABEL) == OPERATOR_MANAGED
+def instances_of(team: str, *, namespace: str) -> set[Key]:
+    """The instances that a team can have, whether it has them or not. Pure."""
+    return {Key(GROUP, kind, namespace, team) for kind in INSTANCES.values()}
 
 
-def volume_claims(cluster: Cluster, *, idle_namespaces: t.Iterable[str]) -> t.Callable[[Plan], list[JsonObject]]:
-    """Finds the volume claims of instances that a plan removes, and those in *idle_namespaces* (teams switched off)."""
+def instance_of(claim: JsonObject) -> Key | None:
+    """The instance whose data a volume claim holds; None for any other object. Pure."""
+    labels = claim["metadata"].get("labels") or {}
+    kind = INSTANCES.get(str(labels.get(NAME_LABEL)))
+    if claim["kind"] != "PersistentVolumeClaim" or labels.get(MANAGED_BY_LABEL) != OPERATOR_MANAGED or kind is None:
+        return None
+    return Key(GROUP, kind, claim["metadata"]["namespace"], labels.get(INSTANCE_LABEL, ""))
 
-    def find(plan: Plan) -> list[JsonObject]:
-        namespaces = set(idle_namespaces)
+
+class VolumeClaims:
+    """The volume claims of a set's instances that are not wanted any more; those of all other instances stay.
+
+    *unwanted* are instances that may have been removed by an earlier run, which left their claims.
+    """
+
+    def __init__(self, cluster: Cluster, *, unwanted: t.Iterable[Key]) -> None:
+        self._cluster = cluster
+        self._unwanted = frozenset(unwanted)
+
+    def _gone(self, plan: Plan) -> set[Key]:
+        """The instances that are not there after *plan*."""
+        gone = set(self._unwanted)
         for live in plan.deletes:
-            if live["kind"] == "Namespace":
-                namespaces.add(live["metadata"]["name"])
-            if live["kind"] in ("Prometheus", "Alertmanager"):
-                namespaces.add(live["metadata"]["namespace"])
-        claims = cluster.resource("v1", "PersistentVolumeClaim")
-        if claims is None:
-            return []
-        found = [obj for name in sorted(namespaces) for obj in cluster.list_objects(claims, namespace=name)]
-        return [obj for obj in found if is_volume_claim(obj)]
+            if live["kind"] in INSTANCES.values():
+                gone.add(key_of(live))
+            # A namespace of the team's own has no such label, and no instances of ours.
+            if live["kind"] == "Namespace" and live["metadata"]["labels"].get(MANAGED_BY_LABEL) == FIELD_MANAGER:
+                gone |= instances_of(_team(live), namespace=live["metadata"]["name"])
+        return gone
 
-    return find
+    def removable(self, plan: Plan) -> t.Callable[[JsonObject], bool]:
+        """Tells which objects of others need not save their namespace."""
+        gone = self._gone(plan)
+        return lambda obj: instance_of(obj) in gone
+
+    def find(self, plan: Plan) -> list[JsonObject]:
+        """The live claims that go with *plan*."""
+        gone = self._gone(plan)
+        claims = self._cluster.resource("v1", "PersistentVolumeClaim")
+        if claims is None or not gone:
+            return []
+        found = self._cluster.list_objects(claims, selector=f"{MANAGED_BY_LABEL}={OPERATOR_MANAGED}")
+        return [obj for obj in found if instance_of(obj) in gone]
