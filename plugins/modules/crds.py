@@ -202,7 +202,10 @@ to_come:
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import Words, digest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_restore import restore_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_restore import (
+    require_restorable,
+    restore_objects,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_snapshot import find_snapshot
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import (
@@ -250,6 +253,7 @@ def remove(run: Run) -> dict[str, object]:
 def restore(run: Run) -> dict[str, object]:
     snapshot = find_snapshot(run.cluster, run.params["snapshot"], cluster_uid=cluster_uid(run.cluster))
     options = run.options()
+    require_restorable(run.cluster, snapshot.objects, create_missing=run.params["create_missing"])
     done = apply_crds(
         run.cluster, source=digest(snapshot.crds), load=lambda: snapshot.crds, words=words(run), options=options
     )

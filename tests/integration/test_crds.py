@@ -11,6 +11,7 @@ import json
 import stat
 import typing as t
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.erro
 
 from promlab.controlplane import control_plane
 from tests.integration.conftest import Module
-from tests.integration.support.guarded import CRD, OPERATORS, Guarded, guarded
+from tests.integration.support.guarded import CRD, LEASE, LEASES, OPERATORS, Guarded, guarded
 from tests.integration.support.inventory import single
 from tests.integration.support.playbook import Run
 from tests.integration.support.releases import GROUP, crds_of, differences
@@ -287,6 +288,32 @@ def test_going_back_leaves_no_mixture_of_releases(cluster: Guarded) -> None:
     done = cluster.apply(FIRST, allow_downgrade=True)
     assert done.outcome.counts()["deleted"] == 1
     assert cluster.differences(FIRST) == []
+
+
+def test_two_releases_at_once_end_as_one_of_them(cluster: Guarded) -> None:
+    """One writes after the other, and what it finds then is what the other left."""
+    for _round in range(3):
+        others = [guarded(cluster.plane, only=SMALL) for _release in (OLDER, NEWEST)]
+        with ThreadPoolExecutor(2) as pool:
+            runs = [
+                pool.submit(other.apply, release, allow_downgrade=True)
+                for other, release in zip(others, (OLDER, NEWEST), strict=True)
+            ]
+        assert all(run.result() for run in runs)
+        assert [] in (cluster.differences(OLDER), cluster.differences(NEWEST))
+        assert cluster.lease() is None
+
+
+def test_who_changes_the_crds_now_is_named(cluster: Guarded) -> None:
+    spec = {"holderIdentity": "alice@ci-7", "leaseDurationSeconds": 3600}
+    metadata = {"name": LEASE, "namespace": "kube-system"}
+    cluster.api.apply({"apiVersion": LEASES, "kind": "Lease", "metadata": metadata, "spec": spec})
+    before = cluster.live()
+    with pytest.raises(Refused, match="alice@ci-7 holds the Lease kube-system/promfleet-set-crds"):
+        cluster.apply(FIRST, allow_downgrade=True, lock_timeout=0.0)
+    assert cluster.live() == before
+    cluster.api.delete(LEASES, "Lease", LEASE, "kube-system")
+    cluster.apply(FIRST, allow_downgrade=True)
 
 
 ROLES: JsonObject = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import guess_plural
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.lease import needed_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.operators import HELD
@@ -58,7 +59,10 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """One kind of account: a ClusterRole, and in kube-system a Role for *records* and those of its *sets*."""
+    """One kind of account: a ClusterRole, and in kube-system a Role for *records* and those of its *sets*.
+
+    *leases*: what beside its sets has one writer at a time.
+    """
 
     name: str
     purpose: str
@@ -66,6 +70,7 @@ class Account:
     sets: tuple[str, ...] = ()
     set_verbs: tuple[str, ...] = ("create", "delete", "get", "patch")
     records: frozenset[Right] = frozenset()
+    leases: tuple[str, ...] = ()
 
     @property
     def rules(self) -> list[JsonObject]:
@@ -91,7 +96,8 @@ class Account:
         rights = self.records | (on("", "configmaps", *self.set_verbs, names=names) if names else frozenset())
         if "delete" in self.set_verbs:
             # Each set has a Lease of the record's name. A POST has no name to be judged by.
-            rights |= {replace(right, namespace="") for name in names for right in needed_rights(name)}
+            locks = [*names, *self.leases]
+            rights |= {replace(right, namespace="") for name in locks for right in needed_rights(name)}
         return compact(right for right in rights if not any(covers(rule, right) for rule in self.rules))
 
 
@@ -239,6 +245,7 @@ def accounts() -> tuple[Account, ...]:
                 ),
             ),
             sets=(OPERATOR,),
+            leases=(LEASE,),
         ),
         Account(
             name="promfleet-remover",

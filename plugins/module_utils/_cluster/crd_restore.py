@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import lease
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_owners import handed_back
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import storage_version
@@ -22,11 +24,15 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
     pruned,
     schema_of,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import same
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import guess_plural, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Plan
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.preflight import require_rights
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import on_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER
 
 JsonObject = dict[str, t.Any]
@@ -85,6 +91,17 @@ def _equal(one: t.Any, other: t.Any) -> bool:
     return one is other or (one is not _MISSING and other is not _MISSING and same(one, other))
 
 
+def require_restorable(cluster: Cluster, objects: t.Sequence[JsonObject], *, create_missing: bool) -> None:
+    """Raise Forbidden where the account lacks a right for restoring *objects*; asked before the CRDs are changed."""
+    verbs = ("get", "patch", "update", *(("create",) if create_missing else ()))
+    needs = {
+        replace(on_object(verb, obj, plural=guess_plural(obj["kind"])), **({"name": ""} if verb == "create" else {}))
+        for obj in objects
+        for verb in verbs
+    }
+    require_rights(cluster, Plan(), needs=[*needs, *lease.needed_rights(LEASE)], always=bool(objects))
+
+
 def restore_objects(
     cluster: Cluster,
     objects: t.Sequence[JsonObject],
@@ -93,11 +110,27 @@ def restore_objects(
     create_missing: bool,
     options: Options,
 ) -> Restored:
-    """Restore the *objects* of a snapshot.
+    """Restore the *objects* of a snapshot, while nobody else changes the CRDs.
 
     *lossy* are the CRDs that came after the snapshot: what they do not know was lost. The CRDs of the snapshot must be
     served again, outside check mode.
     """
+    with contextlib.ExitStack() as stack:
+        if objects and not options.check:
+            seen = lease.look(cluster, LEASE)
+            held = stack.enter_context(lease.hold(cluster, LEASE, seen=seen, timeout=options.lock_timeout))
+            held.remove = True
+        return _restore(cluster, objects, lossy=lossy, create_missing=create_missing, options=options)
+
+
+def _restore(
+    cluster: Cluster,
+    objects: t.Sequence[JsonObject],
+    *,
+    lossy: t.Sequence[JsonObject],
+    create_missing: bool,
+    options: Options,
+) -> Restored:
     schemas = {crd["spec"]["names"]["kind"]: crd for crd in lossy}
     result = Restored()
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import crd_snapshot, operators
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import crd_snapshot, lease, operators
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import (
     CRD_API,
@@ -57,6 +57,8 @@ JsonObject = dict[str, t.Any]
 
 GROUP = "monitoring.coreos.com"
 CATEGORY = "prometheus-operator"
+# One for a cluster, whatever fleet writes: its CRDs are there once.
+LEASE = lease.name_of("crds")
 # Without an own time limit: how long operators may take to end, and CRDs to be served, at most.
 PATIENCE = 300.0
 # What every look at the CRDs takes.
@@ -64,6 +66,7 @@ TO_READ = (
     Right(group="apiextensions.k8s.io", resource="customresourcedefinitions", verb="get"),
     Right(group="", resource="configmaps", verb="get", namespace=NAMESPACE, name=operators.HELD),
     Right(group="apps", resource="deployments", verb="list"),
+    Right(group=lease.GROUP, resource="leases", verb="get", namespace=lease.NAMESPACE, name=LEASE),
 )
 
 
@@ -134,6 +137,28 @@ def find_losses(cluster: Cluster, plan: CrdPlan) -> tuple[list[Loss], list[JsonO
 # -- applying -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What one look at the cluster says that is to be done.
+
+    *lost*: whether live objects lose fields; *going*: CRDs that are removed; *unaware*: operators that a new kind must
+    be told of; *touched*: Deployments that are written to; *asleep*: operators that an earlier run left scaled to zero.
+    """
+
+    plan: CrdPlan
+    live: Sequence[JsonObject]
+    lost: bool
+    going: Sequence[JsonObject]
+    unaware: Sequence[JsonObject]
+    touched: Sequence[JsonObject]
+    asleep: Sequence[JsonObject]
+    warnings: Sequence[str]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.plan.writes or self.going or self.unaware or self.asleep)
+
+
 def apply_crds(
     cluster: Cluster,
     *,
@@ -152,64 +177,101 @@ def apply_crds(
     if not asleep and is_recorded(live, source=source):
         return CrdOutcome(outcome=Outcome(unchanged=len(live)))
     wanted = load()
+    # Looked at before the CRDs: whoever takes it at this version knows that nobody wrote since.
+    with explaining(cluster, kinds=(), desired=wanted, needs=TO_READ):
+        seen = lease.Seen(live=None) if options.check else lease.look(cluster, LEASE)
+    work = _look(cluster, wanted, source=source, words=words, options=options)
+    if options.check:
+        ask_server(cluster, work.plan)
+        return _predicted(work)
+    if work.is_empty:
+        return _outcome(work)
+    options.progress.step(f"taking the Lease {LEASE}")
+    with lease.hold(cluster, LEASE, seen=seen, timeout=options.lock_timeout) as held:
+        # CRDs change seldom: nothing of it stays in the cluster between.
+        held.remove = True
+        if not held.fresh:
+            work = _look(cluster, wanted, source=source, words=words, options=options)
+        return _do(cluster, work, wanted=wanted, words=words, options=options)
+
+
+def _look(cluster: Cluster, wanted: Sequence[JsonObject], *, source: str, words: Words, options: Options) -> _Work:
+    """What is to be done, as the cluster is now; raises Refused where it may not be done."""
     with explaining(cluster, kinds=(), desired=wanted, needs=TO_READ):
         live = live_crds(cluster, names={crd["metadata"]["name"] for crd in wanted})
+        asleep = operators.held(cluster)
         plan = make_plan(wanted=wanted, live=live, source=source)
         lost, _objects = find_losses(cluster, plan)
     require_words(plan, lost, words=words)
-    outcome = Outcome(unchanged=plan.unchanged)
-    going = _removable(cluster, plan, words=words, outcome=outcome)
-    result = CrdOutcome(outcome=outcome, crds_differ=bool(plan.writes))
+    going, warnings = _removable(cluster, plan, words=words)
     running = operators.find_operators(cluster) if plan.new_kinds or lost else []
     unaware = operators.restartable(running) if plan.new_kinds else []
-    touched = [*unaware, *(running if lost and words.snapshot_dir else ())]
-    _require_rights(cluster, plan, live=live, going=going, touched=touched, asleep=asleep, options=options)
-    if options.check:
-        ask_server(cluster, plan)
-        outcome.changes = [change_of(write, after=write.after) for write in plan.writes]
-        outcome.changes += [removed(action="deleted", live=crd) for crd in going]
-    else:
-        if plan.writes or going:
-            _save(cluster, plan, live=live, lost=bool(lost), words=words, options=options, result=result)
-            write_all(cluster, plan, outcome=outcome, progress=options.progress)
-            wait_served(cluster, wanted, timeout=_seconds(options), progress=options.progress)
-            _remove(cluster, going, outcome=outcome, options=options)
-        operators.wake(cluster)
-        operators.restart(cluster, unaware)
-    outcome.changes += [operators.wake_change(entry) for entry in asleep]
-    outcome.changes += [operators.restart_change(deployment) for deployment in unaware]
-    result.restarted = sorted(str(key_of(deployment)) for deployment in unaware)
+    work = _Work(
+        plan=plan,
+        live=live,
+        lost=bool(lost),
+        going=going,
+        unaware=unaware,
+        touched=[*unaware, *(running if lost and words.snapshot_dir else ())],
+        asleep=asleep,
+        warnings=warnings,
+    )
+    _require_rights(cluster, work, options=options)
+    return work
+
+
+def _outcome(work: _Work) -> CrdOutcome:
+    outcome = Outcome(unchanged=work.plan.unchanged, warnings=list(work.warnings))
+    return CrdOutcome(outcome=outcome, crds_differ=bool(work.plan.writes))
+
+
+def _predicted(work: _Work) -> CrdOutcome:
+    result = _outcome(work)
+    result.outcome.changes = [change_of(write, after=write.after) for write in work.plan.writes]
+    result.outcome.changes += [removed(action="deleted", live=crd) for crd in work.going]
+    return _with_operators(result, work)
+
+
+def _do(cluster: Cluster, work: _Work, *, wanted: Sequence[JsonObject], words: Words, options: Options) -> CrdOutcome:
+    result = _outcome(work)
+    if work.plan.writes or work.going:
+        _save(cluster, work, words=words, options=options, result=result)
+        write_all(cluster, work.plan, outcome=result.outcome, progress=options.progress)
+        wait_served(cluster, wanted, timeout=_seconds(options), progress=options.progress)
+        _remove(cluster, work.going, outcome=result.outcome, options=options)
+    operators.wake(cluster)
+    operators.restart(cluster, work.unaware)
+    return _with_operators(result, work)
+
+
+def _with_operators(result: CrdOutcome, work: _Work) -> CrdOutcome:
+    result.outcome.changes += [operators.wake_change(entry) for entry in work.asleep]
+    result.outcome.changes += [operators.restart_change(deployment) for deployment in work.unaware]
+    result.restarted = sorted(str(key_of(deployment)) for deployment in work.unaware)
     return result
 
 
-def _require_rights(
-    cluster: Cluster,
-    plan: CrdPlan,
-    *,
-    live: Sequence[JsonObject],
-    going: Sequence[JsonObject],
-    touched: Sequence[JsonObject],
-    asleep: Sequence[JsonObject],
-    options: Options,
-) -> None:
+def _require_rights(cluster: Cluster, work: _Work, *, options: Options) -> None:
     """Everything that this takes, with the snapshot before and the operators around it."""
-    deployments = {(obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in touched}
-    deployments |= {(entry["namespace"], entry["name"]) for entry in asleep}
+    deployments = {(obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in work.touched}
+    deployments |= {(entry["namespace"], entry["name"]) for entry in work.asleep}
     needs = [
         Right(group="apps", resource="deployments", verb=verb, namespace=namespace, name=name)
         for namespace, name in deployments
         for verb in ("get", "patch")
     ]
-    if live and (plan.writes or going):
+    # Whether operators that are scaled to zero have ended.
+    needs += [Right(group="", resource="pods", verb="list", namespace=place) for place, _name in deployments]
+    if work.live and (work.plan.writes or work.going):
         # Their names hold the time.
         needs += [_config_maps(verb) for verb in ("create", "delete", "list", "patch")]
-    if asleep or (deployments and live):
+    if work.asleep or (deployments and work.live):
         needs += [_config_maps(verb, name=operators.HELD) for verb in ("create", "delete", "get", "patch")]
-    writes = tuple(Write(desired=write.desired, live=write.live) for write in plan.writes)
+    writes = tuple(Write(desired=write.desired, live=write.live) for write in work.plan.writes)
     require_rights(
         cluster,
-        Plan(writes=writes, deletes=tuple(going)),
-        needs=needs,
+        Plan(writes=writes, deletes=tuple(work.going)),
+        needs=[*needs, *lease.needed_rights(LEASE)],
         always=bool(deployments),
         waits=options.wait_timeout is not None,
     )
@@ -223,9 +285,13 @@ def _seconds(options: Options) -> float:
     return PATIENCE if options.wait_timeout is None else options.wait_timeout
 
 
-def _removable(cluster: Cluster, plan: CrdPlan, *, words: Words, outcome: Outcome) -> list[JsonObject]:
-    """CRDs of a newer release that the wanted one does not have go with a downgrade, where nothing is in them."""
-    going = []
+def _removable(cluster: Cluster, plan: CrdPlan, *, words: Words) -> tuple[list[JsonObject], list[str]]:
+    """CRDs of a newer release that the wanted one does not have go with a downgrade, where nothing is in them.
+
+    Also returns a warning for each that stays.
+    """
+    going: list[JsonObject] = []
+    warnings: list[str] = []
     for crd in plan.leftovers:
         name = crd["metadata"]["name"]
         number = len(objects_of(cluster, crd))
@@ -233,39 +299,30 @@ def _removable(cluster: Cluster, plan: CrdPlan, *, words: Words, outcome: Outcom
             going.append(crd)
         else:
             held = f"{number} objects use it" if number else "allow_downgrade would remove it"
-            outcome.warnings.append(f"{name} is of a newer release than the others, and stays: {held}")
-    return going
+            warnings.append(f"{name} is of a newer release than the others, and stays: {held}")
+    return going, warnings
 
 
-def _save(
-    cluster: Cluster,
-    plan: CrdPlan,
-    *,
-    live: Sequence[JsonObject],
-    lost: bool,
-    words: Words,
-    options: Options,
-    result: CrdOutcome,
-) -> None:
+def _save(cluster: Cluster, work: _Work, *, words: Words, options: Options, result: CrdOutcome) -> None:
     """Everything that must be safe before the first write: operators asleep, objects in a file, CRDs in the cluster."""
-    if not live:
+    if not work.live:
         return
     taken = crd_snapshot.now()
     try:
-        if lost and words.snapshot_dir:
+        if work.lost and words.snapshot_dir:
             options.progress.step("scaling operators to zero")
             result.held = operators.hold(cluster, timeout=_seconds(options))
             # Read again: now nobody of ours writes any more.
-            _lost, objects = find_losses(cluster, plan)
+            _lost, objects = find_losses(cluster, work.plan)
             result.objects_file = crd_snapshot.save_objects(
                 Path(words.snapshot_dir).expanduser(),
                 cluster_uid=cluster_uid(cluster),
                 taken=taken,
-                live=live,
-                changed_to=[write.desired for write in plan.writes],
+                live=work.live,
+                changed_to=[write.desired for write in work.plan.writes],
                 objects=objects,
             )
-        result.snapshot = crd_snapshot.save_crds(cluster, live, taken=taken)
+        result.snapshot = crd_snapshot.save_crds(cluster, work.live, taken=taken)
     except ClusterError:
         # Nothing is changed yet, so that nobody has to sleep.
         operators.wake(cluster)
@@ -292,6 +349,23 @@ def _remove(cluster: Cluster, going: Sequence[JsonObject], *, outcome: Outcome, 
 def remove_crds(cluster: Cluster, names: t.Collection[str], *, options: Options) -> Outcome:
     """Delete the CRDs *names* and our snapshots; refused while any custom resource exists, because it would go too."""
     with explaining(cluster, kinds=(), desired=(), needs=TO_READ):
+        seen = lease.Seen(live=None) if options.check else lease.look(cluster, LEASE)
+    live = _to_remove(cluster, names, options=options)
+    outcome = Outcome()
+    if options.check:
+        outcome.changes = [removed(action="deleted", live=crd) for crd in live]
+    elif live or crd_snapshot.snapshots(cluster):
+        with lease.hold(cluster, LEASE, seen=seen, timeout=options.lock_timeout) as held:
+            held.remove = True
+            if not held.fresh:
+                live = _to_remove(cluster, names, options=options)
+            _remove(cluster, live, outcome=outcome, options=options)
+            crd_snapshot.forget(cluster)
+    return outcome
+
+
+def _to_remove(cluster: Cluster, names: t.Collection[str], *, options: Options) -> list[JsonObject]:
+    with explaining(cluster, kinds=(), desired=(), needs=TO_READ):
         live = [crd for crd in live_crds(cluster, names=names) if crd["metadata"]["name"] in names]
         holders = sorted(str(key_of(obj)) for crd in live for obj in objects_of(cluster, crd))
     if holders:
@@ -299,12 +373,6 @@ def remove_crds(cluster: Cluster, names: t.Collection[str], *, options: Options)
             "custom resources of these CRDs exist and would be deleted with them: " + ", ".join(holders[:NAMED]),
             objects=holders,
         )
-    needs = [_config_maps(verb) for verb in ("delete", "list")]
+    needs = [*(_config_maps(verb) for verb in ("delete", "list")), *lease.needed_rights(LEASE)]
     require_rights(cluster, Plan(deletes=tuple(live)), needs=needs, waits=options.wait_timeout is not None)
-    outcome = Outcome()
-    if options.check:
-        outcome.changes = [removed(action="deleted", live=crd) for crd in live]
-    else:
-        _remove(cluster, live, outcome=outcome, options=options)
-        crd_snapshot.forget(cluster)
-    return outcome
+    return live

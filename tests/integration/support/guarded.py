@@ -21,6 +21,7 @@ from tests.integration.support.releases import GROUP, crd_folder, crds_of, diffe
 JsonObject = dict[str, t.Any]
 
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+LEASES, LEASE = "coordination.k8s.io/v1", "promfleet-set-crds"
 OPERATORS = "operators"
 PAUSE = "registry.k8s.io/pause:3.10"
 
@@ -45,7 +46,7 @@ class Guarded:
     def folder(self, release: str) -> Path:
         return crd_folder(release, only=self.only)
 
-    def apply(self, release: str, *, check: bool = False, **words: t.Any) -> CrdOutcome:
+    def apply(self, release: str, *, check: bool = False, lock_timeout: float = 60.0, **words: t.Any) -> CrdOutcome:
         """What the module crds does for a release."""
         found = self.source(release)
         return apply_crds(
@@ -53,7 +54,7 @@ class Guarded:
             source=found.digest,
             load=found.load,
             words=Words(**words),
-            options=Options(check=check, wait_timeout=120),
+            options=Options(check=check, wait_timeout=120, lock_timeout=lock_timeout),
         )
 
     def report(self, release: str) -> JsonObject:
@@ -67,6 +68,10 @@ class Guarded:
         """The operator's CRDs as they are."""
         kind = self.api.kind(*CRD)
         return {crd["metadata"]["name"]: crd for crd in self.api.list_kind(kind) if crd["spec"]["group"] == GROUP}
+
+    def lease(self) -> JsonObject | None:
+        """What says who changes the CRDs now."""
+        return self.api.find(LEASES, "Lease", LEASE, "kube-system")
 
     def differences(self, release: str) -> list[str]:
         """Where the CRDs are not exactly those of a release."""
