@@ -19,8 +19,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils import _versi
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome, to_come
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Incomplete, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.connection import (
     environment_options,

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import Words
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import apply_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 
 from promlab.controlplane import control_plane
 from tests.integration.conftest import Module

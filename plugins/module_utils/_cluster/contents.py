@@ -13,12 +13,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.clie
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import owns_label
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 
 JsonObject = dict[str, t.Any]
 
-WORKERS = 8
 # Owners that live in the namespace of what they own; nobody else's uid can be looked for there.
 NAMESPACED_OWNERS = frozenset(
     {

@@ -25,10 +25,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
     schema_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import same
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import guess_plural, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Plan
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.preflight import require_rights

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
@@ -22,23 +22,21 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
     content,
     is_established,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import NAMED, WORKERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
     Change,
     Incomplete,
     Outcome,
+    listed,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.takeover import rewrite
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 
 JsonObject = dict[str, t.Any]
-Answer = t.TypeVar("Answer")
 
-MERGE_PATCH = "application/merge-patch+json"
 INTERVAL = 0.2
-# Another manager may write between our reading and our taking over its fields; then we read again.
-ATTEMPTS = 5
 
 
 def crd_resource(cluster: Cluster) -> Resource:
@@ -75,7 +73,7 @@ def _raise_first(errors: Sequence[str | None], *, outcome: Outcome) -> None:
     found = [error for error in errors if error]
     if found:
         raise Incomplete(
-            f"{len(found)} CRDs could not be applied: {'; '.join(found[:NAMED])}. Operators that were scaled to zero "
+            f"{len(found)} CRDs could not be applied: {listed(found)}. Operators that were scaled to zero "
             "stay so until a run succeeds",
             outcome=outcome,
         )
@@ -87,8 +85,8 @@ def _attempt(
     name = write.desired["metadata"]["name"]
     try:
         if not dry_run:
-            _patiently(lambda: _take_over(cluster, write, resource=resource))
-        after = _patiently(lambda: cluster.apply(write.desired, resource=resource, dry_run=dry_run, force=True))[1]
+            _take_over(cluster, write, resource=resource)
+        after = cluster.apply(write.desired, resource=resource, dry_run=dry_run, force=True)[1]
     except ApiError as error:
         return None, f"{name}: {error.server_message}"
     found = content(after, like=write.desired)
@@ -98,40 +96,15 @@ def _attempt(
     return change_of(write, after=found), None
 
 
-def _patiently(request: Callable[[], Answer]) -> Answer:
-    """Repeat what a busy server could not end in time (504): checking half a megabyte of schema is work for it.
-
-    Each of our requests says what the result is to be, so that it does not matter whether the first one went through.
-    """
-    for _attempt in range(1, ATTEMPTS):
-        try:
-            return request()
-        except ApiError as error:
-            if error.status != 504:
-                raise
-    return request()
-
-
 def _take_over(cluster: Cluster, write: CrdWrite, *, resource: Resource) -> None:
     """Own what other installers own of the CRD, so that our apply removes what it does not have."""
-    live = write.live
-    for attempt in range(1, ATTEMPTS + 1):
-        if live is None:
-            return
+
+    def change(live: JsonObject) -> JsonObject:
         entries = taken_over(live, desired=write.desired)
-        if entries is None:
-            return
-        version = live["metadata"]["resourceVersion"]
-        patch = {"metadata": {"resourceVersion": version, "managedFields": entries}}
-        path = resource.path(name=live["metadata"]["name"])
-        try:
-            cluster.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
-        except ApiError as error:
-            if error.status != 409 or attempt == ATTEMPTS:
-                raise
-            live = cluster.find(path)
-        else:
-            return
+        return live if entries is None else {**live, "metadata": {**live["metadata"], "managedFields": entries}}
+
+    if write.live is not None and change(write.live) is not write.live:
+        rewrite(cluster, write.live, change=change, resource=resource)
 
 
 def change_of(write: CrdWrite, *, after: JsonObject) -> Change:

@@ -37,16 +37,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
     wait_served,
     write_all,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import NAMED, WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
     ClusterError,
     Refused,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
-    Outcome,
-    removed,
-)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS, Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Outcome, listed, removed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Plan, Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.preflight import explaining, require_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.record import NAMESPACE
@@ -370,7 +367,7 @@ def _to_remove(cluster: Cluster, names: t.Collection[str], *, options: Options) 
         holders = sorted(str(key_of(obj)) for crd in live for obj in objects_of(cluster, crd))
     if holders:
         raise Refused(
-            "custom resources of these CRDs exist and would be deleted with them: " + ", ".join(holders[:NAMED]),
+            "custom resources of these CRDs exist and would be deleted with them: " + listed(holders, separator=", "),
             objects=holders,
         )
     needs = [*(_config_maps(verb) for verb in ("delete", "list")), *lease.needed_rights(LEASE)]

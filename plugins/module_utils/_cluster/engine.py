@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import lease, record
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
@@ -23,7 +23,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.cont
     is_leaving,
     namespace_contents,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
     ApiError,
     ClusterError,
@@ -38,8 +37,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.memb
     list_members,
     secret_namespaces,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
-    NAMED,
     Change,
     Failure,
     Incomplete,
@@ -63,13 +62,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.write import refusal, write_one
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
-from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
-
-__all__ = ["NAMED", "WORKERS", "Options", "Request", "converge"]
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import Progress
 
 JsonObject = dict[str, t.Any]
 
-WORKERS = 8
 # Seconds for a deleted object to go where its place is needed and no other time was given.
 GONE_TIMEOUT = 60.0
 
@@ -124,22 +120,6 @@ class Request:
     ) -> Request:
         """The same request with the word that more than the set may go."""
         return replace(self, removable=removable, extra_deletes=extra_deletes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How to work; *wait_timeout* in seconds, None to wait for nothing; *lock_timeout* for another run to end.
-
-    *adopt_managers*: what these managers own in desired objects becomes ours. *to_come* counts in check mode only.
-    """
-
-    check: bool = False
-    force_conflicts: bool = False
-    adopt_managers: tuple[str, ...] = ()
-    wait_timeout: float | None = None
-    lock_timeout: float = 60.0
-    progress: Progress = SILENT
-    to_come: CrdsToCome = field(default_factory=CrdsToCome)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from functools import cache
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError, Forbidden
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, guess_plural, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Plan, Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import (
     NAMED,
@@ -44,7 +45,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.righ
 
 JsonObject = dict[str, t.Any]
 
-WORKERS = 8
 SECRET = ("v1", "Secret")
 AUTHORIZATION = "authorization.k8s.io"
 # A rules review must name a namespace. In one that does not exist only what is held in all of them is held.

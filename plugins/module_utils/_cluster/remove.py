@@ -13,6 +13,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster impo
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of, phase_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import (
     Change,
     Failure,
@@ -28,26 +29,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._progress imp
 
 JsonObject = dict[str, t.Any]
 
-WORKERS = 8
 
-
-class Mode(t.Protocol):
-    """The part of the engine's options that matters to removing."""
-
-    @property
-    def check(self) -> bool:
-        """Whether nothing is to be written."""
-
-    @property
-    def wait_timeout(self) -> float | None:
-        """Seconds to wait, None for nothing."""
-
-    @property
-    def progress(self) -> Progress:
-        """Where to tell how far it is."""
-
-
-def remove_all(cluster: Cluster, plan: Plan, outcome: Outcome, *, extra: t.Sequence[JsonObject], options: Mode) -> None:
+def remove_all(
+    cluster: Cluster, plan: Plan, outcome: Outcome, *, extra: t.Sequence[JsonObject], options: Options
+) -> None:
     """Delete what goes, the last of what was applied first, then release, the record at the end.
 
     An interrupted run finds the rest by its labels and by the record, so these go after all that they lead to. Raises

@@ -29,7 +29,7 @@ def take_over(cluster: Cluster, live: JsonObject, *, owners: t.Collection[Owner]
 
     Raises ApiError: a 409 after many attempts, a 404 where the object is gone.
     """
-    return _rewrite(cluster, live, change=lambda state: taken_over(state, owners=owners), resource=resource)
+    return rewrite(cluster, live, change=lambda state: taken_over(state, owners=owners), resource=resource)
 
 
 def give_up(cluster: Cluster, live: JsonObject, *, resource: Resource) -> None:
@@ -49,10 +49,10 @@ def give_up(cluster: Cluster, live: JsonObject, *, resource: Resource) -> None:
                 raise
         else:
             return
-    _rewrite(cluster, live, change=without_us, resource=resource)
+    rewrite(cluster, live, change=without_us, resource=resource)
 
 
-def _rewrite(
+def rewrite(
     cluster: Cluster, live: JsonObject, *, change: t.Callable[[JsonObject], JsonObject], resource: Resource
 ) -> JsonObject:
     """Give an object the metadata that *change* makes of it, and return that, unless somebody writes in between."""

@@ -7,11 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, connect
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import (
-    Options,
-    Request,
-    converge,
-)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retry import PATIENT

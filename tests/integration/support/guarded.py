@@ -12,7 +12,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_report import report
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import CrdSource, open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import CrdOutcome, apply_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster

@@ -22,6 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.clie
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.compare import is_changed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError as Refusal
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import LAST_APPLIED
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
@@ -223,7 +224,7 @@ class Truth:
         """One run of the engine."""
         kinds = tuple((version, kind) for kind, (version, _bodies) in KINDS.items())
         request = engine.Request(owner=owner, desired=tuple(desired), kinds=(*kinds, ("v1", "Namespace")))
-        options = engine.Options(check=check, force_conflicts=force, adopt_managers=adopt_managers)
+        options = Options(check=check, force_conflicts=force, adopt_managers=adopt_managers)
         made: list[plan.Plan] = []
 
         def recorded(

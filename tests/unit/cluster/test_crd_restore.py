@@ -16,8 +16,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
     merge_back,
     restore_objects,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

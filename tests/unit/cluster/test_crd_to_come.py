@@ -7,8 +7,9 @@ import typing as t
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import to_come
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Options, _attempt
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import _attempt
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Failure
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import KNOWN_AFTER_APPLY
