@@ -63,7 +63,12 @@ def run_module(action: ActionBase, task_vars: dict[str, t.Any]) -> JsonObject:
     module = importlib.import_module(f"ansible_collections.{COLLECTION}.plugins.modules.{name}")
     output = io.StringIO()
     try:
-        with _environment(environment), patch_module_args(arguments), contextlib.redirect_stdout(output):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_environment(environment))
+            stack.enter_context(patch_module_args(arguments))
+            stack.enter_context(contextlib.redirect_stdout(output))
+            # What libraries say there (certificates are not checked) Ansible shows of no module.
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
             module.main()
     except SystemExit:
         decoder = get_module_decoder("legacy", Direction.MODULE_TO_CONTROLLER)

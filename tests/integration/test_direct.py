@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from promlab.controlplane import ControlPlane
+from promlab.controlplane import ADMIN_TOKEN, ControlPlane
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.playbook import CHECKOUT, Result, Run
 
@@ -106,6 +106,14 @@ def test_both_ways_tell_the_same(play: Callable[..., Run], tmp_path: Path, prefi
     assert "<apart> EXEC" in run.output
     assert "<here> EXEC" not in run.output
     assert HIDDEN not in run.output
+
+
+def test_what_libraries_say_is_no_warning_of_ansible(play: Callable[..., Run], plane: ControlPlane) -> None:
+    """Without a look at certificates urllib3 warns at each connection."""
+    unchecked = {"host": plane.url, "api_key": ADMIN_TOKEN, "validate_certs": False}
+    run = play(task(config_map("a"), **unchecked, keywords={"environment": {"K8S_AUTH_KUBECONFIG": ""}}))
+    assert {result.status for result in run.results} == {"ok"}, run.output
+    assert run.warnings == []
 
 
 @pytest.mark.parametrize("keywords", [{"become": True}, {"async": 60, "poll": 1}, {"delegate_to": "apart"}])
