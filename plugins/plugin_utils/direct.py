@@ -27,12 +27,11 @@ from ansible.module_utils.common.json import Direction, get_module_decoder
 from ansible.module_utils.testing import patch_module_args
 from ansible.plugins.action import ActionBase
 
-# What all modules need: whoever imports this file has imported them for every process that is made after.
-from ansible_collections.promfleet.monitoring.plugins.module_utils import _module  # noqa: F401
-
 JsonObject = dict[str, t.Any]
 
-COLLECTION = "promfleet.monitoring"
+PLUGINS = "ansible_collections.promfleet.monitoring.plugins"
+# What all modules need: whoever imports this file has it for every process that is made after.
+importlib.import_module(f"{PLUGINS}.module_utils._module")
 # What is used of Ansible here beside its documented interfaces; a release without one of them runs modules its own way.
 NEEDED = ("_compute_environment_string", "_update_module_args")
 
@@ -60,7 +59,7 @@ def run_module(action: ActionBase, task_vars: dict[str, t.Any]) -> JsonObject:
     environment: JsonObject = {}
     action._compute_environment_string(environment)
     name = action._task.action.rpartition(".")[2]
-    module = importlib.import_module(f"ansible_collections.{COLLECTION}.plugins.modules.{name}")
+    module = importlib.import_module(f"{PLUGINS}.modules.{name}")
     output = io.StringIO()
     try:
         with contextlib.ExitStack() as stack:

@@ -116,7 +116,7 @@ def _proves_map(desired: JsonObject, fields: Fields, live: JsonObject, *, atomic
         if sub:
             if not _proves_equal(value, sub, live[key], atomic=atomic, name=key):
                 return False
-        elif type(value) is str:  # most are, and no other type of JSON equals one
+        elif isinstance(value, str):  # most are, and no other type of JSON equals one
             if value != live[key]:
                 return False
         elif not _proves_leaf(value, live[key], whole=key in atomic):
