@@ -55,6 +55,10 @@ class Served:
         return [obj for obj in self.claims if obj["metadata"]["labels"][name] == value]
 
 
+def connected(served: Served) -> Cluster:
+    return t.cast("Cluster", served)
+
+
 OWN = claim("pay")
 OF_THE_OTHER_KIND = claim("pay", kind="alertmanager")
 OTHERS = (
@@ -67,7 +71,7 @@ OTHERS = (
 
 def found(plan: Plan, *, unwanted: t.Iterable[Key] = ()) -> list[JsonObject]:
     served = Served(OWN, OF_THE_OTHER_KIND, *OTHERS)
-    claims = VolumeClaims(t.cast("Cluster", served), unwanted=unwanted)
+    claims = VolumeClaims(connected(served), unwanted=unwanted)
     removable = claims.removable(plan)
     going = claims.find(plan)
     # What goes need not save its namespace, and nothing else may go with it.
@@ -100,5 +104,5 @@ def test_what_an_earlier_run_left_goes_too() -> None:
 
 def test_where_every_instance_is_wanted_nobody_is_asked() -> None:
     served = Served(OWN)
-    assert VolumeClaims(t.cast("Cluster", served), unwanted=()).find(Plan()) == []
+    assert VolumeClaims(connected(served), unwanted=()).find(Plan()) == []
     assert served.lists == 0
