@@ -16,6 +16,7 @@ RUNNERS = ("Prometheus", "Alertmanager", "Deployment", "StatefulSet", "Pod")
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 # A mistake in a name must not cost anybody a cluster.
 CONTEXTS = ("kind-test-",)
+NAMESPACE_PREFIX = "monitoring-"
 TIMEOUT = 120
 
 
@@ -41,7 +42,12 @@ def _leftovers(cluster: Cluster) -> list[tuple[Kind, JsonObject]]:
     """What goes next: what runs pods, then namespaces while the kinds of what they hold are served, then the rest."""
     kinds = [kind for kind in cluster.kinds() if kind.listable]
     namespaces = next(kind for kind in kinds if kind.kind == "Namespace")
-    ours = [(namespaces, obj) for obj in cluster.list_kind(namespaces) if _is_ours(obj)]
+    # Of a namespace that was released, because volume claims were in it, only the name is left to tell.
+    ours = [
+        (namespaces, obj)
+        for obj in cluster.list_kind(namespaces)
+        if _is_ours(obj) or obj["metadata"]["name"].startswith(NAMESPACE_PREFIX)
+    ]
     names = {obj["metadata"]["name"] for _kind, obj in ours}
     # A namespace that still has a terminating pod is looked at again after half the pod's grace period: Prometheus
     # has ten minutes.
