@@ -69,6 +69,7 @@ def measure_speed(folder: Path, *, teams: int, times: int, clusters: bool) -> tu
     facts: JsonObject = {"sizes": list(sizes.values()), "kubernetes_core": core}
     if clusters:
         facts["many_clusters"] = speed.measure_clusters(speed.Fleet(folder / "many", number=teams), say=say)
+        rows.append(report.clusters_row(facts["many_clusters"]))
     return facts, rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import statistics
 import subprocess
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLE_SECONDS = 0.02
-# What a process is counted as: the first is the controller; of the others those that run tasks and modules, the rest.
-MODULE = re.compile(r"AnsiballZ_|ansible_module|_payload_|ansible-playbook")
 
 
 class Failed(Exception):
@@ -35,27 +34,17 @@ class Measured:
         return statistics.median(self.seconds)
 
 
-def _descendants(root: int) -> dict[int, str]:
-    """Process ids below *root*, itself included, with their command lines."""
-    parents: dict[int, list[int]] = {}
+def _descendants(root: int) -> list[int]:
+    """The processes below *root*, itself included."""
+    children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
+            with contextlib.suppress(OSError):
                 stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
-    found: dict[int, str] = {}
-    waiting = [root]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            found[pid] = (
-                (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            )
-        except OSError:
-            continue
-        waiting += parents.get(pid, [])
+                children.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
+    found = [root]
+    for pid in found:
+        found += children.get(pid, [])
     return found
 
 
@@ -73,7 +62,7 @@ class _Watch:
     """Looks at a process and all below it while it runs."""
 
     def __init__(self, pid: int) -> None:
-        self.peaks: dict[int, tuple[str, float]] = {}
+        self._peaks: dict[int, float] = {}
         self._pid = pid
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -81,15 +70,15 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._end.wait(SAMPLE_SECONDS):
-            for pid, command in _descendants(self._pid).items():
-                kind = "ansible" if pid == self._pid else "module" if MODULE.search(command) else "other"
-                self.peaks[pid] = (kind, max(_peak_mib(pid), self.peaks.get(pid, ("", 0.0))[1]))
+            for pid in _descendants(self._pid):
+                self._peaks[pid] = max(_peak_mib(pid), self._peaks.get(pid, 0.0))
 
     def stop(self) -> dict[str, float]:
+        """MiB of the first process, and of the largest below it: they run tasks and modules."""
         self._end.set()
         self._thread.join()
-        kinds = {kind for kind, _peak in self.peaks.values()}
-        return {kind: max(peak for own, peak in self.peaks.values() if own == kind) for kind in sorted(kinds)}
+        own = self._peaks.pop(self._pid, 0.0)
+        return {"ansible": own, "module": max(self._peaks.values(), default=0.0)}
 
 
 def run(
