@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from promlab.controlplane import ADMIN_TOKEN, ControlPlane
-from tests.integration.support.cluster import Cluster
+from tests.integration.support.cluster import MERGE, Cluster
 from tests.integration.support.playbook import CHECKOUT, Result, Run
 
 JsonObject = dict[str, t.Any]
@@ -27,6 +27,7 @@ INTERPRETERS = {
     "apart": "{{ ansible_playbook_python | dirname }}/./{{ ansible_playbook_python | basename }}",
 }
 HIDDEN = "no-log-may-show-this"
+FREED: JsonObject = {"metadata": {"finalizers": None}}
 # Ansible's own record of the arguments, and what is another at each run.
 ITS_OWN = ("invocation", "exception")
 
@@ -130,3 +131,22 @@ def test_the_environment_of_one_task_is_not_that_of_the_next(play: Callable[...,
     }
     run = play(task(config_map("a"), keywords=looped))
     assert [status for status, _data in told(run, host="here")] == [status for status, _d in told(run, host="apart")]
+
+
+def test_a_task_that_ran_out_of_time_leaves_no_lease(play: Callable[..., Run], api: Cluster) -> None:
+    """Ansible's own time limit ends the work inside the module."""
+    endless = {"name": "endless", "namespace": "default"}
+    # Never gone: nobody removes its finalizer.
+    stuck = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**endless, "finalizers": ["example.org/never"]}}
+    run = play(
+        task(stuck, fleet="endless"),
+        task(fleet="endless", state="absent", wait_timeout=600, keywords={"timeout": 3}),
+        arguments=["--limit=here"],
+    )
+    api.request("PATCH", api.kind("v1", "ConfigMap").path("default", "endless"), body=FREED, content_type=MERGE)
+    made, removed = run.results
+    assert (made.status, removed.status) == ("ok", "ignored")
+    assert "Timed out after 3 second(s)." in removed.message
+    lease = api.find("coordination.k8s.io/v1", "Lease", "promfleet-set-endless.objects-direct", "kube-system")
+    assert lease is not None
+    assert lease["spec"]["holderIdentity"] == ""
