@@ -36,6 +36,7 @@ Spec = dict[str, t.Any]
 # AWX cuts an event at 700,000 bytes; counts are always whole, the lists stop here.
 RESULT_BYTES = 400_000
 WARNINGS = 50
+ARGUMENT_ITEMS = 50
 
 CONNECTION_OPTIONS: Spec = {"in_cluster": {"type": "bool", "default": False}}
 WRITE_OPTIONS: Spec = {
@@ -115,20 +116,23 @@ def run_module(
     # they grow, takes as long as all the rest of an unchanged run. The process ends with its one task.
     gc.disable()
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **module_arguments)
+    told = invocation(module.params)
+
+    def fail(msg: str, **more: t.Any) -> t.NoReturn:
+        module.fail_json(msg=msg, invocation=told, **more)
+
     if needs_cluster and client.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client.IMPORT_ERROR)
+        fail(msg=missing_required_lib("kubernetes"), exception=client.IMPORT_ERROR)
     if needs_promql and promql.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("promql-parser"), exception=promql.IMPORT_ERROR)
+        fail(msg=missing_required_lib("promql-parser"), exception=promql.IMPORT_ERROR)
     try:
         result = work(Run(module))
-    except InputError as error:
-        module.fail_json(msg=str(error))
     except Refused as error:
-        module.fail_json(msg=str(error), **refusal(error.objects))
+        fail(msg=str(error), **refusal(error.objects))
     except Incomplete as error:
-        module.fail_json(msg=str(error), **_reported(module, error.outcome))
-    except ClusterError as error:
-        module.fail_json(msg=str(error))
+        fail(msg=str(error), **_reported(module, error.outcome))
+    except (InputError, ClusterError) as error:
+        fail(msg=str(error))
     outcome = result.pop("outcome", None)
     failure = result.pop("failure", None)
     if isinstance(outcome, Outcome):
@@ -136,8 +140,18 @@ def run_module(
             module.warn(warning)
         result = {**_reported(module, outcome), **result}
     if failure:
-        module.fail_json(msg=failure, **result)
-    module.exit_json(**{"changed": False, **result})
+        fail(msg=failure, **result)
+    module.exit_json(**{"changed": False, **result, "invocation": told})
+
+
+def invocation(params: JsonObject) -> JsonObject:
+    """What a result says about the module's arguments: of long lists only how many they are. Pure.
+
+    Ansible would put all of them into each result, which a thousand teams make larger than AWX keeps.
+    """
+    lengths = {name: len(value) for name, value in params.items() if isinstance(value, (list, dict))}
+    left_out = {name: f"{length} items" for name, length in lengths.items() if length > ARGUMENT_ITEMS}
+    return {"module_args": {**params, **left_out}}
 
 
 def _reported(module: AnsibleModule, outcome: Outcome) -> JsonObject:
