@@ -94,6 +94,11 @@ MODERN = monitor()
 MODERN["spec"]["serviceDiscoveryRole"] = "EndpointSlice"
 
 
+def web(cluster: Guarded) -> JsonObject:
+    """What the monitor is, as it is served now."""
+    return dict(cluster.api.get(V1, "ServiceMonitor", "web", TEAM)["spec"])
+
+
 def test_an_upgrade_over_kubectl_create_is_exact_and_restarts_the_operator(cluster: Guarded) -> None:
     cluster.kubectl_create(FIRST)
     cluster.served(FIRST)
@@ -239,7 +244,8 @@ def test_an_old_set_that_was_forced_over_a_newer_one_is_told_and_put_right(clust
     ]
     assert len(told["downgrades"]) == 5
     cluster.force(OLDER)
-    assert "serviceDiscoveryRole" not in cluster.api.get(V1, "ServiceMonitor", "web", TEAM)["spec"]
+    # The server takes in a CRD after it has answered.
+    cluster.api.wait_until(lambda: "serviceDiscoveryRole" not in web(cluster), "the older schema is served")
     told = cluster.report(NEWEST)
     assert (told["release"], told["wanted"], len(told["differs"])) == (OLDER, NEWEST, 5)
     assert told["skew"] == [
@@ -250,7 +256,8 @@ def test_an_old_set_that_was_forced_over_a_newer_one_is_told_and_put_right(clust
     cluster.apply(NEWEST)
     assert cluster.differences(NEWEST) == []
     # Nobody wrote in between, so that it comes back by itself.
-    assert cluster.api.get(V1, "ServiceMonitor", "web", TEAM)["spec"]["serviceDiscoveryRole"] == "EndpointSlice"
+    cluster.api.wait_until(lambda: "serviceDiscoveryRole" in web(cluster), "the newer schema is served")
+    assert web(cluster)["serviceDiscoveryRole"] == "EndpointSlice"
     assert len(cluster.report(NEWEST)["snapshots"]) == 3
 
 

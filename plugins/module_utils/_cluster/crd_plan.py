@@ -239,13 +239,18 @@ def make_plan(*, wanted: t.Sequence[JsonObject], live: t.Sequence[JsonObject], s
     both = [(desired, found) for desired, found in pairs if found is not None]
     names = {crd["metadata"]["name"] for crd in wanted}
     newest = max((release for crd in wanted if (release := release_of(crd))), default=None)
+    downgrades = _downgrades(both)
+
+    def is_newer(crd: JsonObject) -> bool:
+        release = release_of(crd)
+        # Neither release has a mark: the direction of the others is that of this one, too.
+        return bool(downgrades) if release is None and newest is None else (release or ()) > (newest or (0,))
+
     return CrdPlan(
         writes=tuple(writes),
         unchanged=len(pairs) - len(writes),
-        leftovers=tuple(
-            crd for crd in live if crd["metadata"]["name"] not in names and (release_of(crd) or ()) > (newest or (0,))
-        ),
-        downgrades=tuple(_downgrades(both)),
+        leftovers=tuple(crd for crd in live if crd["metadata"]["name"] not in names and is_newer(crd)),
+        downgrades=tuple(downgrades),
         stored=tuple(line for desired, found in both for line in _dropped_stored(desired, found)),
         served=tuple(line for desired, found in both for line in _dropped_served(desired, found)),
         losing=tuple(losing for desired, found in both for losing in _losing(desired, found)),

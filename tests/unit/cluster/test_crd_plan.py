@@ -198,6 +198,16 @@ def test_crds_of_a_newer_release_that_the_wanted_one_does_not_have() -> None:
 # -- what would be lost ---------------------------------------------------------------------------------------------
 
 
+def test_between_releases_without_marks_the_others_tell_which_is_newer() -> None:
+    older, newer = version("v1", "one"), version("v1", "one", "two")
+    live = [installed(crd(newer, release=None)), installed(crd(newer, release=None, plural="agents"))]
+    back = plan([crd(older, release=None)], live)
+    assert len(back.downgrades) == 1
+    assert [item["metadata"]["name"] for item in back.leftovers] == ["agents.monitoring.coreos.com"]
+    live = [installed(crd(older, release=None)), installed(crd(older, release=None, plural="agents"))]
+    assert plan([crd(newer, release=None)], live).leftovers == ()
+
+
 def custom(name: str, **spec: t.Any) -> JsonObject:
     metadata = {"name": name, "namespace": "team-a"}
     return {"apiVersion": "monitoring.coreos.com/v1", "kind": "Probe", "metadata": metadata, "spec": spec}
