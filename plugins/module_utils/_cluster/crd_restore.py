@@ -24,7 +24,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_
     pruned,
     schema_of,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE, alone
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.fields import same
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import guess_plural, key_of
@@ -115,25 +115,14 @@ def restore_objects(
     *lossy* are the CRDs that came after the snapshot: what they do not know was lost. The CRDs of the snapshot must be
     served again, outside check mode.
     """
-    with contextlib.ExitStack() as stack:
-        if objects and not options.check:
-            seen = lease.look(cluster, LEASE)
-            held = stack.enter_context(lease.hold(cluster, LEASE, seen=seen, timeout=options.lock_timeout))
-            held.remove = True
-        return _restore(cluster, objects, lossy=lossy, create_missing=create_missing, options=options)
-
-
-def _restore(
-    cluster: Cluster,
-    objects: t.Sequence[JsonObject],
-    *,
-    lossy: t.Sequence[JsonObject],
-    create_missing: bool,
-    options: Options,
-) -> Restored:
     schemas = {crd["spec"]["names"]["kind"]: crd for crd in lossy}
     result = Restored()
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+    writing = (
+        contextlib.nullcontext()
+        if options.check or not objects
+        else alone(cluster, seen=lease.look(cluster, LEASE), options=options)
+    )
+    with writing, ThreadPoolExecutor(max_workers=WORKERS) as pool:
         found = list(pool.map(lambda obj: _find(cluster, obj), objects))
         pairs = []
         for obj, live in zip(objects, found, strict=True):

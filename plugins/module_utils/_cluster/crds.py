@@ -10,6 +10,7 @@ objects and the CRDs are saved; the CRDs are written, compared with what was wan
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -156,6 +157,17 @@ class _Work:
         return not (self.plan.writes or self.going or self.unaware or self.asleep)
 
 
+@contextlib.contextmanager
+def alone(cluster: Cluster, *, seen: lease.Seen, options: Options) -> t.Iterator[lease.Held]:
+    """For this block no other run changes the CRDs; *seen* as `lease.hold` wants it.
+
+    They change seldom: no Lease stays in the cluster between.
+    """
+    with lease.hold(cluster, LEASE, seen=seen, timeout=options.lock_timeout) as held:
+        held.remove = True
+        yield held
+
+
 def apply_crds(
     cluster: Cluster,
     *,
@@ -184,9 +196,7 @@ def apply_crds(
     if work.is_empty:
         return _outcome(work)
     options.progress.step(f"taking the Lease {LEASE}")
-    with lease.hold(cluster, LEASE, seen=seen, timeout=options.lock_timeout) as held:
-        # CRDs change seldom: nothing of it stays in the cluster between.
-        held.remove = True
+    with alone(cluster, seen=seen, options=options) as held:
         if not held.fresh:
             work = _look(cluster, wanted, source=source, words=words, options=options)
         return _do(cluster, work, wanted=wanted, words=words, options=options)
@@ -352,8 +362,7 @@ def remove_crds(cluster: Cluster, names: t.Collection[str], *, options: Options)
     if options.check:
         outcome.changes = [removed(action="deleted", live=crd) for crd in live]
     elif live or crd_snapshot.snapshots(cluster):
-        with lease.hold(cluster, LEASE, seen=seen, timeout=options.lock_timeout) as held:
-            held.remove = True
+        with alone(cluster, seen=seen, options=options) as held:
             if not held.fresh:
                 live = _to_remove(cluster, names, options=options)
             _remove(cluster, live, outcome=outcome, options=options)
