@@ -12,20 +12,13 @@ import pytest
 
 from promlab.controlplane import ADMIN_TOKEN, ControlPlane
 from tests.integration.support.cluster import MERGE, Cluster
-from tests.integration.support.playbook import CHECKOUT, Result, Run
+from tests.integration.support.inventory import APART, LOCAL
+from tests.integration.support.playbook import ENVIRONMENTS, Result, Run
 
 JsonObject = dict[str, t.Any]
 Playbook = Callable[..., Run]
 MODULE = "promfleet.monitoring.objects"
-# .venv-new is not built where the machine's Python allows no newer ansible-core; make venv says so.
-ENVIRONMENTS = [
-    path for path in (CHECKOUT / ".venv", CHECKOUT / ".venv-new") if (path / "bin/ansible-playbook").exists()
-]
-# The same Python in other words: whether it finds the same is only known where its name is the very same.
-INTERPRETERS = {
-    "here": "{{ ansible_playbook_python }}",
-    "apart": "{{ ansible_playbook_python | dirname }}/./{{ ansible_playbook_python | basename }}",
-}
+HOSTS = {"here": LOCAL, "apart": APART}
 HIDDEN = "no-log-may-show-this"
 FREED: JsonObject = {"metadata": {"finalizers": None}}
 # Ansible's own record of the arguments, and what is another at each run.
@@ -37,10 +30,6 @@ def play(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[Call
     """Runs tasks in both ways; afterwards all that they made is gone."""
 
     def run(*tasks: JsonObject, prefix: Path = ENVIRONMENTS[0], arguments: t.Sequence[str] = ()) -> Run:
-        hosts = {
-            name: {"ansible_connection": "local", "ansible_python_interpreter": interpreter}
-            for name, interpreter in INTERPRETERS.items()
-        }
         one = {
             "hosts": "all",
             "gather_facts": False,
@@ -48,7 +37,7 @@ def play(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[Call
             # As AWX injects a credential.
             "environment": {"K8S_AUTH_KUBECONFIG": str(plane.kubeconfig), "K8S_AUTH_CONTEXT": plane.context},
         }
-        return playbook([one], inventory={"all": {"hosts": hosts}}, prefix=prefix, arguments=arguments)
+        return playbook([one], inventory={"all": {"hosts": HOSTS}}, prefix=prefix, arguments=arguments)
 
     yield run
     kind = api.kind("v1", "ConfigMap")

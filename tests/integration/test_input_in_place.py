@@ -8,14 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support.playbook import CHECKOUT, Run
+from tests.integration.support.playbook import CHECKOUT, ENVIRONMENTS, Run
 
 JsonObject = dict[str, t.Any]
 MODULE = "promfleet.monitoring.input_check"
-# .venv-new is not built where the machine's Python allows no newer ansible-core; make venv says so.
-ENVIRONMENTS = [
-    path for path in (CHECKOUT / ".venv", CHECKOUT / ".venv-new") if (path / "bin/ansible-playbook").exists()
-]
 FLEET = {"host": "{{ inventory_hostname }}", "hosts": ["here", "far"], "clusters": ["a", "b"], "workers": "{{ 1 }}"}
 GOOD: JsonObject = {
     "role": "team_monitoring",

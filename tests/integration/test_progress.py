@@ -14,16 +14,12 @@ import pytest
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster
-from tests.integration.support.inventory import LOCAL
-from tests.integration.support.playbook import CHECKOUT, Run
+from tests.integration.support.inventory import APART, LOCAL
+from tests.integration.support.playbook import CHECKOUT, ENVIRONMENTS, Run
 
 JsonObject = dict[str, t.Any]
 Playbook = Callable[..., Run]
 CONNECTIONS = CHECKOUT / "tests/integration/connections"
-# .venv-new is not built where the machine's Python allows no newer ansible-core; make venv says so.
-ENVIRONMENTS = [
-    path for path in (CHECKOUT / ".venv", CHECKOUT / ".venv-new") if (path / "bin/ansible-playbook").exists()
-]
 OFTEN = {"PROMFLEET_PROGRESS_SECONDS": "0.1", "PYTHONUNBUFFERED": "1"}
 MODULE = "promfleet.monitoring.objects"
 CONFIG_MAP = ("v1", "ConfigMap")
@@ -35,11 +31,7 @@ INVENTORY = {
             "hub": {"ansible_connection": "local"},
             "edge": {"ansible_connection": "local"},
             "far": {"ansible_connection": "elsewhere"},
-            # The same Python in other words: its modules have processes of their own.
-            "apart": {
-                "ansible_connection": "local",
-                "ansible_python_interpreter": "{{ ansible_playbook_python | dirname }}/./python",
-            },
+            "apart": APART,
         },
     }
 }

@@ -14,14 +14,10 @@ from tests.integration.conftest import Module
 from tests.integration.support import lab
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inventory import fleet
-from tests.integration.support.playbook import CHECKOUT, Run
+from tests.integration.support.playbook import ENVIRONMENTS, Run
 
 JsonObject = dict[str, t.Any]
 CANARY = "canary-8c1f0d7e"
-# .venv-new is not built where the machine's Python allows no newer ansible-core; make venv says so.
-ENVIRONMENTS = [
-    path for path in (CHECKOUT / ".venv", CHECKOUT / ".venv-new") if (path / "bin/ansible-playbook").exists()
-]
 
 # Modules log their arguments by syslog before their own code runs. Python imports this file at its start.
 SYSLOG_STUB = """

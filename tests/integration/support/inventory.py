@@ -14,6 +14,12 @@ LOCAL: JsonObject = {
     "ansible_connection": "local",
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",
 }
+# The same Python in other words: whether it finds the same is only known where its name is the very same, so that
+# modules have processes of their own.
+APART: JsonObject = {
+    **LOCAL,
+    "ansible_python_interpreter": "{{ ansible_playbook_python | dirname }}/./{{ ansible_playbook_python | basename }}",
+}
 
 
 def fleet(

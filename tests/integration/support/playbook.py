@@ -15,6 +15,10 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[3]
 CALLBACKS = CHECKOUT / "tests/integration/callbacks"
 COLLECTION = "promfleet.monitoring"
+# .venv-new is not built where the machine's Python allows no newer ansible-core; make venv says so.
+ENVIRONMENTS = [
+    path for path in (CHECKOUT / ".venv", CHECKOUT / ".venv-new") if (path / "bin/ansible-playbook").exists()
+]
 
 JsonObject = dict[str, t.Any]
 Inventory = Mapping[str, t.Any]
