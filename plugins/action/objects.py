@@ -27,7 +27,7 @@ from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.files import files_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import ENVIRONMENT, read_line
-from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import arguments, direct
 
 display = Display()
 
@@ -63,7 +63,8 @@ class ActionModule(NormalAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The module's result."""
-        with self._progress_shown(host=str((task_vars or {}).get("inventory_hostname", ""))), self._src_found():
+        host = str((task_vars or {}).get("inventory_hostname", ""))
+        with arguments.forgotten(self._task), self._progress_shown(host=host), self._src_found():
             result: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible does not type it
         return result
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
+from ansible_collections.promfleet.monitoring.plugins.module_utils._arguments import without_long
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome, to_come
@@ -36,7 +37,6 @@ Spec = dict[str, t.Any]
 # AWX cuts an event at 700,000 bytes; counts are always whole, the lists stop here.
 RESULT_BYTES = 400_000
 WARNINGS = 50
-ARGUMENT_ITEMS = 50
 
 CONNECTION_OPTIONS: Spec = {"in_cluster": {"type": "bool", "default": False}}
 WRITE_OPTIONS: Spec = {
@@ -116,7 +116,8 @@ def run_module(
     # they grow, takes as long as all the rest of an unchanged run. The process ends with its one task.
     gc.disable()
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **module_arguments)
-    told = invocation(module.params)
+    # Ansible would put all arguments into each result, which a thousand teams make larger than AWX keeps.
+    told = {"module_args": without_long(module.params)}
 
     def fail(msg: str, **more: t.Any) -> t.NoReturn:
         module.fail_json(msg=msg, invocation=told, **more)
@@ -142,16 +143,6 @@ def run_module(
     if failure:
         fail(msg=failure, **result)
     module.exit_json(**{"changed": False, **result, "invocation": told})
-
-
-def invocation(params: JsonObject) -> JsonObject:
-    """What a result says about the module's arguments: of long lists only how many they are. Pure.
-
-    Ansible would put all of them into each result, which a thousand teams make larger than AWX keeps.
-    """
-    lengths = {name: len(value) for name, value in params.items() if isinstance(value, (list, dict))}
-    left_out = {name: f"{length} items" for name, length in lengths.items() if length > ARGUMENT_ITEMS}
-    return {"module_args": {**params, **left_out}}
 
 
 def _reported(module: AnsibleModule, outcome: Outcome) -> JsonObject:

@@ -145,15 +145,14 @@ def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
     params = run.params
     teams = parse_team_set(params)
+    present = params["state"] == "present"
     # What is removed need not be listed any more.
-    known = params["state"] == "present"
-    only = parse_only(params["only"], teams=teams, path="only") if known else frozenset(params["only"])
+    only = parse_only(params["only"], teams=teams, path="only") if present else frozenset(params["only"])
     owner = SetId(fleet=params["fleet"], capability=TEAMS)
-    if params["state"] == "absent":
+    wanted = [team for team in teams if not only or team.name in only] if present else []
+    if not present:
         request = Request(owner=owner, desired=(), kinds=KINDS[TEAMS])
-        unwanted = set()
     else:
-        wanted = [team for team in teams if not only or team.name in only]
         desired = [
             obj
             for team in wanted
@@ -165,16 +164,16 @@ def work(run: Run) -> dict[str, object]:
             max_percent=params["prune_max_percent"],
         )
         request = Request(owner=owner, desired=tuple(desired), kinds=KINDS[TEAMS], guard=guard)
-        unwanted = {
+    if only:
+        request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
+    if params["remove_volume_claims"]:
+        possible = {
             instance
             for team in wanted
             if team.active_on(params["cluster"])
             for instance in instances_of(team.name, namespace=team.namespace)
-        } - set(map(key_of, desired))
-    if only:
-        request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
-    if params["remove_volume_claims"]:
-        claims = VolumeClaims(run.cluster, unwanted=unwanted)
+        }
+        claims = VolumeClaims(run.cluster, unwanted=possible - set(map(key_of, request.desired)))
         request = request.removing(removable=claims.removable, extra_deletes=claims.find)
     return {"outcome": converge(run.cluster, request, options=run.options())}
 

@@ -14,11 +14,13 @@ The module does not notice: it gets its arguments as Ansible encodes them, and w
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import json
 import os
 import sys
+import tempfile
 import traceback
 import typing as t
 
@@ -30,8 +32,26 @@ from ansible.plugins.action import ActionBase
 JsonObject = dict[str, t.Any]
 
 PLUGINS = "ansible_collections.promfleet.monitoring.plugins"
+
+
+@contextlib.contextmanager
+def without_collection() -> t.Iterator[None]:
+    """For this block nobody looks for cycles: with the variables of a large fleet in memory each look takes long."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 # What all modules need: whoever imports this file has it for every process that is made after.
-importlib.import_module(f"{PLUGINS}.module_utils._module")
+with without_collection():
+    importlib.import_module(f"{PLUGINS}.module_utils._module")
+# Else each of those processes looks through all that the main process holds, a large fleet's variables among it, for
+# cycles to free, and thereby copies the memory that it shares with it. What is here now stays for the whole run anyway.
+gc.freeze()
 # What is used of Ansible here beside its documented interfaces; a release without one of them runs modules its own way.
 NEEDED = ("_compute_environment_string", "_update_module_args")
 
@@ -59,11 +79,13 @@ def run_module(action: ActionBase, task_vars: dict[str, t.Any]) -> JsonObject:
     environment: JsonObject = {}
     action._compute_environment_string(environment)
     name = action._task.action.rpartition(".")[2]
-    module = importlib.import_module(f"{PLUGINS}.modules.{name}")
     output = io.StringIO()
     try:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(without_collection())
+            module = importlib.import_module(f"{PLUGINS}.modules.{name}")
             stack.enter_context(_environment(environment))
+            stack.enter_context(_temporary_files())
             stack.enter_context(patch_module_args(arguments))
             stack.enter_context(contextlib.redirect_stdout(output))
             # What libraries say there (certificates are not checked) Ansible shows of no module.
@@ -75,6 +97,21 @@ def run_module(action: ActionBase, task_vars: dict[str, t.Any]) -> JsonObject:
     except Exception as error:  # noqa: BLE001 - as Ansible does with a module of its own process
         return {"failed": True, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
     raise AssertionError(f"the module {name} did not end by itself")
+
+
+@contextlib.contextmanager
+def _temporary_files() -> t.Iterator[None]:
+    """For this block temporary files go where Ansible has its own, for this user only and removed at the run's end.
+
+    The kubernetes library writes keys and certificates into files and removes them at the end of a process, but the
+    processes of tasks end in another way.
+    """
+    before = tempfile.tempdir
+    tempfile.tempdir = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]  # made from Ansible's configuration
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager

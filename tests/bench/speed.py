@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from promlab.controlplane import ControlPlane, control_plane
@@ -32,6 +32,11 @@ WITHOUT_WAIT = ("-e", "promfleet_wait=false")
 def seconds(measured: Measured) -> JsonObject:
     """A measurement for the report."""
     return {"median": round(measured.median, 2), "all": [round(value, 2) for value in measured.seconds]}
+
+
+def together(runs: Iterable[Measured]) -> Measured:
+    """Several measurements as one."""
+    return Measured(seconds=tuple(value for run in runs for value in run.seconds), peak_mib={}, output="")
 
 
 @contextlib.contextmanager
@@ -67,25 +72,25 @@ class Fleet:
 def measure_fleet(fleet: Fleet, *, times: int, say: Say) -> JsonObject:
     """All times of one size of fleet, and what the API server counted."""
     facts: JsonObject = {"teams": fleet.number, "objects": fleet.count}
-    say(f"{fleet.number} teams, {fleet.count} objects: the floor (a module that does nothing)")
-    facts["floor"] = seconds(fleet.noop.run(times=times))
+    say(f"{fleet.number} teams, {fleet.count} objects")
     with plane_with_crds("bench-ours") as (plane, cluster):
         say("ours: first creation")
         ours = fleet.role(plane)
         facts["create"] = seconds(ours.run(*WITHOUT_WAIT, expect=r"changed=1\b"))
         pretend_ready(cluster)
         ours.run(expect=r"changed=0\b")
-        say("ours: no change")
+        # In turns, so that a machine that changes its pace does so for both.
+        say("ours: no change, and the floor (a module that does nothing)")
         before = request_counts(cluster)
-        facts["unchanged"] = seconds(ours.run(times=times, expect=r"changed=0\b"))
+        turns = [(fleet.noop.run(), ours.run(expect=r"changed=0\b")) for _run in range(times)]
+        for name, runs in zip(("floor", "unchanged"), zip(*turns, strict=True), strict=True):
+            facts[name] = seconds(together(runs))
         facts["requests"] = _requests_of_one_run(before, request_counts(cluster), runs=times)
         facts["peak_mib"] = ours.run(memory=True).peak_mib
         say("ours: one team changed, there and back")
         other = fleet.role(plane, changed=1)
         one = [p.run(*WITHOUT_WAIT, expect=r"changed=1\b") for _run in range(times) for p in (other, ours)]
-        facts["one_changed"] = seconds(
-            Measured(seconds=tuple(value for run in one for value in run.seconds), peak_mib={}, output="")
-        )
+        facts["one_changed"] = seconds(together(one))
         say("kubectl: no change, on the same objects")
         manifests = write_manifests(fleet.folder, objects(fleet.number))
         kubectl_apply(plane, manifests)

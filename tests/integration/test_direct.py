@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import typing as t
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,12 @@ ITS_OWN = ("invocation", "exception")
 def play(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[Callable[..., Run]]:
     """Runs tasks in both ways; afterwards all that they made is gone."""
 
-    def run(*tasks: JsonObject, prefix: Path = ENVIRONMENTS[0], arguments: t.Sequence[str] = ()) -> Run:
+    def run(
+        *tasks: JsonObject,
+        prefix: Path = ENVIRONMENTS[0],
+        arguments: t.Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> Run:
         one = {
             "hosts": "all",
             "gather_facts": False,
@@ -37,7 +43,7 @@ def play(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[Call
             # As AWX injects a credential.
             "environment": {"K8S_AUTH_KUBECONFIG": str(plane.kubeconfig), "K8S_AUTH_CONTEXT": plane.context},
         }
-        return playbook([one], inventory={"all": {"hosts": HOSTS}}, prefix=prefix, arguments=arguments)
+        return playbook([one], inventory={"all": {"hosts": HOSTS}}, prefix=prefix, arguments=arguments, env=env)
 
     yield run
     kind = api.kind("v1", "ConfigMap")
@@ -96,6 +102,21 @@ def test_both_ways_tell_the_same(play: Callable[..., Run], tmp_path: Path, prefi
     assert "<apart> EXEC" in run.output
     assert "<here> EXEC" not in run.output
     assert HIDDEN not in run.output
+
+
+def test_no_certificate_and_no_key_stays(play: Callable[..., Run], plane: ControlPlane, tmp_path: Path) -> None:
+    """The kubernetes library writes those of a kubeconfig into files. In a loop one process connects several times."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    kubeconfig = json.loads(plane.kubeconfig.read_text())
+    (cluster,) = kubeconfig["clusters"]
+    authority = Path(cluster["cluster"].pop("certificate-authority"))
+    cluster["cluster"]["certificate-authority-data"] = base64.b64encode(authority.read_bytes()).decode()
+    (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+    looped = task(config_map("{{ item }}"), kubeconfig=str(tmp_path / "kubeconfig"), keywords={"loop": ["a", "b"]})
+    run = play(looped, env={"TMPDIR": str(folder)})
+    assert [result.status for result in run.results] == ["ok", "ok"], run.output
+    assert list(folder.rglob("*")) == []
 
 
 def test_what_libraries_say_is_no_warning_of_ansible(play: Callable[..., Run], plane: ControlPlane) -> None:

@@ -126,10 +126,12 @@ class Request:
 class _Work:
     """What one look at the cluster says that is to be done.
 
-    *ends*: nothing of the set remains; *refused*: rights for want of which some was not seen.
+    *wanted* has the record, too; *ends*: nothing of the set remains; *refused*: rights for want of which
+    some was not seen.
     """
 
     plan: Plan
+    wanted: t.Mapping[Key, JsonObject]
     extra: t.Sequence[JsonObject]
     absent_namespaces: frozenset[str]
     ends: bool
@@ -161,7 +163,7 @@ def converge(cluster: Cluster, request: Request, *, options: Options) -> Outcome
         with _reporting(outcome):
             wait_ready(
                 cluster,
-                objects=[obj for obj in request.desired if not work.plan.is_ready(key_of(obj))],
+                objects=[obj for key, obj in work.wanted.items() if not work.plan.is_ready(key)],
                 selector=f"{SET_LABEL}={request.owner.label}",
                 timeout=options.wait_timeout,
                 progress=options.progress,
@@ -198,31 +200,34 @@ def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
     """What is to be done, as the cluster is now; raises Refused where it may not be done."""
     recorded = record.read(cluster, owner=request.owner)
     secrets = {*recorded.secret_namespaces, *secret_namespaces(request.desired)}
-    kinds = sorted({*request.kinds, *recorded.kinds, *((obj["apiVersion"], obj["kind"]) for obj in request.desired)})
+    desired_kinds = {(obj["apiVersion"], obj["kind"]) for obj in request.desired}
+    kinds = sorted({*request.kinds, *recorded.kinds, *desired_kinds})
 
     def judge(obj: JsonObject, live: JsonObject | None) -> Decision:
         return decide(obj, live, owner=request.owner, adopt_managers=options.adopt_managers)
 
     while True:
-        desired = list(request.desired)
+        wanted = {key_of(obj): obj for obj in request.desired}
         members = list_members(
             cluster,
             label=request.owner.label,
             kinds=kinds,
             recorded=recorded,
             secrets_in=secrets,
-            desired=desired,
+            wanted=wanted,
+            desired_kinds=desired_kinds,
             decide=judge,
             progress=options.progress,
         )
-        ends = not desired and not any(request.keep(live) for live in members.live.values())
+        ends = not wanted and not any(request.keep(live) for live in members.live.values())
         if not ends:
-            desired.append(record.manifest(owner=request.owner, kinds=kinds, secret_namespaces=secrets))
-        undecided = {key: obj for obj in desired if (key := key_of(obj)) not in members.decisions}
+            its_record = record.manifest(owner=request.owner, kinds=kinds, secret_namespaces=secrets)
+            wanted[key_of(its_record)] = its_record
+        undecided = {key: wanted[key] for key in wanted if key not in members.decisions}
         missing = [obj for key, obj in undecided.items() if key not in members.live]
         strangers, absent_namespaces = _strangers(cluster, missing, progress=options.progress)
         live = {**strangers, **members.live}
-        leaving = _leaving(desired, live)
+        leaving = _leaving(wanted, live)
         if not leaving or options.check:
             break
         # An interrupted or impatient run deleted them, and now they are wanted: what is left of them cannot be kept.
@@ -233,12 +238,12 @@ def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
             progress=options.progress,
         )
     absent_namespaces |= {key.name for key in leaving if key.kind == "Namespace"}
-    undecided |= {key: obj for obj in desired if (key := key_of(obj)) in leaving}
+    undecided |= {key: wanted[key] for key in leaving}
     decisions = {
         **members.decisions,
         **{key: judge(obj, None if key in leaving else live.get(key)) for key, obj in undecided.items()},
     }
-    plan = make_plan(desired=desired, members=members.live, decisions=decisions, keep=request.keep)
+    plan = make_plan(wanted=wanted, members=members.live, decisions=decisions, keep=request.keep)
     if plan.conflicts:
         raise Refused(
             f"another set owns {len(plan.conflicts)} objects of this one: {listed(plan.conflicts)}",
@@ -252,14 +257,14 @@ def _look(cluster: Cluster, request: Request, *, options: Options) -> _Work:
     plan, refused = _spare_foreign(cluster, plan, request=request)
     # What was refused already is reason enough; the same namespaces would be refused again.
     extra = () if refused else request.extra_deletes(plan)
-    return _Work(plan=plan, extra=extra, absent_namespaces=absent_namespaces, ends=ends, refused=refused)
+    return _Work(plan=plan, wanted=wanted, extra=extra, absent_namespaces=absent_namespaces, ends=ends, refused=refused)
 
 
-def _leaving(desired: t.Iterable[JsonObject], live: t.Mapping[Key, JsonObject]) -> dict[Key, JsonObject]:
-    """Those of the *desired* objects that are being deleted, themselves or with their namespace. Pure."""
-    there = {key: live[key] for key in map(key_of, desired) if key in live}
-    namespaces = {key.name for key, obj in there.items() if key.kind == "Namespace" and is_leaving(obj)}
-    return {key: obj for key, obj in there.items() if is_leaving(obj) or key.namespace in namespaces}
+def _leaving(wanted: t.Collection[Key], live: t.Mapping[Key, JsonObject]) -> dict[Key, JsonObject]:
+    """Those of the *wanted* objects that are being deleted, themselves or with their namespace. Pure."""
+    themselves = {key for key, obj in live.items() if is_leaving(obj)}
+    namespaces = {key.name for key in themselves if key.kind == "Namespace" and key in wanted}
+    return {key: live[key] for key in wanted if key in themselves or (key.namespace in namespaces and key in live)}
 
 
 def _do(cluster: Cluster, work: _Work, *, options: Options) -> Outcome:

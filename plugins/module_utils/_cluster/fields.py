@@ -25,7 +25,7 @@ Fields = dict[str, t.Any]
 def own_entry(live: t.Mapping[str, t.Any]) -> JsonObject | None:
     """Our Apply entry in the managedFields of *live*, or None where we never applied it. Not to be changed."""
     for entry in live.get("metadata", {}).get("managedFields") or ():
-        if _is_own(entry):
+        if entry.get("manager") == FIELD_MANAGER and _is_own(entry):
             return t.cast("JsonObject", entry)
     return None
 
@@ -55,23 +55,28 @@ def is_unchanged(desired: JsonObject, live: JsonObject) -> bool:
     version = desired["apiVersion"]
     if live["apiVersion"] != version:
         return False
-    ours = []
+    ours = None
     for entry in live["metadata"].get("managedFields") or ():
         # The server drops entries of versions that are no longer served; which these are cannot be seen from here.
         if entry.get("apiVersion") != version:
             return False
-        if _is_own(entry):
-            ours.append(entry)
-    if len(ours) != 1:
+        if entry.get("manager") == FIELD_MANAGER and _is_own(entry):
+            if ours is not None:
+                return False
+            ours = entry
+    if ours is None:
         return False
     atomic = atomic_maps(version.rpartition("/")[0], desired["kind"])
-    return _proves_equal(applied_part(desired), ours[0].get("fieldsV1") or {}, live, atomic=atomic)
+    return _proves_equal(applied_part(desired), ours.get("fieldsV1") or {}, live, atomic=atomic)
 
 
 def applied_part(desired: JsonObject) -> JsonObject:
     """*desired* without what the server does not track as fields: type and identity."""
-    part = {name: value for name, value in desired.items() if name not in ("apiVersion", "kind", "metadata")}
-    metadata = {name: value for name, value in desired["metadata"].items() if name not in ("name", "namespace")}
+    part = dict(desired)
+    metadata = dict(part.pop("metadata"))
+    for holder, names in ((part, ("apiVersion", "kind")), (metadata, ("name", "namespace"))):
+        for name in names:
+            holder.pop(name, None)
     return {**part, "metadata": metadata} if metadata else part
 
 
@@ -83,6 +88,9 @@ def _parsed(text: str) -> t.Any:
 
 def _children(fields: Fields) -> Fields:
     return {name: sub for name, sub in fields.items() if name != "."}
+
+
+# From here to `same` each line runs for each field of each object, which is half of an unchanged run.
 
 
 def _proves_equal(
@@ -99,22 +107,29 @@ def _proves_equal(
     if isinstance(desired, dict) and isinstance(live, dict):
         return _proves_map(desired, fields, live, atomic=atomic)
     if isinstance(desired, list) and isinstance(live, list):
-        children = _children(fields)
-        if all(child.startswith("k:") for child in children):
-            return _proves_keyed_list(desired, children, live, atomic=atomic)
-        if all(child.startswith("v:") for child in children):
-            return _proves_set(desired, children, live)
+        return _proves_list(desired, _children(fields), live, atomic=atomic)
     return False
 
 
+def _proves_list(desired: list[t.Any], children: Fields, live: list[t.Any], *, atomic: frozenset[str]) -> bool:
+    if all(child.startswith("k:") for child in children):
+        return _proves_keyed_list(desired, children, live, atomic=atomic)
+    return all(child.startswith("v:") for child in children) and _proves_set(desired, children, live)
+
+
 def _proves_map(desired: JsonObject, fields: Fields, live: JsonObject, *, atomic: frozenset[str]) -> bool:
-    """As many fields as desired values, and each of the values is among them. Written for speed: all goes through."""
+    """As many fields as desired values, and each of the values is among them."""
     for key, value in desired.items():
         sub = fields.get("f:" + key)
         if sub is None or key not in live:
             return False
         if sub:
-            if not _proves_equal(value, sub, live[key], atomic=atomic, name=key):
+            mine = live[key]
+            # The same as `_proves_equal` would do with a map, without asking it.
+            if isinstance(value, dict) and isinstance(mine, dict) and len(sub) == len(value) and "." not in sub:
+                if not _proves_map(value, sub, mine, atomic=atomic):
+                    return False
+            elif not _proves_equal(value, sub, mine, atomic=atomic, name=key):
                 return False
         elif isinstance(value, str):  # most are, and no other type of JSON equals one
             if value != live[key]:
@@ -138,24 +153,31 @@ def _proves_keyed_list(desired: list[t.Any], children: Fields, live: list[t.Any]
     positions: dict[int, int] = {}
     for name, sub in children.items():
         keys = _parsed(name[2:])
-        wanted = [
-            index
-            for index, item in enumerate(desired)
-            # A key that the item leaves out was defaulted by the server: then we do not own that field.
-            if isinstance(item, dict)
-            and all(same(item[key], value) if key in item else f"f:{key}" not in sub for key, value in keys.items())
-        ]
-        present = [
-            index
-            for index, item in enumerate(live)
-            if isinstance(item, dict) and all(key in item and same(item[key], value) for key, value in keys.items())
-        ]
-        if len(wanted) != 1 or len(present) != 1 or wanted[0] in positions:
+        # A key that a desired item leaves out was defaulted by the server: then we do not own that field.
+        wanted = _the_item(desired, keys, defaulted=[key for key in keys if f"f:{key}" not in sub])
+        present = _the_item(live, keys)
+        if wanted is None or present is None or wanted in positions:
             return False
-        if not _proves_equal(desired[wanted[0]], sub, live[present[0]], atomic=atomic, is_item=True):
+        if not _proves_equal(desired[wanted], sub, live[present], atomic=atomic, is_item=True):
             return False
-        positions[wanted[0]] = present[0]
+        positions[wanted] = present
     return _in_order(positions)
+
+
+def _the_item(items: list[t.Any], keys: JsonObject, *, defaulted: t.Sequence[str] = ()) -> int | None:
+    """Where the one item with these *keys* is, of which it may leave out *defaulted*; None where not exactly one is."""
+    found = None
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            continue
+        for key, value in keys.items():
+            if not same(item[key], value) if key in item else key not in defaulted:
+                break
+        else:
+            if found is not None:
+                return None
+            found = index
+    return found
 
 
 def _proves_set(desired: list[t.Any], children: Fields, live: list[t.Any]) -> bool:
@@ -180,13 +202,31 @@ def same(one: t.Any, other: t.Any) -> bool:
     """Equality of JSON values; unlike Python's, ``True`` is not ``1`` and ``1`` is not ``1.0``."""
     if type(one) is not type(other):
         return False
-    if isinstance(one, (str, int)):
-        return bool(one == other)
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+        return one.keys() == other.keys() and _same_maps(one, other)
     if isinstance(one, list):
-        return len(one) == len(other) and all(same(left, right) for left, right in zip(one, other, strict=True))
+        return len(one) == len(other) and _same_lists(one, other)
     return bool(one == other)
+
+
+def _same_maps(one: JsonObject, other: JsonObject) -> bool:
+    for name, value in one.items():
+        if isinstance(value, str):
+            if value != other[name]:
+                return False
+        elif not same(value, other[name]):
+            return False
+    return True
+
+
+def _same_lists(one: list[t.Any], other: list[t.Any]) -> bool:
+    for left, right in zip(one, other, strict=True):
+        if isinstance(left, str):
+            if left != right:
+                return False
+        elif not same(left, right):
+            return False
+    return True
 
 
 def extract(value: t.Any, fields: Fields) -> t.Any:

@@ -51,16 +51,17 @@ def list_members(
     kinds: t.Sequence[tuple[str, str]],
     recorded: Recorded,
     secrets_in: t.Iterable[str],
-    desired: t.Sequence[JsonObject],
+    wanted: t.Mapping[Key, JsonObject],
+    desired_kinds: t.Collection[tuple[str, str]],
     decide: t.Callable[[JsonObject, JsonObject], Decision],
     progress: Progress,
 ) -> Members:
-    """List all objects of *kinds* with the set's *label*; *decide* judges a desired object and its live state.
+    """List all objects of *kinds* with the set's *label*; *decide* judges a *wanted* object and its live state.
 
-    A kind that the set had in several versions is read in the desired one: states are compared within a version.
-    Secrets are looked for in the namespaces *secrets_in* only: no run takes the right to read those of others.
+    *desired_kinds* are theirs. A kind that the set had in several versions is read in the desired one: states are
+    compared within a version. Secrets are looked for in the namespaces *secrets_in* only: no run takes the right to
+    read those of others.
     """
-    wanted = {key_of(obj): obj for obj in desired}
     selector = f"{SET_LABEL}={label}"
 
     def look(place: tuple[Resource, str | None]) -> Members:
@@ -74,7 +75,10 @@ def list_members(
             found.live[key] = _identity(live) if isinstance(decision, Unchanged) else live
         return found
 
-    resources = _readings(cluster, kinds=kinds, desired={(obj["apiVersion"], obj["kind"]) for obj in desired})
+    progress.step("asking what is served")
+    with ThreadPoolExecutor(max_workers=LISTERS) as pool:
+        list(pool.map(cluster.resources, sorted({version for version, _kind in kinds})))
+    resources = _readings(cluster, kinds=kinds, desired=desired_kinds)
     places: list[tuple[Resource, str | None]] = []
     for resource in resources:
         is_secret = (resource.api_version, resource.kind) == SECRET
@@ -83,7 +87,11 @@ def list_members(
     members = Members()
     with ThreadPoolExecutor(max_workers=LISTERS) as pool:
         for found in pool.map(progress.counting(look), places):
-            members.live |= {key: live for key, live in found.live.items() if key not in members.decisions}
+            # Of a kind that was read in two versions the desired one came first.
+            is_first = members.decisions.keys().isdisjoint(found.live)
+            members.live |= (
+                found.live if is_first else {key: o for key, o in found.live.items() if key not in members.decisions}
+            )
             members.decisions |= found.decisions
     # The record was read by its name, so that no run needs to list the ConfigMaps of others.
     record = recorded.live
@@ -116,6 +124,6 @@ def _readings(
 
 
 def _identity(live: JsonObject) -> JsonObject:
-    names = ("name", "namespace", "uid", "deletionTimestamp")
-    metadata = {name: live["metadata"][name] for name in names if name in live["metadata"]}
+    given = live["metadata"]
+    metadata = {name: given[name] for name in ("name", "namespace", "uid", "deletionTimestamp") if name in given}
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}

@@ -39,6 +39,8 @@ def former_owners(live: t.Mapping[str, t.Any], *, named: t.Collection[str] = ())
     another manager's and survive. And those that a user *named*, whenever they are there.
     """
     first_time = own_entry(live) is None
+    if not first_time and not named:
+        return frozenset()
     return frozenset(
         (entry["manager"], entry["operation"])
         for entry in live.get("metadata", {}).get("managedFields") or ()

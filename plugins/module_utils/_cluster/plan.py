@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -40,7 +41,7 @@ class SetId:
     fleet: str
     capability: str
 
-    @property
+    @functools.cached_property
     def label(self) -> str:
         """The value of the set's label."""
         return f"{self.fleet}.{self.capability}"
@@ -72,6 +73,9 @@ class Conflict:
 
     message: str
 
+
+# Nearly all objects of nearly all runs.
+_READY = Unchanged()
 
 Decision: t.TypeAlias = "Write | Unchanged | Conflict"
 
@@ -115,23 +119,23 @@ def decide(
     # Most are unchanged as they are; what is written another way than the server writes it needs a second look.
     sent = marked if not takes and is_unchanged(marked, live) else canonical(marked)
     if not takes and (sent is marked or is_unchanged(sent, live)):
-        return Unchanged(unready=not_ready(live))
+        unready = not_ready(live)
+        return Unchanged(unready=unready) if unready else _READY
     return Write(desired=sent, live=live, adopts=adopts, takes=takes)
 
 
 def make_plan(
     *,
-    desired: t.Sequence[JsonObject],
+    wanted: t.Mapping[Key, JsonObject],
     members: t.Mapping[Key, JsonObject],
     decisions: t.Mapping[Key, Decision],
     keep: t.Callable[[JsonObject], bool],
 ) -> Plan:
     """What is to be done about the whole set.
 
-    *members* are the live objects that carry the set's label, *decisions* has one for each desired object. *keep* tells
-    which members stay although they are not desired. What was deleted already is not deleted again.
+    *members* are the live objects that carry the set's label, *decisions* has one for each *wanted* object. *keep*
+    tells which members stay although they are not wanted. What was deleted already is not deleted again.
     """
-    wanted = {key_of(obj): obj for obj in desired}
     decided = {key: decisions[key] for key in wanted}
     unwanted = [live for key, live in members.items() if key not in wanted]
     doomed = [live for live in unwanted if "deletionTimestamp" not in live["metadata"]]

@@ -32,8 +32,8 @@ _WORDS = {
     "str": "text",
 }
 
-# What ansible-core takes as it is.
-_CONTAINERS: dict[str, type] = {"dict": dict, "list": list}
+# What ansible-core takes as it is, where nothing is to be chosen from.
+_AS_IT_IS: dict[str, type] = {"dict": dict, "list": list, "str": str}
 
 
 def validate_mapping(raw: object, spec: Spec, *, path: str) -> Values:
@@ -139,9 +139,9 @@ def _convert(raw: object, kind: str, option: t.Mapping[str, t.Any], *, path: str
     wrong_shape = kind in ("str", "int", "float") and isinstance(raw, (list, tuple, dict))
     if raw is None or wrong_shape or (kind in ("int", "float") and isinstance(raw, bool)):
         raise InputError(path, f"must be {word}, found {_found(raw)}")
-    if isinstance(raw, _CONTAINERS.get(kind, ())):
-        return raw  # as ansible-core would, after it has copied all that lies inside
     choices = tuple(option.get("choices") or ()) if kind != "list" else ()
+    if not choices and isinstance(raw, _AS_IT_IS.get(kind, ())):
+        return raw  # as ansible-core would, after it has copied all that lies inside
     if isinstance(raw, (list, tuple, dict)):
         good, value = _judge(raw, kind, choices)
     else:

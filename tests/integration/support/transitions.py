@@ -229,12 +229,12 @@ class Truth:
 
         def recorded(
             *,
-            desired: t.Sequence[JsonObject],
+            wanted: t.Mapping[Key, JsonObject],
             members: t.Mapping[Key, JsonObject],
             decisions: t.Mapping[Key, plan.Decision],
             keep: t.Callable[[JsonObject], bool],
         ) -> plan.Plan:
-            made.append(plan.make_plan(desired=desired, members=members, decisions=decisions, keep=keep))
+            made.append(plan.make_plan(wanted=wanted, members=members, decisions=decisions, keep=keep))
             return made[0]
 
         with mock.patch.object(engine, "make_plan", recorded):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+import tempfile
 import types
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible import constants
@@ -102,6 +105,35 @@ def test_the_module_gets_arguments_and_environment_and_leaves_neither(
     assert "hide-me" not in repr(result)
     assert "PROMFLEET_TEST" not in os.environ
     assert capsys.readouterr() == ("", "")
+
+
+def test_temporary_files_go_when_ansible_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def main() -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            AnsibleModule(argument_spec={}).exit_json(path=file.name)
+
+    before = tempfile.gettempdir()
+    result = run(monkeypatch, main)
+    assert Path(result["path"]).parent == Path(constants.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
+    assert tempfile.gettempdir() == before
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_cycles_are_looked_for_afterwards_as_before(monkeypatch: pytest.MonkeyPatch, enabled: bool) -> None:
+    def main() -> None:
+        AnsibleModule(argument_spec={}).exit_json(enabled=gc.isenabled())
+
+    (gc.enable if enabled else gc.disable)()
+    try:
+        assert run(monkeypatch, main)["enabled"] is False
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+
+
+def test_what_all_processes_share_is_never_looked_through() -> None:
+    """Looking for cycles would copy it in each of them."""
+    assert gc.get_freeze_count() > 0
 
 
 def test_a_failure_is_the_result(monkeypatch: pytest.MonkeyPatch) -> None:

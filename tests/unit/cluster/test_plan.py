@@ -68,7 +68,12 @@ def plan_of(
     decisions = {
         key_of(obj): decide(obj, live.get(key_of(obj)), owner=OWNER, adopt_managers=adopt_managers) for obj in desired
     }
-    return make_plan(desired=desired, members={key_of(obj): obj for obj in members}, decisions=decisions, keep=keep)
+    return make_plan(
+        wanted={key_of(obj): obj for obj in desired},
+        members={key_of(obj): obj for obj in members},
+        decisions=decisions,
+        keep=keep,
+    )
 
 
 def names(objects: t.Iterable[JsonObject]) -> list[str]:

@@ -1,0 +1,18 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said of arguments where nobody needs all of them. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+ITEMS = 50
+
+
+def without_long(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """*arguments* with the number of their items in place of long lists and mappings."""
+    lengths = {name: len(value) for name, value in arguments.items() if isinstance(value, (list, dict))}
+    left_out = {name: f"{length} items" for name, length in lengths.items() if length > ITEMS}
+    return {**arguments, **left_out}
