@@ -96,8 +96,9 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import endpoint_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import FEDERATION, KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import (

@@ -104,8 +104,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.addr
     needed_rights,
     source_targets,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import source_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import FEDERATION_SOURCE, KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import endpoint

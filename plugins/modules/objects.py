@@ -110,9 +110,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.docu
     parse_documents,
     read_documents,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.manifests import with_namespace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import objects_capability
 from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
 

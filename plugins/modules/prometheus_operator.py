@@ -128,8 +128,9 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.platform_operator import (
     operator_objects,
     with_served_kinds,

@@ -114,7 +114,7 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import (
@@ -123,6 +123,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prun
     is_of_other_teams,
     team_guard,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.team import team_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS, TEAMS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (

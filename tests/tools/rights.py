@@ -17,7 +17,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.lease import needed_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.operators import HELD
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right, covers, single_rights
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.common import MONITORING_GROUP
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.platform_operator import operator_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.team import team_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import (
@@ -27,7 +26,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabi
     OPERATOR,
     TEAMS,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import OPERATOR_NAME
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import MONITORING_GROUP, OPERATOR_NAME
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.platform_operator import parse_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team import parse_fleet_teams
 

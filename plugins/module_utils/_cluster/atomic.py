@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import MONITORING_GROUP
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -44,10 +46,10 @@ _GROUPS = {
         ),
         _BUILT_IN,
     ),
-    "monitoring.coreos.com": _MONITORING,
+    MONITORING_GROUP: _MONITORING,
 }
 # ServiceMonitor and PodMonitor have maps of this name that are merged key by key.
-_KINDS = {("monitoring.coreos.com", "ScrapeConfig"): _MONITORING | {"params"}}
+_KINDS = {(MONITORING_GROUP, "ScrapeConfig"): _MONITORING | {"params"}}
 _NONE: frozenset[str] = frozenset()
 
 

@@ -36,7 +36,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retr
     is_transient,
     pause_before,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import FIELD_MANAGER
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
+    FIELD_MANAGER,
+    MONITORING,
+    MONITORING_ALPHA,
+)
 
 try:
     import urllib3
@@ -60,7 +64,6 @@ LIST_LIMIT = 5000
 LIST_ATTEMPTS = 3
 # An aggregated API that cannot give metadata alone gives the objects.
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-MONITORING_VERSIONS = ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,7 +344,7 @@ class Cluster:
 
     def monitoring_kinds(self) -> list[str]:
         """The operator's custom resources that are served, sorted."""
-        return sorted(kind for version in MONITORING_VERSIONS for kind in self.resources(version) or {})
+        return sorted(kind for version in (MONITORING, MONITORING_ALPHA) for kind in self.resources(version) or {})
 
     def api_versions(self) -> list[str]:
         """Every group/version that the server has: the core group first, in each group the preferred version first.

@@ -50,10 +50,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.pref
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.record import NAMESPACE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.wait import wait_gone
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import MONITORING_GROUP
 
 JsonObject = dict[str, t.Any]
 
-GROUP = "monitoring.coreos.com"
 CATEGORY = "prometheus-operator"
 # One for a cluster, whatever fleet writes: its CRDs are there once.
 LEASE = lease.name_of("crds")
@@ -97,12 +97,12 @@ def live_crds(cluster: Cluster, *, names: t.Collection[str] = ()) -> list[JsonOb
 
     The names come from what the group serves: a LIST of every CRD of a cluster can be a hundred megabytes.
     """
-    group = cluster.find(f"/apis/{GROUP}") or {}
+    group = cluster.find(f"/apis/{MONITORING_GROUP}") or {}
     versions = [item["groupVersion"] for item in group.get("versions") or ()]
     plurals = {
         kind.plural for version in versions for kind in (cluster.resources(version, refresh=True) or {}).values()
     }
-    sought = sorted({*names, *(f"{plural}.{GROUP}" for plural in plurals)})
+    sought = sorted({*names, *(f"{plural}.{MONITORING_GROUP}" for plural in plurals)})
     resource = crd_resource(cluster)
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         found = list(pool.map(lambda name: cluster.find(resource.path(name=name)), sought))

@@ -16,6 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names 
     FIELD_MANAGER,
     INSTANCE_LABEL,
     MANAGED_BY_LABEL,
+    MONITORING_GROUP,
     NAME_LABEL,
     TEAM_LABEL,
 )
@@ -23,7 +24,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names 
 JsonObject = dict[str, t.Any]
 
 NAMED = 50
-GROUP = "monitoring.coreos.com"
 # The operator's own marks on what it makes; StatefulSets put their selector's labels on their volume claims.
 OPERATOR_MANAGED = "prometheus-operator"
 INSTANCES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager"}
@@ -71,7 +71,7 @@ def is_of_other_teams(only: t.Collection[str]) -> t.Callable[[JsonObject], bool]
 
 def instances_of(team: str, *, namespace: str) -> set[Key]:
     """The instances that a team can have, whether it has them or not. Pure."""
-    return {Key(GROUP, kind, namespace, team) for kind in INSTANCES.values()}
+    return {Key(MONITORING_GROUP, kind, namespace, team) for kind in INSTANCES.values()}
 
 
 def instance_of(claim: JsonObject) -> Key | None:
@@ -80,7 +80,7 @@ def instance_of(claim: JsonObject) -> Key | None:
     kind = INSTANCES.get(str(labels.get(NAME_LABEL)))
     if claim["kind"] != "PersistentVolumeClaim" or labels.get(MANAGED_BY_LABEL) != OPERATOR_MANAGED or kind is None:
         return None
-    return Key(GROUP, kind, claim["metadata"]["namespace"], labels.get(INSTANCE_LABEL, ""))
+    return Key(MONITORING_GROUP, kind, claim["metadata"]["namespace"], labels.get(INSTANCE_LABEL, ""))
 
 
 class VolumeClaims:

@@ -21,7 +21,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import endpoint_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import FederationTargetSet
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import OPERATOR_NAME, prometheus_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
+    MONITORING,
+    MONITORING_ALPHA,
+    OPERATOR_NAME,
+    prometheus_name,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import Prometheus, PrometheusError
@@ -29,11 +34,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.a
 JsonObject = dict[str, t.Any]
 
 INTERVAL = 2.0
-MONITORING = "monitoring.coreos.com/v1"
-ALPHA = "monitoring.coreos.com/v1alpha1"
 NEEDED_KINDS = {
     MONITORING: ("Alertmanager", "Prometheus", "PrometheusRule", "ServiceMonitor"),
-    ALPHA: ("ScrapeConfig",),
+    MONITORING_ALPHA: ("ScrapeConfig",),
 }
 
 

@@ -12,8 +12,6 @@ import typing as t
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.common import (
     CORE,
     DISCOVERY,
-    MONITORING,
-    MONITORING_ALPHA,
     NETWORKING,
     PROMETHEUS_PORT,
     WEB_PORT_NAME,
@@ -29,6 +27,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names 
     FIELD_MANAGER,
     INSTANCE_LABEL,
     KNOWN_AFTER_APPLY,
+    MONITORING,
+    MONITORING_ALPHA,
     NAME_LABEL,
     SOURCE_CLUSTER_LABEL,
     SOURCE_TEAM_LABEL,

@@ -16,8 +16,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.co
     ALERTMANAGER_PORT,
     CORE,
     LINUX,
-    MONITORING,
-    MONITORING_GROUP,
     PROMETHEUS_PORT,
     RELOADER_PORT,
     RELOADER_PORT_NAME,
@@ -32,6 +30,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.co
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
     COMPONENT_LABEL,
     INSTANCE_LABEL,
+    MONITORING,
+    MONITORING_GROUP,
     NAME_LABEL,
     PART_OF_LABEL,
     TEAM_LABEL,

@@ -13,8 +13,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.co
     APPS,
     CORE,
     LINUX,
-    MONITORING,
-    MONITORING_GROUP,
     RBAC,
     RBAC_GROUP,
     READ,
@@ -32,6 +30,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.co
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
     COMPONENT_LABEL,
+    MONITORING,
+    MONITORING_GROUP,
     NAME_LABEL,
     OPERATOR_NAME,
     SERVED_KINDS_ANNOTATION,

@@ -13,7 +13,6 @@ from fractions import Fraction
 from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.common import (
     ALERTMANAGER_PORT,
     CORE,
-    MONITORING_GROUP,
     NETWORKING,
     PROMETHEUS_PORT,
     READ,
@@ -38,6 +37,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._model.gramma
     quantity_value,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
+    MONITORING_GROUP,
     NAME_LABEL,
     TEAM_LABEL,
     common_labels,

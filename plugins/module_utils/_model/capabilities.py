@@ -11,6 +11,7 @@ against the manifests.
 from __future__ import annotations
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model import grammar
+from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import MONITORING, MONITORING_ALPHA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.validate import require
 
 OPERATOR = "operator"
@@ -20,7 +21,6 @@ FEDERATION = "federation"
 
 _CORE = "v1"
 _RBAC = "rbac.authorization.k8s.io/v1"
-_MONITORING = "monitoring.coreos.com/v1"
 
 Kinds = tuple[tuple[str, str], ...]
 
@@ -35,8 +35,8 @@ KINDS: dict[str, Kinds] = {
         (_RBAC, "ClusterRoleBinding"),
         (_RBAC, "Role"),
         (_RBAC, "RoleBinding"),
-        (_MONITORING, "ServiceMonitor"),
-        (_MONITORING, "PrometheusRule"),
+        (MONITORING, "ServiceMonitor"),
+        (MONITORING, "PrometheusRule"),
     ),
     TEAMS: (
         (_CORE, "Namespace"),
@@ -46,10 +46,10 @@ KINDS: dict[str, Kinds] = {
         ("networking.k8s.io/v1", "NetworkPolicy"),
         (_RBAC, "Role"),
         (_RBAC, "RoleBinding"),
-        (_MONITORING, "Alertmanager"),
-        (_MONITORING, "Prometheus"),
-        (_MONITORING, "PrometheusRule"),
-        (_MONITORING, "ServiceMonitor"),
+        (MONITORING, "Alertmanager"),
+        (MONITORING, "Prometheus"),
+        (MONITORING, "PrometheusRule"),
+        (MONITORING, "ServiceMonitor"),
     ),
     FEDERATION_SOURCE: (
         (_CORE, "Service"),
@@ -58,8 +58,8 @@ KINDS: dict[str, Kinds] = {
     FEDERATION: (
         (_CORE, "Service"),
         ("discovery.k8s.io/v1", "EndpointSlice"),
-        (_MONITORING, "ServiceMonitor"),
-        ("monitoring.coreos.com/v1alpha1", "ScrapeConfig"),
+        (MONITORING, "ServiceMonitor"),
+        (MONITORING_ALPHA, "ScrapeConfig"),
     ),
 }
 

@@ -20,6 +20,11 @@ ADOPTED_ANNOTATION = "promfleet.monitoring/adopted"
 ADOPTED = "true"
 TAKEN_OVER = "taken-over"
 
+# The API of the operator.
+MONITORING_GROUP = "monitoring.coreos.com"
+MONITORING = f"{MONITORING_GROUP}/v1"
+MONITORING_ALPHA = f"{MONITORING_GROUP}/v1alpha1"
+
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 COMPONENT_LABEL = "app.kubernetes.io/component"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, connect
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import Request, converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retry import PATIENT
 
 JsonObject = dict[str, t.Any]

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from unittest import mock
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import engine, plan
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import engine, look, plan
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.canonical import canonical
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster as Connection
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import connect
@@ -25,6 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import LAST_APPLIED
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
 from hypothesis import strategies as st
 
@@ -223,7 +224,7 @@ class Truth:
     ) -> Seen:
         """One run of the engine."""
         kinds = tuple((version, kind) for kind, (version, _bodies) in KINDS.items())
-        request = engine.Request(owner=owner, desired=tuple(desired), kinds=(*kinds, ("v1", "Namespace")))
+        request = Request(owner=owner, desired=tuple(desired), kinds=(*kinds, ("v1", "Namespace")))
         options = Options(check=check, force_conflicts=force, adopt_managers=adopt_managers)
         made: list[plan.Plan] = []
 
@@ -237,7 +238,7 @@ class Truth:
             made.append(plan.make_plan(wanted=wanted, members=members, decisions=decisions, keep=keep))
             return made[0]
 
-        with mock.patch.object(engine, "make_plan", recorded):
+        with mock.patch.object(look, "make_plan", recorded):
             try:
                 outcome = engine.converge(self.connection, request, options=options)
             except Incomplete as error:

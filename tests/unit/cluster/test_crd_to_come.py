@@ -5,9 +5,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.apply import attempt
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import to_come
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import _attempt
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Change, Failure
@@ -70,7 +70,7 @@ def test_prediction(name: str) -> None:
     obj, serves, status, body, predicted = CASES[name]
     server: t.Any = Server(serves=serves, status=status, body=body)
     options = Options(check=True, to_come=COMING)
-    result = _attempt(server, Write(desired=obj, live=None), absent_namespaces=frozenset(), options=options)
+    result = attempt(server, Write(desired=obj, live=None), absent_namespaces=frozenset(), options=options)
     if predicted:
         assert isinstance(result, Change)
         assert (result.action, result.local) == ("created", True)
@@ -81,7 +81,7 @@ def test_prediction(name: str) -> None:
 def test_outside_check_mode_the_server_has_the_word() -> None:
     server: t.Any = Server(serves=True, status=500, body=UNKNOWN_FIELD)
     write = Write(desired=probe(interval="1m"), live=None)
-    result = _attempt(server, write, absent_namespaces=frozenset(), options=Options(to_come=COMING))
+    result = attempt(server, write, absent_namespaces=frozenset(), options=Options(to_come=COMING))
     assert isinstance(result, Failure)
     assert "field not declared in schema" in result.message
 
