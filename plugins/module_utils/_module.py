@@ -17,7 +17,8 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._arguments import without_long
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import transport
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, connect
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_to_come import CrdsToCome, to_come
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError, Refused
@@ -62,15 +63,15 @@ class Run:
         self.params: JsonObject = module.params
         self.check: bool = module.check_mode
         self.progress = Progress(path=os.environ.get(ENVIRONMENT))
-        self._cluster: client.Cluster | None = None
+        self._cluster: Cluster | None = None
 
     @property
-    def cluster(self) -> client.Cluster:
+    def cluster(self) -> Cluster:
         """The cluster that the options name; raises InputError where they name none."""
         if self._cluster is None:
             require_explicit(self.params, from_environment=self.environment_auth())
             self.progress.step("connecting")
-            self._cluster = client.connect({name: self.params.get(name) for name in client.AUTH_ARG_SPEC})
+            self._cluster = connect({name: self.params.get(name) for name in transport.AUTH_ARG_SPEC})
         return self._cluster
 
     def environment_auth(self) -> set[str]:
@@ -100,7 +101,7 @@ class Run:
 def cluster_spec(own: Spec, *, writes: bool = False) -> Spec:
     """The argument spec of a module that talks to a cluster: its own options, authentication, for writers the rest."""
     common = {**WRITE_OPTIONS, **STATE_OPTION} if writes else {}
-    return copy.deepcopy({**client.AUTH_ARG_SPEC, **CONNECTION_OPTIONS, **common, **own})
+    return copy.deepcopy({**transport.AUTH_ARG_SPEC, **CONNECTION_OPTIONS, **common, **own})
 
 
 def run_module(
@@ -122,8 +123,8 @@ def run_module(
     def fail(msg: str, **more: t.Any) -> t.NoReturn:
         module.fail_json(msg=msg, invocation=told, **more)
 
-    if needs_cluster and client.IMPORT_ERROR:
-        fail(msg=missing_required_lib("kubernetes"), exception=client.IMPORT_ERROR)
+    if needs_cluster and transport.IMPORT_ERROR:
+        fail(msg=missing_required_lib("kubernetes"), exception=transport.IMPORT_ERROR)
     if needs_promql and promql.IMPORT_ERROR:
         fail(msg=missing_required_lib("promql-parser"), exception=promql.IMPORT_ERROR)
     try:
