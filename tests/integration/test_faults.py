@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client, lease, retry
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client, lease, retry, transport
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
     ApiError,
     ClusterError,
@@ -252,7 +252,7 @@ def test_a_server_that_accepts_and_never_answers_is_left_out_soon(
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One attempt of a first contact, and no request before it: kubernetes.core's own would take minutes."""
-    monkeypatch.setattr(client, "FIRST_CONTACT", replace(retry.FIRST_CONTACT, connect=0.3, read=0.3))
+    monkeypatch.setattr(transport, "FIRST_CONTACT", replace(retry.FIRST_CONTACT, connect=0.3, read=0.3))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         path = tmp_path / "kubeconfig"
         server = {"server": f"{scheme}://127.0.0.1:{silent.getsockname()[1]}", "insecure-skip-tls-verify": True}

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Forbidden
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 
@@ -188,8 +189,8 @@ class Case:
 
     @property
     def is_crd(self) -> bool:
-        """Whether it is about the definitions themselves."""
-        return self.right.resource == "customresourcedefinitions"
+        """Whether it is about the definitions themselves, or about who may change them."""
+        return self.right.resource == "customresourcedefinitions" or self.right.name == LEASE
 
     def __str__(self) -> str:
         where = "kube-system:" if self.in_kube_system else ""
