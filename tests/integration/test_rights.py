@@ -33,8 +33,7 @@ from tests.integration.support.rights import (
     without,
 )
 
-# Without the central side: that the params of a ScrapeConfig are unchanged cannot be proven, so it is sent each time.
-PROVABLE = ("crds", "operator", "teams", "source")
+PROVABLE = ("crds", "operator", "teams", "source", "endpoints")
 # What crds_info lists where the wanted CRDs differ from the live ones; the sets list the others of the ten kinds.
 WHERE_CRDS_DIFFER = {
     f"list {kind}" for kind in ("alertmanagerconfigs", "podmonitors", "probes", "prometheusagents", "thanosrulers")
@@ -46,7 +45,10 @@ WRITERS = ("promfleet-operator", "promfleet-teams")
 REMOVER = ACCOUNTS["promfleet-remover"]
 CASES = {str(case): case for case in cases()}
 # One of each kind of reason; tests/bench/rights.py takes every right.
-WITHOUT_ANYTHING = ["operator-create-customresourcedefinitions.apiextensions.k8s.io/alertmanagerconfigs"]
+WITHOUT_ANYTHING = [
+    "operator-create-customresourcedefinitions.apiextensions.k8s.io/alertmanagerconfigs",
+    "operator-kube-system:update-leases.coordination.k8s.io/promfleet-set-crds",
+]
 WITH_CRDS = [
     "operator-create-deployments.apps/prometheus-operator",
     "operator-list-clusterroles.rbac.authorization.k8s.io",
