@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import namespace_contents
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import contents_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Forbidden
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right, covers
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT
 
 from promlab.controlplane import control_plane
 from tests.integration.support.account import RIGHTS, documents
@@ -257,7 +258,7 @@ def test_looking_through_a_namespace_reads_no_values(installed: Bench) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "theirs", "namespace": "pay"}}
     installed.admin.apply({**secret, "stringData": {"password": "canary"}})
     give_shipped(installed, more=REMOVER.rules)
-    objects, refused = namespace_contents(installed.connect(), "pay")
+    ((objects, refused),) = contents_of(installed.connect(), ["pay"], progress=SILENT)
     assert refused == []
     (found,) = [obj for obj in objects if obj["kind"] == "Secret"]
     assert found["metadata"]["name"] == "theirs"

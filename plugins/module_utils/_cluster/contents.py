@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +17,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kind
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import WORKERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import Progress
 
 JsonObject = dict[str, t.Any]
 
@@ -35,17 +37,31 @@ NAMESPACED_OWNERS = frozenset(
 _ACCOUNT_OF = "kubernetes.io/service-account.uid"
 
 
-def namespace_contents(cluster: Cluster, namespace: str) -> tuple[list[JsonObject], list[Right]]:
-    """The metadata of every object of every kind in *namespace*, and the rights for want of which some were not seen.
+def contents_of(
+    cluster: Cluster, namespaces: t.Sequence[str], *, progress: Progress
+) -> t.Iterator[tuple[list[JsonObject], list[Right]]]:
+    """For each of *namespaces* the metadata of every object of every kind in it, and the rights that this lacked.
 
-    Metadata is enough to tell whose an object is; so nobody's Secrets are read because a namespace goes.
+    Metadata is enough to tell whose an object is; so nobody's Secrets are read because a namespace goes. One namespace
+    comes after the other, for a thousand of them are as large as the fleet.
     """
+    if not namespaces:
+        return
+
+    def look(place: tuple[str, Resource]) -> list[JsonObject] | Right:
+        return _listed(cluster, place[1], namespace=place[0])
+
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         served = list(pool.map(lambda api_version: cluster.resources(api_version) or {}, cluster.api_versions()))
         kinds = once_each(kind for resources in served for kind in resources.values())
-        found = list(pool.map(lambda kind: _listed(cluster, kind, namespace=namespace), kinds))
-    objects = [obj for part in found if not isinstance(part, Right) for obj in part]
-    return objects, [part for part in found if isinstance(part, Right)]
+        progress.step(
+            f"looking through {len(namespaces):,} namespaces,", total=len(namespaces) * len(kinds), unit="lists"
+        )
+        parts = pool.map(progress.counting(look), itertools.product(namespaces, kinds))
+        for _namespace in namespaces:
+            found = list(itertools.islice(parts, len(kinds)))
+            objects = [obj for part in found if not isinstance(part, Right) for obj in part]
+            yield objects, [part for part in found if isinstance(part, Right)]
 
 
 def _listed(cluster: Cluster, kind: Resource, *, namespace: str) -> list[JsonObject] | Right:

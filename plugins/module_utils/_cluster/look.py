@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import record
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import (
+    contents_of,
     foreign,
     is_leaving,
-    namespace_contents,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
@@ -122,7 +122,7 @@ def look(cluster: Cluster, request: Request, *, options: Options) -> Work:
         plan = replace(plan, warnings=(*plan.warnings, note))
     request.guard(plan)
     # After the guard: a refusal must not first look through every namespace of a thousand teams.
-    plan, refused = _spare_foreign(cluster, plan, request=request)
+    plan, refused = _spare_foreign(cluster, plan, request=request, progress=options.progress)
     # What was refused already is reason enough; the same namespaces would be refused again.
     extra = () if refused else request.extra_deletes(plan)
     return Work(plan=plan, wanted=wanted, extra=extra, absent_namespaces=absent_namespaces, ends=ends, refused=refused)
@@ -163,33 +163,31 @@ def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
     return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
 
 
-def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request) -> tuple[Plan, list[Right]]:
+def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request, progress: Progress) -> tuple[Plan, list[Right]]:
     """Namespaces that hold anything but what goes with this plan are released, not deleted.
 
     The label alone makes nothing ours: what was labelled by hand or adopted keeps its namespace. Also returns the
     rights that it takes to see all that is in them, where the account lacks some.
     """
-    going = {key_of(live) for live in plan.deletes}
+    going = {key_of(live): live for live in plan.deletes}
     fleet_sets = {replace(request.owner, capability=capability).label for capability in KINDS}
     removable = request.removable(plan)
-    spared: list[JsonObject] = []
+    spared: dict[Key, JsonObject] = {}
     warnings: list[str] = []
     refused: list[Right] = []
-    for live in plan.deletes:
-        if live["kind"] != "Namespace":
-            continue
-        name = live["metadata"]["name"]
-        objects, unseen = namespace_contents(cluster, name)
+    namespaces = [key for key in going if key.kind == "Namespace"]
+    looked = contents_of(cluster, [key.name for key in namespaces], progress=progress)
+    for key, (objects, unseen) in zip(namespaces, looked, strict=True):
         refused += unseen
         others = [obj for obj in foreign(objects, ours=going, fleet_sets=fleet_sets) if not removable(obj)]
         if others:
-            spared.append(live)
+            spared[key] = going[key]
             names = [f"{obj['kind']} {obj['metadata']['name']}" for obj in others]
-            warnings.append(f"Namespace {name} stays: it holds objects of others ({listed(names, separator=', ')})")
+            warnings.append(f"{key} stays: it holds objects of others ({listed(names, separator=', ')})")
     plan = replace(
         plan,
-        deletes=tuple(live for live in plan.deletes if live not in spared),
-        releases=(*plan.releases, *spared),
+        deletes=tuple(live for key, live in going.items() if key not in spared),
+        releases=(*plan.releases, *spared.values()),
         warnings=(*plan.warnings, *warnings),
     )
     return plan, refused

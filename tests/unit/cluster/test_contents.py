@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import foreign
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import contents_of, foreign
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
+from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress, read_line
 
 JsonObject = dict[str, t.Any]
 
@@ -53,3 +58,61 @@ def test_what_a_trace_owns_is_a_trace_too() -> None:
     stateful_set = obj("StatefulSet", "s", owner=("Prometheus", "gone"))
     pod = obj("Pod", "p", owner=("StatefulSet", "s"))
     assert foreign([pod, stateful_set], ours=(), fleet_sets=()) == []
+
+
+VERBS = frozenset({"list", "delete"})
+KINDS = {
+    name: Resource(api_version="v1", kind=name, plural=f"{name.lower()}s", namespaced=True, verbs=VERBS)
+    for name in ("ConfigMap", "Secret")
+}
+
+
+class Served:
+    """As much of a cluster as is looked at: two kinds, and in each namespace one object of either."""
+
+    def __init__(self, *, forbidden: str = "") -> None:
+        self.forbidden = forbidden
+        self.asked: list[str] = []
+
+    def api_versions(self) -> list[str]:
+        self.asked.append("api versions")
+        return ["v1"]
+
+    def resources(self, _api_version: str) -> dict[str, Resource]:
+        return KINDS
+
+    def list_metadata(self, resource: Resource, *, namespace: str) -> list[JsonObject]:
+        if namespace == self.forbidden and resource.kind == "Secret":
+            raise ApiError(method="GET", path="", status=403, body=None, text="", attempts=1)
+        return [{"kind": resource.kind, "metadata": {"name": namespace}}]
+
+
+def test_each_namespace_has_its_own_contents_and_what_was_not_seen_of_it() -> None:
+    served = Served(forbidden="b")
+    found = list(contents_of(t.cast("Cluster", served), ["c", "b", "a"], progress=SILENT))
+    assert [[(one["kind"], one["metadata"]["name"]) for one in objects] for objects, _refused in found] == [
+        [("ConfigMap", "c"), ("Secret", "c")],
+        [("ConfigMap", "b")],
+        [("ConfigMap", "a"), ("Secret", "a")],
+    ]
+    assert [refused for _objects, refused in found] == [
+        [],
+        [Right(group="", resource="secrets", verb="list", namespace="b")],
+        [],
+    ]
+    assert served.asked == ["api versions"]
+
+
+def test_no_namespace_is_no_request() -> None:
+    served = Served()
+    assert list(contents_of(t.cast("Cluster", served), [], progress=SILENT)) == []
+    assert served.asked == []
+
+
+def test_whoever_waits_is_told_of_how_many(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    path.touch()
+    looked = contents_of(t.cast("Cluster", Served()), ["a"] * 1000, progress=Progress(path=str(path)))
+    next(looked)
+    assert read_line(str(path)).startswith("looking through 1,000 namespaces, 0 of 2,000 lists")
+    assert len(list(looked)) == 999
