@@ -14,7 +14,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outc
 from promlab.controlplane import ControlPlane
 from tests.bench import concurrency, interrupt
 from tests.integration.conftest import Module, Playbook
-from tests.integration.support.cluster import Cluster
+from tests.integration.support.cluster import MERGE, Cluster
 from tests.integration.support.direct import Direct, fates, told
 from tests.integration.support.inventory import single
 from tests.integration.support.proxy import Fault, Proxy, faulty, no_fault
@@ -121,6 +121,30 @@ def test_a_namespace_stays_while_something_in_it_is_wanted_or_was_adopted(direct
     live = api.get("v1", "ConfigMap", "adopted", place)
     assert live["data"] == {"theirs": "1"}
     assert SET_LABEL not in live["metadata"].get("labels", {})
+
+
+def test_what_holds_a_namespace_is_told(direct: Direct, api: Cluster) -> None:
+    direct.run(namespace(direct.name))
+    place = {"name": "never", "namespace": direct.name}
+    # Events keep no namespace from being removed.
+    event = {"apiVersion": "v1", "kind": "Event", "metadata": {**place, "finalizers": ["example.org/never"]}}
+    api.apply({**event, "involvedObject": {"namespace": direct.name}})
+    told = r"Namespace \S+ \(finalizers: kubernetes; .*example.org/never in \d resource"
+    try:
+        with pytest.raises(Incomplete):
+            direct.run(wait_timeout=0)
+        api.wait_until(lambda: holding(api, direct.name), "the controller tells what remains")
+        with pytest.raises(Incomplete, match=told):
+            direct.run(wait_timeout=0)
+    finally:
+        path = api.kind("v1", "Event").path(direct.name, "never")
+        api.request("PATCH", path, body={"metadata": {"finalizers": None}}, content_type=MERGE)
+    direct.run(wait_timeout=60)
+
+
+def holding(api: Cluster, name: str) -> bool:
+    conditions = (api.find("v1", "Namespace", name) or {})["status"].get("conditions") or []
+    return any(one["type"] == "NamespaceFinalizersRemaining" and one["status"] == "True" for one in conditions)
 
 
 def test_what_is_released_is_not_made_again(direct: Direct, api: Cluster, proxy: Proxy) -> None:

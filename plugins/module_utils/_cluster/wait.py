@@ -69,7 +69,7 @@ def _reasons(cluster: Cluster, watched: t.Mapping[Key, tuple[str, str]], *, sele
 def wait_gone(
     cluster: Cluster, *, objects: t.Sequence[JsonObject], timeout: float, progress: Progress = SILENT
 ) -> None:
-    """Wait until *objects* (by uid) are gone; raise ClusterError naming what stays and its finalizers."""
+    """Wait until *objects* (by uid) are gone; raise ClusterError naming what stays, and what holds each."""
     left = list(objects)
     deadline = time.monotonic() + timeout
     while left:
@@ -86,11 +86,21 @@ def wait_gone(
                 still.append((obj, live))
         left = [obj for obj, _live in still]
         if left and time.monotonic() > deadline:
-            listed = "; ".join(
-                f"{key_of(obj)} (finalizers: {', '.join(live['metadata'].get('finalizers') or ['none'])})"
-                for obj, live in still[:NAMED]
-            )
+            listed = "; ".join(f"{key_of(obj)} ({what_holds(live)})" for obj, live in still[:NAMED])
             raise ClusterError(f"still there {timeout:.0f} s after their deletion: {listed}")
         if left:
             progress.step(f"waiting until {len(left):,} of {len(objects):,} are gone: {key_of(left[0])}")
             time.sleep(INTERVAL)
+
+
+def what_holds(live: JsonObject) -> str:
+    """Why an object that was deleted is still there: its finalizers, and of a namespace what its conditions say. Pure.
+
+    Those conditions name the kinds that remain in it, and the finalizers of these (Kubernetes' namespace controller).
+    """
+    finalizers = [*(live["metadata"].get("finalizers") or ()), *((live.get("spec") or {}).get("finalizers") or ())]
+    reasons = [f"finalizers: {', '.join(finalizers) or 'none'}"]
+    if live.get("kind") == "Namespace":
+        conditions = (live.get("status") or {}).get("conditions") or ()
+        reasons += [condition["message"] for condition in conditions if condition.get("status") == "True"]
+    return "; ".join(reasons)
