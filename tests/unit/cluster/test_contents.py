@@ -87,9 +87,13 @@ class Served:
         return [{"kind": resource.kind, "metadata": {"name": namespace}}]
 
 
+def looked_at(served: Served) -> Cluster:
+    return t.cast("Cluster", served)
+
+
 def test_each_namespace_has_its_own_contents_and_what_was_not_seen_of_it() -> None:
     served = Served(forbidden="b")
-    found = list(contents_of(t.cast("Cluster", served), ["c", "b", "a"], progress=SILENT))
+    found = list(contents_of(looked_at(served), ["c", "b", "a"], progress=SILENT))
     assert [[(one["kind"], one["metadata"]["name"]) for one in objects] for objects, _refused in found] == [
         [("ConfigMap", "c"), ("Secret", "c")],
         [("ConfigMap", "b")],
@@ -105,14 +109,14 @@ def test_each_namespace_has_its_own_contents_and_what_was_not_seen_of_it() -> No
 
 def test_no_namespace_is_no_request() -> None:
     served = Served()
-    assert list(contents_of(t.cast("Cluster", served), [], progress=SILENT)) == []
+    assert list(contents_of(looked_at(served), [], progress=SILENT)) == []
     assert served.asked == []
 
 
 def test_whoever_waits_is_told_of_how_many(tmp_path: Path) -> None:
     path = tmp_path / "progress"
     path.touch()
-    looked = contents_of(t.cast("Cluster", Served()), ["a"] * 1000, progress=Progress(path=str(path)))
+    looked = contents_of(looked_at(Served()), ["a"] * 1000, progress=Progress(path=str(path)))
     next(looked)
     assert read_line(str(path)).startswith("looking through 1,000 namespaces, 0 of 2,000 lists")
     assert len(list(looked)) == 999
