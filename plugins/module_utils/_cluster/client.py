@@ -189,3 +189,12 @@ class Cluster(Transport):
                 if live is None or live["metadata"]["uid"] != meta["uid"]:
                     return  # somebody made a new one of the same name; ours is gone
             raise
+
+
+def find_object(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
+    """The live state of *obj*; None where it, or its kind, is not there."""
+    resource = cluster.resource(obj["apiVersion"], obj["kind"])
+    if resource is None:
+        return None
+    metadata = obj["metadata"]
+    return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))

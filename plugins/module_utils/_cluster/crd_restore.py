@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import lease
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, Resource, find_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_owners import handed_back
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import storage_version
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_schema import (
@@ -156,8 +156,7 @@ def _schema(crd: JsonObject | None, obj: JsonObject) -> Schema:
 
 
 def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
-    path = _path(cluster, obj)
-    live = cluster.find(path) if path else None
+    live = find_object(cluster, obj)
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], **live} if live else None
 
 

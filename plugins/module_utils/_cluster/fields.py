@@ -25,7 +25,7 @@ Fields = dict[str, t.Any]
 def own_entry(live: t.Mapping[str, t.Any]) -> JsonObject | None:
     """Our Apply entry in the managedFields of *live*, or None where we never applied it. Not to be changed."""
     for entry in live.get("metadata", {}).get("managedFields") or ():
-        if entry.get("manager") == FIELD_MANAGER and _is_own(entry):
+        if _is_own(entry):
             return t.cast("JsonObject", entry)
     return None
 
@@ -60,7 +60,7 @@ def is_unchanged(desired: JsonObject, live: JsonObject) -> bool:
         # The server drops entries of versions that are no longer served; which these are cannot be seen from here.
         if entry.get("apiVersion") != version:
             return False
-        if entry.get("manager") == FIELD_MANAGER and _is_own(entry):
+        if _is_own(entry):
             if ours is not None:
                 return False
             ours = entry

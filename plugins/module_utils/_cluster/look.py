@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import record
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, find_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import (
     contents_of,
     foreign,
@@ -151,16 +151,8 @@ def _strangers(
         absent = frozenset(name for name, state in zip(names, states, strict=True) if state is None)
         sought = [obj for obj in missing if (obj["metadata"].get("namespace") or "") not in absent]
         progress.step("looking for", total=len(sought))
-        found = list(pool.map(progress.counting(lambda obj: _find(cluster, obj)), sought))
+        found = list(pool.map(progress.counting(lambda obj: find_object(cluster, obj)), sought))
     return {key_of(obj): live for obj, live in zip(sought, found, strict=True) if live is not None}, absent
-
-
-def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
-    resource = cluster.resource(obj["apiVersion"], obj["kind"])
-    if resource is None:
-        return None
-    metadata = obj["metadata"]
-    return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
 
 
 def _spare_foreign(cluster: Cluster, plan: Plan, *, request: Request, progress: Progress) -> tuple[Plan, list[Right]]:

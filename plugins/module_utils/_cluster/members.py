@@ -88,10 +88,9 @@ def list_members(
     with ThreadPoolExecutor(max_workers=LISTERS) as pool:
         for found in pool.map(progress.counting(look), places):
             # Of a kind that was read in two versions the desired one came first.
-            is_first = members.decisions.keys().isdisjoint(found.live)
-            members.live |= (
-                found.live if is_first else {key: o for key, o in found.live.items() if key not in members.decisions}
-            )
+            for key in found.live.keys() & members.decisions.keys():
+                del found.live[key]
+            members.live |= found.live
             members.decisions |= found.decisions
     # The record was read by its name, so that no run needs to list the ConfigMaps of others.
     record = recorded.live

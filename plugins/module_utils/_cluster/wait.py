@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, find_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ready import PREDICATES, not_ready
@@ -75,14 +75,8 @@ def wait_gone(
     while left:
         still: list[tuple[JsonObject, JsonObject]] = []
         for obj in left:
-            resource = cluster.resource(obj["apiVersion"], obj["kind"])
-            metadata = obj["metadata"]
-            live = (
-                cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))
-                if resource is not None
-                else None
-            )
-            if live is not None and live["metadata"]["uid"] == metadata["uid"]:
+            live = find_object(cluster, obj)
+            if live is not None and live["metadata"]["uid"] == obj["metadata"]["uid"]:
                 still.append((obj, live))
         left = [obj for obj, _live in still]
         if left and time.monotonic() > deadline:
