@@ -30,6 +30,11 @@ hypothesis.settings.load_profile("promfleet")
 sys.path.insert(0, str(Path(sys.prefix) / "collections"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option that accepts desired objects as they are now."""
+    parser.addoption("--accept-desired", action="store_true", help="write the snapshots of desired objects anew")
+
+
 def stage_of(nodeid: str) -> str:
     """The stage that a test belongs to; what is in none runs with the unit tests."""
     return next((stage for stage in STAGES if nodeid.startswith(stage)), "tests/unit")
