@@ -17,8 +17,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
-from ansible_collections.promfleet.monitoring.plugins.module_utils._check import check_input, missing_libraries
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import OPTIONS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.input_check import (
+    check_input,
+    missing_libraries,
+)
 from ansible_collections.promfleet.monitoring.plugins.plugin_utils import arguments, direct
 
 

@@ -25,8 +25,8 @@ from ansible.errors import AnsibleActionFail, AnsibleFileNotFound
 from ansible.module_utils.common.validation import check_type_list
 from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.files import files_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import ENVIRONMENT, read_line
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.files import files_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import ENVIRONMENT, read_line
 from ansible_collections.promfleet.monitoring.plugins.plugin_utils import arguments, direct
 
 display = Display()

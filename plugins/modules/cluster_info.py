@@ -56,8 +56,8 @@ kubernetes_version:
   sample: v1.36.3
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError, Unreachable
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, Unreachable
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
 
 
 def work(run: Run) -> dict[str, object]:

@@ -200,20 +200,20 @@ to_come:
   sample: {version: 0.93.1}
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import Words, digest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_restore import (
-    require_restorable,
-    restore_objects,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_snapshot import find_snapshot
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import open_source
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import (
     apply_crds,
     cluster_uid,
     remove_crds,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import Words, digest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.restore import (
+    require_restorable,
+    restore_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.snapshot import find_snapshot
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
 
 SOURCE = {
     "version": {"type": "str"},
@@ -238,7 +238,7 @@ def words(run: Run) -> Words:
 def apply(run: Run) -> dict[str, object]:
     given = {name: run.params[name] for name in SOURCE}
     run.progress.step("comparing the CRDs")
-    source = open_source(**{**given, "version": given["version"] or _versions.PROMETHEUS_OPERATOR})
+    source = open_source(**{**given, "version": given["version"] or versions.PROMETHEUS_OPERATOR})
     done = apply_crds(run.cluster, source=source.digest, load=source.load, words=words(run), options=run.options())
     coming = {"to_come": {name: value for name, value in given.items() if value}} if done.crds_differ else {}
     return {"outcome": done.outcome, **done.result(), **(coming if run.check else {})}
@@ -246,7 +246,7 @@ def apply(run: Run) -> dict[str, object]:
 
 def remove(run: Run) -> dict[str, object]:
     given = {name: run.params[name] for name in SOURCE}
-    crds = open_source(**{**given, "version": given["version"] or _versions.PROMETHEUS_OPERATOR}).load()
+    crds = open_source(**{**given, "version": given["version"] or versions.PROMETHEUS_OPERATOR}).load()
     return {"outcome": remove_crds(run.cluster, {crd["metadata"]["name"] for crd in crds}, options=run.options())}
 
 
@@ -276,7 +276,7 @@ def restore(run: Run) -> dict[str, object]:
 
 def work(run: Run) -> dict[str, object]:
     state = {"present": apply, "absent": remove, "restored": restore}[run.params["state"]]
-    return {"version": run.params["version"] or _versions.PROMETHEUS_OPERATOR, **state(run)}
+    return {"version": run.params["version"] or versions.PROMETHEUS_OPERATOR, **state(run)}
 
 
 def main() -> None:

@@ -141,10 +141,10 @@ snapshots:
     - {name: promfleet-crds-20261121-151200, taken: 20261121-151200, release: 0.89.0}
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils import _versions
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_report import report
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import open_source
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.report import report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
 
 OPTIONS = {
     "version": {"type": "str"},
@@ -155,7 +155,7 @@ OPTIONS = {
 
 def work(run: Run) -> dict[str, object]:
     given = {name: run.params[name] for name in OPTIONS}
-    source = open_source(**{**given, "version": given["version"] or _versions.PROMETHEUS_OPERATOR})
+    source = open_source(**{**given, "version": given["version"] or versions.PROMETHEUS_OPERATOR})
     return report(run.cluster, source.load(), source=source.digest)
 
 

@@ -96,22 +96,24 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import endpoint_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import FEDERATION, KINDS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     is_of_clusters,
     parse_endpoints,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
+    endpoint_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import FEDERATION, KINDS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
     parse_team_set,
     team_named,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 OPTIONS = {
     "sources": {"type": "list", "elements": "dict", "default": []},

@@ -100,24 +100,31 @@ sources:
       labels: {}
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.addresses import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
     needed_rights,
     source_targets,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import source_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import FEDERATION_SOURCE, KINDS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import endpoint
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.federation import SOURCE_OPTIONS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import endpoint
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
+    source_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
+    SOURCE_OPTIONS,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import (
+    FEDERATION_SOURCE,
+    KINDS,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
     exposed_sources,
     parse_team_set,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 OPTIONS = {"sources": {"type": "list", "elements": "dict", "default": [], "options": SOURCE_OPTIONS}}
 

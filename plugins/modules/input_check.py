@@ -131,9 +131,9 @@ errors:
 
 import os
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._check import check_input
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.check import OPTIONS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import OPTIONS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.input_check import check_input
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, run_module
 
 
 def work(run: Run) -> dict[str, object]:

@@ -78,15 +78,17 @@ federated_series:
   sample: {edge: 25}
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observe import verify
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import parse_endpoints
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
+    parse_endpoints,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
     parse_team_set,
     team_named,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observe import verify
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
 
 OPTIONS = {
     "operator_namespace": {"type": "str", "default": "prometheus-operator"},

@@ -106,16 +106,16 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.documents import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.documents import (
     parse_documents,
     read_documents,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.manifests import with_namespace
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import objects_capability
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.manifests import with_namespace
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import objects_capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 OPTIONS = {
     "name": {"type": "str", "required": True},

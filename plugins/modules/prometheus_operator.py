@@ -128,19 +128,19 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.platform_operator import (
-    operator_objects,
-    with_served_kinds,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS, OPERATOR
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.platform_operator import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import (
     OPERATOR_OPTIONS,
     parse_operator,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
+    operator_objects,
+    with_served_kinds,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import KINDS, OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 RULES = {"rules": {"type": "list", "elements": "dict", "default": []}}
 

@@ -114,24 +114,29 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.prune import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import (
+    FEDERATION,
+    FEDERATION_SOURCE,
+    KINDS,
+    TEAMS,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
+    TEAM_SET_OPTIONS,
+    parse_only,
+    parse_team_set,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
     VolumeClaims,
     instances_of,
     is_of_other_teams,
     team_guard,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.team import team_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import KINDS, TEAMS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
-    TEAM_SET_OPTIONS,
-    parse_only,
-    parse_team_set,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 OPTIONS = {
     "base_rules": {"type": "list", "elements": "dict", "default": []},
@@ -140,6 +145,8 @@ OPTIONS = {
     "prune_max_percent": {"type": "int", "default": 50},
     "remove_volume_claims": {"type": "bool", "default": False},
 }
+# What federates a team's instance lives in the instance's namespace, and goes with it.
+NEIGHBOURS = (FEDERATION, FEDERATION_SOURCE)
 
 
 def work(run: Run) -> dict[str, object]:
@@ -152,7 +159,7 @@ def work(run: Run) -> dict[str, object]:
     owner = SetId(fleet=params["fleet"], capability=TEAMS)
     wanted = [team for team in teams if not only or team.name in only] if present else []
     if not present:
-        request = Request(owner=owner, desired=(), kinds=KINDS[TEAMS])
+        request = Request(owner=owner, desired=(), kinds=KINDS[TEAMS], neighbours=NEIGHBOURS)
     else:
         desired = [
             obj
@@ -164,7 +171,7 @@ def work(run: Run) -> dict[str, object]:
             prune=params["prune"],
             max_percent=params["prune_max_percent"],
         )
-        request = Request(owner=owner, desired=tuple(desired), kinds=KINDS[TEAMS], guard=guard)
+        request = Request(owner=owner, desired=tuple(desired), kinds=KINDS[TEAMS], neighbours=NEIGHBOURS, guard=guard)
     if only:
         request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
     if params["remove_volume_claims"]:

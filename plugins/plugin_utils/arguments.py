@@ -10,7 +10,7 @@ import contextlib
 import typing as t
 
 from ansible.playbook.task import Task
-from ansible_collections.promfleet.monitoring.plugins.module_utils._arguments import without_long
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.arguments import without_long
 
 
 @contextlib.contextmanager

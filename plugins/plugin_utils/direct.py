@@ -48,7 +48,7 @@ def without_collection() -> t.Iterator[None]:
 
 # What all modules need: whoever imports this file has it for every process that is made after.
 with without_collection():
-    importlib.import_module(f"{PLUGINS}.module_utils._module")
+    importlib.import_module(f"{PLUGINS}.module_utils._run.module")
 # Else each of those processes looks through all that the main process holds, a large fleet's variables among it, for
 # cycles to free, and thereby copies the memory that it shares with it. What is here now stays for the whole run anyway.
 gc.freeze()

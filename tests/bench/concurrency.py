@@ -9,7 +9,7 @@ import typing as t
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster

@@ -7,7 +7,7 @@ import itertools
 import random
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import (
     VERSION_ANNOTATION,
     desired_crd,
     make_plan,

@@ -15,8 +15,8 @@ import typing as t
 from collections import Counter
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import lease
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import lease
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster

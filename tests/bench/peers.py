@@ -8,8 +8,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import load_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import load_crds
 from prometheus_client.parser import text_string_to_metric_families
 
 from promlab.controlplane import ControlPlane

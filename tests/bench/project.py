@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.team import team_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team_set import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
     parse_team_set,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import cluster_spec
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import cluster_spec
 from ansible_collections.promfleet.monitoring.plugins.modules import team_monitoring
 
 from tests.bench.measure import Measured, run

@@ -7,7 +7,7 @@ import threading
 import typing as t
 from collections.abc import Iterator
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
 from hypothesis import HealthCheck, given, seed, settings
 
 from promlab.controlplane import ControlPlane
@@ -15,7 +15,7 @@ from tests.bench.peers import install_crds
 from tests.integration.support.cluster import MERGE, ApiError, Cluster
 from tests.integration.support.fleets import STATUS
 from tests.integration.support.transitions import PRESENT, Truth, histories
-from tests.unit.manifests.builders import objects_of_team
+from tests.unit.capabilities.builders import objects_of_team
 
 JsonObject = dict[str, t.Any]
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import load_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import load_crds
 
 from promlab.controlplane import ControlPlane, control_plane
 from tests.integration.support import lab

@@ -9,10 +9,10 @@ import typing as t
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import LAST_APPLIED
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import ADOPTED_ANNOTATION
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import ADOPTED_ANNOTATION
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
 
 from promlab.controlplane import ControlPlane
 from promlab.settings import from_environment

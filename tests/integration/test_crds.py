@@ -16,10 +16,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import Words
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import apply_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Refused
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import apply_crds
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import Words
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
 
 from promlab.controlplane import control_plane
 from tests.integration.conftest import Module

@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client, lease, retry, transport
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api import client, retry, transport
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import (
     ApiError,
     ClusterError,
     Unreachable,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import lease
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Incomplete
 
 from promlab.controlplane import ControlPlane
 from tests.integration.conftest import Module, Playbook

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.contents import contents_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Forbidden
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right, covers
-from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right, covers
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import contents_of
 
 from promlab.controlplane import control_plane
 from tests.integration.support.account import RIGHTS, documents

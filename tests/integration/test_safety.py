@@ -7,9 +7,9 @@ import typing as t
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import lease
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Refused
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import lease
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Incomplete
 
 from promlab.controlplane import ControlPlane
 from tests.bench import concurrency, interrupt

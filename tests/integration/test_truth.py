@@ -6,7 +6,7 @@ import typing as t
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.atomic import atomic_maps
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.atomic import atomic_maps
 from hypothesis import HealthCheck, given, settings
 
 from tests.integration.support.cluster import Cluster

@@ -12,23 +12,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import guess_plural
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.lease import needed_rights
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.operators import HELD
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right, covers, single_rights
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.platform_operator import operator_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.team import team_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.capabilities import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import guess_plural
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP, OPERATOR_NAME
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
+    operator_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import (
     FEDERATION,
     FEDERATION_SOURCE,
     KINDS,
     OPERATOR,
     TEAMS,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import MONITORING_GROUP, OPERATOR_NAME
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.platform_operator import parse_operator
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team import parse_fleet_teams
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import parse_fleet_teams
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import LEASE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.operators import HELD
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import (
+    Right,
+    covers,
+    single_rights,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.lease import needed_rights
 
 JsonObject = dict[str, Any]
 

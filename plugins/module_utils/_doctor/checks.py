@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ready import not_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
 
 JsonObject = dict[str, t.Any]
 

@@ -9,7 +9,21 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MONITORING,
+    MONITORING_ALPHA,
+    OPERATOR_NAME,
+    prometheus_name,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
+    FederationTargetSet,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
+    endpoint_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Check,
     InstanceFacts,
@@ -19,16 +33,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     operator_checks,
     source_checks,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._manifests.federation import endpoint_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.endpoints import FederationTargetSet
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import (
-    MONITORING,
-    MONITORING_ALPHA,
-    OPERATOR_NAME,
-    prometheus_name,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.team import Team
-from ansible_collections.promfleet.monitoring.plugins.module_utils._progress import SILENT, Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import Prometheus, PrometheusError
 
 JsonObject = dict[str, t.Any]

@@ -10,9 +10,9 @@ import json
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ClusterError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retry import BRIEF
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import BRIEF
 
 JsonObject = dict[str, t.Any]
 

@@ -6,13 +6,13 @@ import typing as t
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster, connect
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Outcome
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.retry import PATIENT
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, connect
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import PATIENT
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 JsonObject = dict[str, t.Any]
 SET_LABEL = "promfleet.monitoring/set"

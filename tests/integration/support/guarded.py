@@ -7,12 +7,12 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_plan import Words
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_report import report
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crd_source import CrdSource, open_source
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import CrdOutcome, apply_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api import client
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import CrdOutcome, apply_crds
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import Words
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.report import report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import CrdSource, open_source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster

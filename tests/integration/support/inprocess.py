@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.promfleet.monitoring.plugins.module_utils._module import Run
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run
 
 JsonObject = dict[str, t.Any]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import client
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.crds import LEASE
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import Forbidden
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import Right
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api import client
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import LEASE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.account import (

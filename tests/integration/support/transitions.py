@@ -15,18 +15,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from unittest import mock
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster import engine, look, plan
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.canonical import canonical
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import Cluster as Connection
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.client import connect
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.compare import is_changed
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.errors import ApiError as Refusal
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.kinds import Key, key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.options import Options
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.outcome import Incomplete, Outcome
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.ownership import LAST_APPLIED
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._model.names import SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster as Connection
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import connect
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError as Refusal
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import engine, look, plan
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Incomplete, Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.canonical import canonical
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.compare import is_changed
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
 from hypothesis import strategies as st
 
 from tests.integration.support.cluster import MERGE, ApiError, Cluster, Kind

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 LAB_DIR = Path(__file__).resolve().parents[1]
-COLLECTION_VERSIONS = LAB_DIR.parents[1] / "plugins" / "module_utils" / "_versions.py"
+COLLECTION_VERSIONS = LAB_DIR.parents[1] / "plugins" / "module_utils" / "_base" / "versions.py"
 
 
 def load_by_path(path: Path) -> ModuleType:

@@ -17,6 +17,20 @@ PLUGINS = CHECKOUT / "plugins"
 UTILS = PLUGINS / "module_utils"
 FILES = sorted(PLUGINS.rglob("*.py"))
 MODULES = sorted((PLUGINS / "modules").glob("*.py"))
+OWN = "ansible_collections.promfleet.monitoring.plugins.module_utils"
+# From the top of the house to its bottom: a file imports only from its own room and from those before it.
+ROOMS = (
+    "_base",
+    "_input",
+    "_api",
+    "_state",
+    "_sets",
+    "_crds",
+    "_prometheus",
+    "_capabilities",
+    "_doctor",
+    "_run",
+)
 HTTP = {"urllib3", "requests", "urllib.request", "http.client", "ansible.module_utils.urls"}
 HEADER = (
     "# Copyright: (c) 2026, promfleet.monitoring contributors\n"
@@ -39,6 +53,12 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def says_it_is_pure(path: Path) -> bool:
+    """Whether the first paragraph of a file's docstring ends with `Pure.`."""
+    document = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return path.is_relative_to(UTILS) and document.split("\n\n")[0].endswith("Pure.")
+
+
 def importers(*packages: str) -> set[str]:
     """The files that import one of these packages or something in them."""
     prefixes = tuple(f"{package}." for package in packages)
@@ -50,11 +70,11 @@ def importers(*packages: str) -> set[str]:
 
 
 def test_only_the_client_imports_kubernetes() -> None:
-    assert importers("kubernetes", "ansible_collections.kubernetes") == {"module_utils/_cluster/transport.py"}
+    assert importers("kubernetes", "ansible_collections.kubernetes") == {"module_utils/_api/transport.py"}
 
 
 def test_only_three_places_speak_http() -> None:
-    allowed = {"module_utils/_cluster/transport.py", "module_utils/_cluster/crd_source.py"}
+    allowed = {"module_utils/_api/transport.py", "module_utils/_crds/source.py"}
     others = importers(*HTTP) - allowed
     assert {name for name in others if not name.startswith("module_utils/_prometheus/")} == set()
 
@@ -71,21 +91,39 @@ def test_only_one_file_ends_a_module() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in {"exit_json", "fail_json", "fail_from_exception"}
     }
-    assert ending == {"module_utils/_module.py"}
+    assert ending == {"module_utils/_run/module.py"}
 
 
 def test_only_one_file_knows_ansible_module() -> None:
-    assert importers("ansible.module_utils.basic") == {"module_utils/_module.py"}
+    assert importers("ansible.module_utils.basic") == {"module_utils/_run/module.py"}
 
 
-@pytest.mark.parametrize("layer", ["_model", "_manifests"])
-def test_pure_layers_import_nothing_that_does_io(layer: str) -> None:
-    impure = {"os", "socket", "subprocess", "pathlib", "time", "tempfile", "random", *HTTP}
-    own = "ansible_collections.promfleet.monitoring.plugins.module_utils"
-    for path in sorted((UTILS / layer).glob("*.py")):
-        names = set(imports_of(path))
-        assert not names & impure, name_of(path)
-        assert not {name for name in names if name.startswith((f"{own}._cluster", f"{own}._module"))}, name_of(path)
+def room_of(name: str) -> str | None:
+    """The room of `module_utils` that a dotted name of ours leads into."""
+    own = f"{OWN}."
+    return name.removeprefix(own).split(".")[0] if name.startswith(own) else None
+
+
+def test_every_file_of_module_utils_is_in_a_room_that_the_order_names() -> None:
+    assert {path.relative_to(UTILS).parts[0] for path in UTILS.rglob("*.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=name_of)
+def test_a_file_imports_only_from_its_own_room_and_rooms_above(path: Path) -> None:
+    own = ROOMS.index(path.relative_to(UTILS).parts[0])
+    rooms = {room for name in imports_of(path) if (room := room_of(name))}
+    assert {room for room in rooms if room not in ROOMS or ROOMS.index(room) > own} == set()
+
+
+@pytest.mark.parametrize("path", sorted(path for path in FILES if says_it_is_pure(path)), ids=name_of)
+def test_what_says_that_it_is_pure_imports_nothing_that_does_io(path: Path) -> None:
+    impure = {"os", "socket", "subprocess", "pathlib", "time", "tempfile", "random", "threading", *HTTP}
+    assert not set(imports_of(path)) & impure
+
+
+def test_most_rooms_have_pure_files() -> None:
+    rooms = {path.relative_to(UTILS).parts[0] for path in UTILS.rglob("*.py") if says_it_is_pure(path)}
+    assert rooms >= {"_input", "_state", "_crds", "_capabilities", "_doctor"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

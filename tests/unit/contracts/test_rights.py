@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.promfleet.monitoring.plugins.module_utils._cluster.rights import covers, single_rights
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import covers, single_rights
 
 from tests.tools.rights import FOLDER, Account, accounts, files
 

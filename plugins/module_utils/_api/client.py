@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One cluster as its API server shows it: what it serves, its objects, and what is done to them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import (
+    APPLY,
+    Transport,
+    api_client,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    FIELD_MANAGER,
+    MONITORING,
+    MONITORING_ALPHA,
+)
+
+JsonObject = dict[str, t.Any]
+
+LIST_LIMIT = 5000
+# A LIST in pages whose place expired (410 Gone) begins again this often.
+LIST_ATTEMPTS = 3
+# An aggregated API that cannot give metadata alone gives the objects.
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A served resource: where objects of one kind live."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: frozenset[str]
+
+    @property
+    def group(self) -> str:
+        """Its API group, empty for the core one."""
+        return self.api_version.rpartition("/")[0]
+
+    def path(self, *, namespace: str | None = None, name: str | None = None) -> str:
+        """The URL path of the collection (all namespaces where *namespace* is None) or of one object."""
+        root = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
+        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{root}{inside}/{self.plural}" + (f"/{name}" if name else "")
+
+
+def connect(auth: t.Mapping[str, t.Any]) -> Cluster:
+    """Connect with kubernetes.core's authentication options (*auth*: option name to value, None where not given).
+
+    Nothing is sent yet, except by what gets credentials (an exec or OIDC plugin): whether the server can be reached
+    shows with the first request, within 15 s. Raises ClusterError for wrong options.
+    """
+    return Cluster(api_client=api_client(auth))
+
+
+class Cluster(Transport):
+    """One API server. Safe to use from several threads."""
+
+    def __init__(self, *, api_client: t.Any) -> None:
+        super().__init__(api_client=api_client)
+        self._resources: dict[str, dict[str, Resource] | None] = {}
+
+    # -- what is served ---------------------------------------------------------------------------------------
+
+    def resources(self, api_version: str, *, refresh: bool = False) -> dict[str, Resource] | None:
+        """The kinds served under *api_version* by kind, or None where this group or version is not served."""
+        if refresh or api_version not in self._resources:
+            root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+            answer = self.find(root)
+            self._resources[api_version] = (
+                None
+                if answer is None
+                else {
+                    item["kind"]: Resource(
+                        api_version=api_version,
+                        kind=item["kind"],
+                        plural=item["name"],
+                        namespaced=item["namespaced"],
+                        verbs=frozenset(item.get("verbs") or ()),
+                    )
+                    for item in answer.get("resources", [])
+                    if "/" not in item["name"]
+                }
+            )
+        return self._resources[api_version]
+
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        """The served resource of a kind, or None where it is not served (its CRD is missing)."""
+        return (self.resources(api_version) or {}).get(kind)
+
+    def monitoring_kinds(self) -> list[str]:
+        """The operator's custom resources that are served, sorted."""
+        return sorted(kind for version in (MONITORING, MONITORING_ALPHA) for kind in self.resources(version) or {})
+
+    def api_versions(self) -> list[str]:
+        """Every group/version that the server has: the core group first, in each group the preferred version first.
+
+        The preferred version alone is not enough: it need not have every kind of its group (ScrapeConfig is v1alpha1).
+        """
+        found = ["v1"]
+        for group in self.request("GET", "/apis")[1].get("groups", []):
+            preferred = group["preferredVersion"]["groupVersion"]
+            found.append(preferred)
+            found += [item["groupVersion"] for item in group["versions"] if item["groupVersion"] != preferred]
+        return found
+
+    # -- objects ----------------------------------------------------------------------------------------------
+
+    def list_objects(
+        self, resource: Resource, *, namespace: str | None = None, selector: str | None = None
+    ) -> list[JsonObject]:
+        """All objects of a kind, by pages; a page that is missing or expired is an error, never a shorter list."""
+        for attempt in range(1, LIST_ATTEMPTS + 1):
+            try:
+                return self._all_pages(resource, namespace=namespace, selector=selector)
+            except ApiError as error:
+                # The place in the list expired between two pages: what was read so far no longer belongs together.
+                if error.status != 410 or attempt == LIST_ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _all_pages(self, resource: Resource, *, namespace: str | None, selector: str | None) -> list[JsonObject]:
+        found: list[JsonObject] = []
+        query: dict[str, t.Any] = {"limit": LIST_LIMIT}
+        if selector:
+            query["labelSelector"] = selector
+        path = resource.path(namespace=namespace)
+        while True:
+            status, answer = self.request("GET", path, query=query)
+            if "items" not in answer:
+                raise ApiError(
+                    method="GET", path=path, status=status, body=None, text="the answer is no list of objects"
+                )
+            for item in answer["items"] or []:
+                found.append({"apiVersion": resource.api_version, "kind": resource.kind, **item})
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            query["continue"] = following
+
+    def list_metadata(self, resource: Resource, *, namespace: str) -> list[JsonObject]:
+        """All objects of a kind in a namespace, their metadata only: no value of a Secret leaves the server."""
+        found: list[JsonObject] = []
+        query: dict[str, t.Any] = {"limit": LIST_LIMIT}
+        while True:
+            answer = self.request("GET", resource.path(namespace=namespace), query=query, accept=METADATA_LIST)[1]
+            for item in answer.get("items") or []:
+                found.append({"apiVersion": resource.api_version, "kind": resource.kind, "metadata": item["metadata"]})
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            query["continue"] = following
+
+    def apply(self, obj: JsonObject, *, resource: Resource, dry_run: bool, force: bool) -> tuple[int, JsonObject]:
+        """Server-side apply of *obj*; returns the status (201 where it was created) and the resulting object."""
+        query: dict[str, t.Any] = {
+            "fieldManager": FIELD_MANAGER,
+            "fieldValidation": "Strict",
+            "force": "true" if force else "false",
+        }
+        if dry_run:
+            query["dryRun"] = "All"
+        meta = obj["metadata"]
+        path = resource.path(namespace=meta.get("namespace"), name=meta["name"])
+        return self.request("PATCH", path, query=query, body=obj, content_type=APPLY)
+
+    def delete(self, obj: JsonObject, *, resource: Resource, dry_run: bool) -> None:
+        """Delete the object that was seen (by its uid); one that is gone already is fine."""
+        meta = obj["metadata"]
+        body: JsonObject = {"propagationPolicy": "Background", "preconditions": {"uid": meta["uid"]}}
+        if dry_run:
+            body["dryRun"] = ["All"]
+        path = resource.path(namespace=meta.get("namespace"), name=meta["name"])
+        try:
+            self.request("DELETE", path, body=body)
+        except ApiError as error:
+            if error.status == 404:
+                return
+            if error.status == 409:
+                live = self.find(path)
+                if live is None or live["metadata"]["uid"] != meta["uid"]:
+                    return  # somebody made a new one of the same name; ours is gone
+            raise
+
+
+def find_object(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
+    """The live state of *obj*; None where it, or its kind, is not there."""
+    resource = cluster.resource(obj["apiVersion"], obj["kind"])
+    if resource is None:
+        return None
+    metadata = obj["metadata"]
+    return cluster.find(resource.path(namespace=metadata.get("namespace"), name=metadata["name"]))

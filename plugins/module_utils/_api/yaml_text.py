@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading YAML texts that hold Kubernetes objects. Pure."""
+
+from __future__ import annotations
+
+import traceback
+import typing as t
+
+try:
+    import yaml
+
+    IMPORT_ERROR: str | None = None
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+
+JsonObject = dict[str, t.Any]
+
+
+def parse(text: str) -> list[JsonObject]:
+    """All documents of a YAML text, with PyYAML's fast loader where there is one.
+
+    The AlertmanagerConfig CRD holds a bare ``=``, which YAML 1.1 reads as a type of its own and PyYAML refuses
+    (yaml/pyyaml issue 89): here it is the string that was meant.
+    """
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc, valid-type]  # the base is chosen at run time
+        pass
+
+    Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)
+    return [document for document in yaml.load_all(text, Loader=Loader) if document]

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Building blocks of Kubernetes objects. Pure.
+
+Inside lists that the server replaces as a whole, fields that it would default are written down: a list that differs
+from the live one by a default would be sent again in each run.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import Resources
+
+JsonObject = dict[str, t.Any]
+
+CORE = "v1"
+APPS = "apps/v1"
+DISCOVERY = "discovery.k8s.io/v1"
+NETWORKING = "networking.k8s.io/v1"
+RBAC_GROUP = "rbac.authorization.k8s.io"
+RBAC = f"{RBAC_GROUP}/v1"
+
+READ = ["get", "list", "watch"]
+WRITE = ["create", "delete", "deletecollection", "patch", "update"]
+
+# Names of the ports that the operator gives to the containers of its pods.
+WEB_PORT_NAME = "web"
+RELOADER_PORT_NAME = "reloader-web"
+PROMETHEUS_PORT = 9090
+ALERTMANAGER_PORT = 9093
+RELOADER_PORT = 8080
+
+# The images are for Linux; in a mixed cluster the scheduler would try the others too.
+LINUX = {"kubernetes.io/os": "linux"}
+
+RESTRICTED_NAMESPACE = {
+    "pod-security.kubernetes.io/audit": "restricted",
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+
+
+def make(
+    api_version: str,
+    kind: str,
+    name: str,
+    *,
+    labels: t.Mapping[str, str],
+    namespace: str | None = None,
+    annotations: t.Mapping[str, str] | None = None,
+    **body: t.Any,
+) -> JsonObject:
+    """An object; without *namespace* it is cluster-scoped."""
+    metadata: JsonObject = {"name": name, "labels": dict(labels)}
+    if namespace is not None:
+        metadata["namespace"] = namespace
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
+
+
+def rule(*groups: str, resources: t.Sequence[str], verbs: t.Sequence[str]) -> JsonObject:
+    """One rule of a Role; the core group is the empty name."""
+    return {"apiGroups": list(groups), "resources": list(resources), "verbs": sorted(verbs)}
+
+
+def role(name: str, *, namespace: str, labels: t.Mapping[str, str], rules: t.Sequence[JsonObject]) -> JsonObject:
+    """A Role."""
+    return make(RBAC, "Role", name, namespace=namespace, labels=labels, rules=list(rules))
+
+
+def role_binding(
+    name: str, *, namespace: str, labels: t.Mapping[str, str], subjects: t.Sequence[JsonObject]
+) -> JsonObject:
+    """A RoleBinding to the Role of the same name."""
+    reference = {"apiGroup": RBAC_GROUP, "kind": "Role", "name": name}
+    return make(
+        RBAC, "RoleBinding", name, namespace=namespace, labels=labels, roleRef=reference, subjects=list(subjects)
+    )
+
+
+def account_subject(name: str, *, namespace: str) -> JsonObject:
+    """A ServiceAccount as the subject of a binding."""
+    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+
+
+def group_subject(name: str) -> JsonObject:
+    """A group of people as the subject of a binding."""
+    return {"apiGroup": RBAC_GROUP, "kind": "Group", "name": name}
+
+
+def discovery_rules() -> list[JsonObject]:
+    """What Prometheus must read in a namespace to find the targets of monitors there.
+
+    Its informers need all of these kinds: where one is refused, none of the others ever counts as complete.
+    """
+    return [
+        rule("", resources=["endpoints", "pods", "services"], verbs=READ),
+        rule("discovery.k8s.io", resources=["endpointslices"], verbs=READ),
+    ]
+
+
+def service_port(name: str, port: int) -> JsonObject:
+    """A port of a Service that leads to the container port of the same name."""
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": name}
+
+
+def tcp_ports(*ports: int) -> list[JsonObject]:
+    """Ports as a NetworkPolicy names them."""
+    return [{"port": port, "protocol": "TCP"} for port in sorted(ports)]
+
+
+def team_namespaces(*teams: str) -> JsonObject:
+    """A label selector for the namespaces of these teams."""
+    names = sorted(set(teams))
+    if len(names) == 1:
+        return {"matchLabels": {TEAM_LABEL: names[0]}}
+    return {"matchExpressions": [{"key": TEAM_LABEL, "operator": "In", "values": names}]}
+
+
+def burstable(resources: Resources) -> JsonObject:
+    """Requests of CPU and memory, and a limit of memory only."""
+    return {
+        "limits": {"memory": resources.memory},
+        "requests": {"cpu": resources.cpu, "memory": resources.memory},
+    }
+
+
+def fixed(resources: Resources) -> JsonObject:
+    """Requests that are limits too."""
+    amounts = {"cpu": resources.cpu, "memory": resources.memory}
+    return {"limits": dict(amounts), "requests": dict(amounts)}
+
+
+def restricted_pod(*, user: int) -> JsonObject:
+    """The pod's part of what the restricted Pod Security Standard asks for; its volumes belong to group 2000."""
+    return {
+        "fsGroup": 2000,
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }

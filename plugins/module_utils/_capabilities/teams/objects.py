@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The objects of one team: its namespaces, who may do what in them, and its instance. Pure."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from fractions import Fraction
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MONITORING_GROUP,
+    NAME_LABEL,
+    TEAM_LABEL,
+    common_labels,
+    prometheus_name,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    ALERTMANAGER_PORT,
+    CORE,
+    NETWORKING,
+    PROMETHEUS_PORT,
+    READ,
+    RELOADER_PORT,
+    RESTRICTED_NAMESPACE,
+    WRITE,
+    JsonObject,
+    account_subject,
+    discovery_rules,
+    group_subject,
+    make,
+    role,
+    role_binding,
+    rule,
+    tcp_ports,
+    team_namespaces,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import instance_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import (
+    SIZES,
+    PartSize,
+    Resources,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import (
+    format_bytes,
+    format_decimal,
+    quantity_value,
+)
+
+# The sidecar that the operator puts beside each Prometheus and Alertmanager (its flags --config-reloader-*).
+_RELOADER = Resources(cpu="10m", memory="50Mi")
+
+_TEAM_RESOURCES = ("alertmanagerconfigs", "podmonitors", "probes", "prometheusrules", "servicemonitors")
+_INSTANCE_RESOURCES = ("alertmanagers", "prometheuses", "scrapeconfigs")
+
+
+def team_objects(team: Team, *, cluster: str, base_rules: t.Sequence[JsonObject]) -> list[JsonObject]:
+    """All objects of *team* in *cluster*; *base_rules* are the groups of rules that every instance has.
+
+    A team that is switched off keeps its namespaces, and with them volume claims and what is the team's own. A team
+    that does not belong to this cluster has nothing here.
+    """
+    if not team.active_on(cluster):
+        return []
+    namespaces = [_instance_namespace(team), *(_own_namespace(team, name) for name in team.namespaces)]
+    if not team.enabled:
+        return namespaces
+    objects = [*namespaces]
+    if team.prometheus.enabled or team.alertmanager.enabled:
+        if team.quota:
+            objects.append(_quota(team))
+        if team.network_policy:
+            objects.append(_network_policy(team))
+    if team.rbac:
+        objects += _rbac(team)
+    return objects + instance_objects(team, cluster=cluster, base_rules=base_rules)
+
+
+def _labels(team: Team) -> dict[str, str]:
+    return common_labels("team-monitoring", team=team.name)
+
+
+def _instance_namespace(team: Team) -> JsonObject:
+    return make(CORE, "Namespace", team.namespace, labels={**_labels(team), **RESTRICTED_NAMESPACE})
+
+
+def _own_namespace(team: Team, name: str) -> JsonObject:
+    # The namespace is the team's: it gets the label that our selectors look for, and no other claim of ours.
+    return make(CORE, "Namespace", name, labels={TEAM_LABEL: team.name})
+
+
+def _rbac(team: Team) -> list[JsonObject]:
+    objects: list[JsonObject] = []
+    if team.prometheus.enabled:
+        account = account_subject(prometheus_name(team.name), namespace=team.namespace)
+        for namespace in (team.namespace, *team.namespaces):
+            objects += _grant(team, prometheus_name(team.name), namespace, rules=discovery_rules(), subjects=[account])
+    if team.groups:
+        people = [group_subject(name) for name in team.groups]
+        view = [rule(MONITORING_GROUP, resources=sorted((*_TEAM_RESOURCES, *_INSTANCE_RESOURCES)), verbs=READ)]
+        objects += _grant(team, f"team-{team.name}-view", team.namespace, rules=view, subjects=people)
+        # No scrapeconfigs: they can make Prometheus read anything that it can reach.
+        edit = [rule(MONITORING_GROUP, resources=_TEAM_RESOURCES, verbs=[*READ, *WRITE])]
+        for namespace in team.namespaces:
+            objects += _grant(team, f"team-{team.name}-edit", namespace, rules=edit, subjects=people)
+    return objects
+
+
+def _grant(
+    team: Team, name: str, namespace: str, *, rules: t.Sequence[JsonObject], subjects: t.Sequence[JsonObject]
+) -> list[JsonObject]:
+    return [
+        role(name, namespace=namespace, labels=_labels(team), rules=rules),
+        role_binding(name, namespace=namespace, labels=_labels(team), subjects=subjects),
+    ]
+
+
+def _quota(team: Team) -> JsonObject:
+    """A ceiling for the namespace that fits every size of the table, and the team's own figures where they are larger.
+
+    It does not follow the team's size: while a team shrinks, a replica of the old size still runs beside the first new
+    one, and a quota of the new size would refuse that one for ever.
+    """
+    prometheus = PartSize(replicas=team.prometheus.replicas, resources=team.prometheus.resources)
+    alertmanager = PartSize(replicas=team.alertmanager.replicas, resources=team.alertmanager.resources)
+    hard = _ceiling(
+        prometheus if team.prometheus.enabled else None, alertmanager if team.alertmanager.enabled else None
+    )
+    return make(
+        CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)}
+    )
+
+
+@functools.cache
+def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None) -> t.Mapping[str, str]:
+    """What pods of these sizes, and of every size of the table, need at most; a fleet has few different ones."""
+    parts: list[list[PartSize]] = []
+    if prometheus is not None:
+        parts.append([prometheus, *(size.prometheus for size in SIZES.values())])
+    if alertmanager is not None:
+        parts.append([alertmanager, *(size.alertmanager for size in SIZES.values())])
+    pods = 0
+    cpu = memory = Fraction(0)
+    for candidates in parts:
+        replicas = max(part.replicas for part in candidates)
+        pods += replicas
+        cpu += replicas * (max(_value(part.resources.cpu) for part in candidates) + _value(_RELOADER.cpu))
+        memory += replicas * (max(_value(part.resources.memory) for part in candidates) + _value(_RELOADER.memory))
+    return {
+        "limits.memory": format_bytes(memory),
+        "pods": str(pods),
+        "requests.cpu": format_decimal(cpu),
+        "requests.memory": format_bytes(memory),
+    }
+
+
+def _value(quantity: str) -> Fraction:
+    value = quantity_value(quantity)
+    if value is None:
+        raise ValueError(f"{quantity!r} is no quantity")
+    return value
+
+
+def _network_policy(team: Team) -> JsonObject:
+    """Who may reach the instance: its own namespace, and its web pages the team's namespaces and the platform's."""
+    spec = {
+        "podSelector": {
+            "matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": ["alertmanager", "prometheus"]}]
+        },
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {"from": [{"podSelector": {}}]},
+            {
+                "from": [{"namespaceSelector": team_namespaces(team.name, team.platform)}],
+                "ports": tcp_ports(PROMETHEUS_PORT, ALERTMANAGER_PORT, RELOADER_PORT),
+            },
+        ],
+    }
+    return make(NETWORKING, "NetworkPolicy", team.name, namespace=team.namespace, labels=_labels(team), spec=spec)

@@ -1,0 +1,192 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Validation of raw input by an argument spec, with the exact path of what is wrong. Pure.
+
+The specs are the modules' own (``type``, ``elements``, ``default``, ``choices``, ``required``, nested ``options``), and
+ansible-core's validator converts and judges each value, so that strings from surveys mean here what they mean
+everywhere. What it lacks is the place: it names neither the index of a list item nor the right spelling of a key.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import functools
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import Check
+
+Spec = t.Mapping[str, t.Mapping[str, t.Any]]
+Values = dict[str, t.Any]
+
+_WORDS = {
+    "bool": "true or false",
+    "dict": "a mapping",
+    "float": "a number",
+    "int": "a whole number",
+    "list": "a list",
+    "str": "text",
+}
+
+# What ansible-core takes as it is, where nothing is to be chosen from.
+_AS_IT_IS: dict[str, type] = {"dict": dict, "list": list, "str": str}
+
+
+def validate_mapping(raw: object, spec: Spec, *, path: str) -> Values:
+    """Validate one mapping and return it converted, defaults filled in, every option of *spec* present.
+
+    None counts as not given, at every level. Raises InputError for the first thing that is wrong, in the order of the
+    input, with the path of exactly that value.
+    """
+    if not isinstance(raw, t.Mapping):
+        raise InputError(path, f"must be a mapping, found {_found(raw)}")
+    given = {name: value for name, value in raw.items() if value is not None}
+    for name in raw:
+        if name not in spec:
+            raise InputError(_join(path, str(name)), _unknown(str(name), spec))
+    values: Values = {}
+    for name, option in spec.items():
+        place = _join(path, name)
+        if name in given:
+            values[name] = _value(given[name], option, path=place)
+        elif option.get("required"):
+            raise InputError(place, "is required")
+        else:
+            values[name] = _default(option, path=place)
+    return values
+
+
+def validate_list(raw: object, spec: Spec, *, path: str) -> list[Values]:
+    """Validate a list of mappings; None is an empty list."""
+    if raw is None:
+        return []
+    if not isinstance(raw, (list, tuple)):
+        raise InputError(path, f"must be a list, found {_found(raw)}")
+    return [validate_mapping(item, spec, path=f"{path}[{index}]") for index, item in enumerate(raw)]
+
+
+def validate_strings(raw: object, *, path: str) -> list[str]:
+    """Validate a list of strings; None is an empty list."""
+    return [] if raw is None else t.cast("list[str]", _value(raw, {"type": "list", "elements": "str"}, path=path))
+
+
+def require(check: Check, value: str, *, path: str) -> str:
+    """Return *value* where *check* finds nothing wrong with it, else raise InputError with the reason."""
+    problem = check(value)
+    if problem is not None:
+        raise InputError(path, problem)
+    return value
+
+
+def require_each(check: Check, values: t.Iterable[str], *, path: str) -> tuple[str, ...]:
+    """The same for each item of a list, which must not hold one value twice."""
+    seen: dict[str, int] = {}
+    for index, value in enumerate(values):
+        require(check, value, path=f"{path}[{index}]")
+        if value in seen:
+            raise InputError(f"{path}[{index}]", f"{value!r} stands here already, as {path}[{seen[value]}]")
+        seen[value] = index
+    return tuple(seen)
+
+
+def text_mapping(raw: t.Mapping[str, t.Any], *, path: str, check_name: Check, check_value: Check) -> dict[str, str]:
+    """A mapping of text to text, sorted by name. Numbers become text; true and false must be quoted by the user."""
+    result: dict[str, str] = {}
+    for name in sorted(raw, key=str):
+        place = _join(path, str(name))
+        require(check_name, str(name), path=place)
+        value = raw[name]
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise InputError(place, f"must be text, found {_found(value)}; put it in quotes")
+        result[str(name)] = require(check_value, str(value), path=place)
+    return result
+
+
+def nearest(name: str, known: t.Iterable[str]) -> str:
+    """The hint that follows an unknown name: the nearest known one, else all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names)}" if names else "none is known"
+
+
+def _unknown(name: str, spec: Spec) -> str:
+    return f"unknown key; {nearest(name, spec)}"
+
+
+def _value(raw: object, option: t.Mapping[str, t.Any], *, path: str) -> t.Any:
+    kind = str(option.get("type", "str"))
+    value = _convert(raw, kind, option, path=path)
+    if kind == "dict" and "options" in option:
+        return validate_mapping(value, option["options"], path=path)
+    if kind == "list":
+        if "options" in option:
+            return validate_list(value, option["options"], path=path)
+        element = {"type": option.get("elements", "str"), "choices": option.get("choices")}
+        return [_value(item, element, path=f"{path}[{index}]") for index, item in enumerate(value)]
+    return value
+
+
+def _convert(raw: object, kind: str, option: t.Mapping[str, t.Any], *, path: str) -> t.Any:
+    """One value by ansible-core's rules, without what lies inside it."""
+    word = _WORDS.get(kind, kind)
+    # ansible-core turns each of these into something else: "['a']", 1 for true, and the characters of a mapping.
+    wrong_shape = kind in ("str", "int", "float") and isinstance(raw, (list, tuple, dict))
+    if raw is None or wrong_shape or (kind in ("int", "float") and isinstance(raw, bool)):
+        raise InputError(path, f"must be {word}, found {_found(raw)}")
+    choices = tuple(option.get("choices") or ()) if kind != "list" else ()
+    if not choices and isinstance(raw, _AS_IT_IS.get(kind, ())):
+        return raw  # as ansible-core would, after it has copied all that lies inside
+    if isinstance(raw, (list, tuple, dict)):
+        good, value = _judge(raw, kind, choices)
+    else:
+        good, value = _judge_scalar(type(raw).__name__, raw, kind, choices)
+    if not good:
+        expected = f"one of {', '.join(map(str, choices))}" if choices else word
+        raise InputError(path, f"must be {expected}, found {_found(raw)}")
+    return value
+
+
+def _judge(raw: object, kind: str, choices: tuple[t.Any, ...]) -> tuple[bool, t.Any]:
+    """Whether ansible-core takes *raw* for *kind*, and what becomes of it."""
+    result = _validator(kind, choices).validate({"value": raw})
+    return not result.error_messages, result.validated_parameters.get("value")
+
+
+@functools.cache
+def _judge_scalar(_type: str, raw: t.Hashable, kind: str, choices: tuple[t.Any, ...]) -> tuple[bool, t.Any]:
+    """The same for what cannot change. A fleet says the same few things a thousand times; ``True`` is not ``1``."""
+    return _judge(raw, kind, choices)
+
+
+@functools.cache
+def _validator(kind: str, choices: tuple[t.Any, ...]) -> ArgumentSpecValidator:
+    spec: dict[str, t.Any] = {"type": kind, **({"choices": list(choices)} if choices else {})}
+    return ArgumentSpecValidator({"value": spec})
+
+
+def _default(option: t.Mapping[str, t.Any], *, path: str) -> t.Any:
+    if option.get("default") is not None:
+        return _value(copy.deepcopy(option["default"]), option, path=path)
+    return None
+
+
+def _found(raw: object) -> str:
+    if raw is None:
+        return "nothing"
+    if isinstance(raw, str):
+        return repr(str(raw))
+    if isinstance(raw, t.Mapping):
+        return "a mapping"
+    if isinstance(raw, (list, tuple)):
+        return "a list"
+    return repr(raw)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

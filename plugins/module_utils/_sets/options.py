@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How to work: what all modules that write have in common."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
+
+# Requests to one API server at the same time.
+WORKERS = 8
+
+
+JsonObject = dict[str, t.Any]
+
+
+class Prediction(t.Protocol):
+    """What check mode knows about kinds whose CRDs the same run would install or change first."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that it knows, sorted."""
+
+    def problems(self, obj: JsonObject) -> list[str] | None:
+        """Why the CRDs to come would refuse *obj*; None where they say nothing about its kind."""
+
+
+class _NothingToCome:
+    """The prediction of a run before which no CRD changes."""
+
+    @property
+    def kinds(self) -> list[str]:
+        return []
+
+    def problems(self, _obj: JsonObject) -> list[str] | None:
+        return None
+
+
+NOTHING_TO_COME: Prediction = _NothingToCome()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to work; *wait_timeout* in seconds, None to wait for nothing; *lock_timeout* for another run to end.
+
+    *adopt_managers*: what these managers own in desired objects becomes ours. *to_come* counts in check mode only.
+    """
+
+    check: bool = False
+    force_conflicts: bool = False
+    adopt_managers: tuple[str, ...] = ()
+    wait_timeout: float | None = None
+    lock_timeout: float = 60.0
+    progress: Progress = SILENT
+    to_come: Prediction = NOTHING_TO_COME

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run did, or would do: the one shape of every module's result. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Conflict
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.compare import (
+    changed_paths,
+    for_display,
+    our_part,
+    with_values,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import applied_part
+
+JsonObject = dict[str, t.Any]
+
+# A message names this many objects in full.
+NAMED = 20
+ACTIONS = ("created", "updated", "replaced", "deleted", "released", "unchanged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One changed object. *local*: in check mode the server could not be asked, the prediction is ours."""
+
+    action: str
+    key: Key
+    before: JsonObject = field(default_factory=dict)
+    after: JsonObject = field(default_factory=dict)
+    local: bool = False
+
+    def result(self) -> JsonObject:
+        """The entry in the module's ``objects``."""
+        entry: JsonObject = {"action": self.action, "kind": self.key.kind, "name": self.key.name}
+        if self.key.namespace:
+            entry["namespace"] = self.key.namespace
+        if self.action in ("updated", "replaced"):
+            entry["fields"] = changed_paths(self.before, self.after)
+        if self.local:
+            entry["local"] = True
+        return entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One object that could not be applied. *message* holds no secret values; *conflicts* name fields and managers."""
+
+    key: Key
+    message: str
+    conflicts: tuple[Conflict, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+    def result(self) -> JsonObject:
+        """The entry in the module's ``failures``."""
+        entry: JsonObject = {"kind": self.key.kind, "name": self.key.name, "message": self.message}
+        if self.key.namespace:
+            entry["namespace"] = self.key.namespace
+        if self.conflicts:
+            entry["conflicts"] = [conflict._asdict() for conflict in self.conflicts]
+        return entry
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """All that one set's run reports."""
+
+    changes: list[Change] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    unchanged: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """How many objects met each fate; always whole."""
+        counts = dict.fromkeys(ACTIONS, 0)
+        for change in self.changes:
+            counts[change.action] += 1
+        counts["unchanged"] = self.unchanged
+        return counts
+
+    def sorted_changes(self) -> list[Change]:
+        """The changes in a stable order."""
+        return sorted(self.changes, key=lambda change: (change.key.namespace, change.key.kind, change.key.name))
+
+
+class Incomplete(ClusterError):
+    """Some objects could not be applied; *outcome* tells what was done nevertheless."""
+
+    def __init__(self, message: str, *, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+def listed(items: t.Sequence[object], *, separator: str = "; ") -> str:
+    """Some of *items* in full, and how many more there are."""
+    more = len(items) - NAMED
+    return separator.join(str(item) for item in items[:NAMED]) + (f"{separator}and {more} more" if more > 0 else "")
+
+
+def written(*, action: str, before: JsonObject | None, after: JsonObject) -> Change:
+    """The change of an object that was (or would be) written: the fields that we own, before and in the answer."""
+    key = key_of(after)
+    old = our_part(before, after) if before else {}
+    old, new = for_display(key.kind, old, our_part(after))
+    return Change(action=action, key=key, before=old, after=new)
+
+
+def predicted(*, action: str, before: JsonObject | None, desired: JsonObject) -> Change:
+    """The change of an object about which the server cannot be asked: what we own now, and what is desired."""
+    new = applied_part(desired)
+    old = with_values(our_part(before), before, new) if before else {}
+    old, new = for_display(desired["kind"], old, new)
+    return Change(action=action, key=key_of(desired), before=old, after=new, local=True)
+
+
+def removed(*, action: str, live: JsonObject) -> Change:
+    """The change of an object that is deleted, or that loses our fields (``released``)."""
+    key = key_of(live)
+    old, new = for_display(key.kind, our_part(live), {})
+    return Change(action=action, key=key, before=old, after=new)

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What nobody may see of an object: values of Secrets, fields named like secrets, passwords in URLs. Pure.
+
+Diffs, results and messages go through here. Secrets should travel by reference anyway; this is the net below.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import typing as t
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
+
+JsonObject = dict[str, t.Any]
+
+HIDDEN = "VALUE HIDDEN"
+HIDDEN_CHANGED = "VALUE HIDDEN, CHANGED"
+
+# In lower case and without separators. A text under such a name is a secret; a map is a reference to one.
+SECRET_NAMES = frozenset(
+    {
+        "accesskey",
+        "apikey",
+        "authorization",
+        "bearertoken",
+        "clientsecret",
+        "cookie",
+        "credentials",
+        "passwd",
+        "password",
+        "privatekey",
+        "secret",
+        "secretaccesskey",
+        "secretkey",
+        "token",
+        "xapikey",
+        "xauthtoken",
+    }
+)
+# The annotation of client-side apply holds the whole object, a Secret's values too.
+_WHOLE_OBJECTS = frozenset({LAST_APPLIED})
+_SECRET_PARTS = ("data", "stringData")
+_USER_INFO = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+# Shorter values cannot be cut out of a message without destroying it.
+_SHORTEST = 4
+
+
+def hidden(kind: str, before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:
+    """Both states without secret values; in *after* a changed value shows that it changed, nothing else."""
+    shown = [_hide(state, other, path=(kind,)) for state, other in ((before, None), (after, before))]
+    return t.cast(JsonObject, shown[0]), t.cast(JsonObject, shown[1])
+
+
+def _hide(value: t.Any, other: t.Any, *, path: tuple[str, ...]) -> t.Any:
+    """*value* with marks in place of secrets; *other* is the state before, None where there is none to compare."""
+    if isinstance(value, dict):
+        known = other if isinstance(other, dict) else {} if other is not None else None
+        return {
+            name: _hide(item, None if known is None else known.get(name, ""), path=(*path, name))
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        known_items = other if isinstance(other, list) and len(other) == len(value) else [None] * len(value)
+        return [_hide(item, known_item, path=path) for item, known_item in zip(value, known_items, strict=True)]
+    if not isinstance(value, str) or not value:
+        return value
+    if _is_secret(path):
+        return HIDDEN if other is None or other == value else HIDDEN_CHANGED
+    shown = _USER_INFO.sub(HIDDEN, value)
+    if isinstance(other, str) and other != value and _USER_INFO.sub(HIDDEN, other) == shown:
+        return _USER_INFO.sub(HIDDEN_CHANGED, value)
+    return shown
+
+
+def _is_secret(path: tuple[str, ...]) -> bool:
+    if path[0] == "Secret" and len(path) > 1 and path[1] in _SECRET_PARTS:
+        return True
+    return path[-1] in _WHOLE_OBJECTS or re.sub(r"[^a-z0-9]", "", path[-1].lower()) in SECRET_NAMES
+
+
+def secret_values(obj: JsonObject) -> frozenset[str]:
+    """Every text in *obj* that is hidden, as it stands there and, in a Secret, decoded."""
+    return frozenset(_values(obj, path=(str(obj.get("kind")),)))
+
+
+def _values(value: t.Any, *, path: tuple[str, ...]) -> t.Iterator[str]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _values(item, path=(*path, name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _values(item, path=path)
+    elif isinstance(value, str):
+        if _is_secret(path):
+            yield value
+            if path[:2] == ("Secret", "data"):
+                yield from _decoded(value)
+        else:
+            yield from _USER_INFO.findall(value)
+
+
+def _decoded(value: str) -> t.Iterator[str]:
+    try:
+        yield base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return
+
+
+def without_secrets(message: str, obj: JsonObject) -> str:
+    """A server's *message* about *obj* without its secrets: API servers quote the values that they refuse."""
+    values = sorted((value for value in secret_values(obj) if value), key=len, reverse=True)
+    found = [value for value in values if value in message]
+    if obj.get("kind") == "Secret" or any(len(value) < _SHORTEST for value in found):
+        return "the server refused it; its message is not shown because it may hold secret values"
+    for value in found:
+        message = message.replace(value, HIDDEN)
+    return _USER_INFO.sub(HIDDEN, message)

@@ -1,0 +1,84 @@
+"""Short ways to the objects of one input, and the files of rules as the roles hand them on."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
+    parse_endpoints,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
+    endpoint_objects,
+    source_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
+    operator_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
+    Team,
+    parse_fleet_teams,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+
+JsonObject = dict[str, t.Any]
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+CLUSTERS = ["hub", "edge"]
+
+
+def rule_groups(path: str) -> list[JsonObject]:
+    """A file of rules of a role."""
+    groups: list[JsonObject] = yaml.safe_load((ROLES / path).read_text(encoding="utf-8"))
+    return groups
+
+
+BASE_RULES = rule_groups("team_monitoring/files/base_rules.yml")
+ALERT_RULES = rule_groups("prometheus_operator/files/alert_rules.yml")
+
+
+def teams(*raw: JsonObject, platform: JsonObject | None = None) -> tuple[Team, ...]:
+    """The platform's team and those of *raw*."""
+    return parse_fleet_teams(list(raw), platform, clusters=CLUSTERS)
+
+
+def objects_of_team(raw: JsonObject, *, cluster: str = "hub") -> list[JsonObject]:
+    """What one team gets."""
+    return team_objects(teams({"name": "payments", **raw})[1], cluster=cluster, base_rules=BASE_RULES)
+
+
+def objects_of_platform(raw: JsonObject | None = None) -> list[JsonObject]:
+    """What the platform's own team gets."""
+    return team_objects(teams(platform=raw)[0], cluster="hub", base_rules=BASE_RULES)
+
+
+def objects_of_operator(raw: JsonObject | None = None) -> list[JsonObject]:
+    """What the operator gets."""
+    return operator_objects(parse_operator(raw), alert_rules=ALERT_RULES)
+
+
+def objects_of_source(raw: JsonObject, *, replicas: int = 1) -> list[JsonObject]:
+    """What exposes one instance."""
+    (source,) = parse_sources([raw], check_match=check_selector)
+    return source_objects(source, cluster="edge", namespace=f"monitoring-{source.team}", replicas=replicas)
+
+
+def objects_of_endpoint(raw: JsonObject, *, check: bool = False) -> list[JsonObject]:
+    """What federates one instance."""
+    (targets,) = parse_endpoints([raw], check_match=check_selector, check=check)
+    return endpoint_objects(targets, namespace="monitoring-platform", team="platform")
+
+
+def only(objects: t.Iterable[JsonObject], kind: str, *, name: str | None = None) -> JsonObject:
+    """The one object of this kind (and name)."""
+    (found,) = [obj for obj in objects if obj["kind"] == kind and name in (None, obj["metadata"]["name"])]
+    return found
+
+
+def keys(objects: t.Iterable[JsonObject]) -> set[tuple[str, str | None, str]]:
+    """Kind, namespace and name of each object."""
+    return {(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) for obj in objects}

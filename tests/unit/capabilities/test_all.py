@@ -1,0 +1,180 @@
+"""What holds for every object, whatever the input."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import typing as t
+
+import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MANAGED_BY_LABEL,
+    SET_LABEL,
+    TEAM_LABEL,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities import registry as capabilities
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.capabilities.builders import (
+    BASE_RULES,
+    CLUSTERS,
+    JsonObject,
+    objects_of_endpoint,
+    objects_of_operator,
+    objects_of_source,
+    teams,
+)
+
+CLUSTER_SCOPED = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
+# Names of these become part of names or labels that end at 63 characters.
+DNS_LABEL_KINDS = {"Namespace", "Service", "Prometheus", "Alertmanager"}
+# An empty mapping that says something: everything, or nothing in particular.
+MEANINGFUL = re.compile(r"(?:Selector|podSelector)$")
+
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,37}[a-z0-9])?", fullmatch=True)
+PART = {
+    "enabled": st.booleans(),
+    "replicas": st.integers(min_value=1, max_value=9),
+    "storage": st.sampled_from([{"size": "1Gi"}, {"size": "1024Mi", "class": "fast"}]),
+    "resources": st.sampled_from([{"cpu": "0.5"}, {"memory": "3000Mi"}, {"cpu": 3, "memory": "100Gi"}]),
+}
+OPTIONS: dict[str, st.SearchStrategy[t.Any]] = {
+    "enabled": st.booleans(),
+    "clusters": st.lists(st.sampled_from(CLUSTERS), unique=True),
+    "groups": st.lists(st.sampled_from(["oidc:a", "b", "ü"]), unique=True),
+    "size": st.sampled_from(["small", "medium", "large"]),
+    "labels": st.dictionaries(st.sampled_from(["env", "tier", "_x"]), st.sampled_from(["a", "b c", 7])),
+    **dict.fromkeys(["rbac", "quota", "network_policy", "base_rules"], st.booleans()),
+    "prometheus": st.fixed_dictionaries({}, optional={**PART, "enforce_tenancy": st.booleans()}),
+    "alertmanager": st.fixed_dictionaries({}, optional=PART),
+}
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> list[JsonObject]:
+    """Some teams, each with some of the options."""
+    names = draw(st.lists(NAMES.filter(lambda name: name != "platform"), unique=True, min_size=1, max_size=3))
+    options = st.fixed_dictionaries({}, optional=OPTIONS)
+    count = st.integers(min_value=0, max_value=2)
+    return [
+        {
+            "name": name,
+            **draw(options),
+            "namespaces": [f"team-{index}-{number}" for number in range(draw(count))],
+        }
+        for index, name in enumerate(names)
+    ]
+
+
+def rendered(raw: t.Sequence[JsonObject], *, cluster: str = "hub") -> list[JsonObject]:
+    return [obj for team in teams(*raw) for obj in team_objects(team, cluster=cluster, base_rules=BASE_RULES[:1])]
+
+
+def shuffled(value: t.Any, order: random.Random) -> t.Any:
+    """The same input in another order: of keys, and of lists in which the order says nothing."""
+    if isinstance(value, dict):
+        names = list(value)
+        order.shuffle(names)
+        return {name: shuffled(value[name], order) for name in names}
+    if isinstance(value, list):
+        items = [shuffled(item, order) for item in value]
+        order.shuffle(items)
+        return items
+    return value
+
+
+def text(objects: t.Sequence[JsonObject]) -> str:
+    return json.dumps(objects, ensure_ascii=False)
+
+
+@given(fleets(), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=60)
+def test_the_order_of_the_input_changes_no_byte(raw: list[JsonObject], order: random.Random) -> None:
+    assert text(rendered(shuffled(raw, order))) == text(rendered(raw))
+
+
+@given(fleets(), st.sampled_from(CLUSTERS))
+@settings(deadline=None, max_examples=60)
+def test_teams_objects_are_well_formed(raw: list[JsonObject], cluster: str) -> None:
+    objects = rendered(raw, cluster=cluster)
+    for obj in objects:
+        assert problems(obj) == []
+    names = [(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) for obj in objects]
+    assert len(set(names)) == len(names)
+    assert {(obj["apiVersion"], obj["kind"]) for obj in objects} <= set(capabilities.KINDS[capabilities.TEAMS])
+
+
+ENDPOINT = {"cluster": "edge", "team": "platform"}
+OTHERS = {
+    capabilities.OPERATOR: objects_of_operator(),
+    capabilities.FEDERATION_SOURCE: [
+        *objects_of_source({}, replicas=2),
+        *objects_of_source({"expose": "NodePort", "annotations": {"a": "b"}}),
+    ],
+    capabilities.FEDERATION: [
+        *objects_of_endpoint({**ENDPOINT, "targets": [{"address": "10.0.0.1", "port": 1}]}),
+        *objects_of_endpoint({**ENDPOINT, "targets": [{"address": "prom.example.com", "port": 1}]}),
+    ],
+}
+
+
+@pytest.mark.parametrize("capability", sorted(OTHERS))
+def test_all_other_objects_are_well_formed(capability: str) -> None:
+    for obj in OTHERS[capability]:
+        assert problems(obj) == []
+    made = {(obj["apiVersion"], obj["kind"]) for obj in OTHERS[capability]}
+    assert made == set(capabilities.KINDS[capability])
+
+
+def test_all_kinds_of_a_team_are_known() -> None:
+    made = {(obj["apiVersion"], obj["kind"]) for obj in rendered([{"name": "a", "groups": ["b"]}])}
+    assert made == set(capabilities.KINDS[capabilities.TEAMS])
+
+
+@given(NAMES, st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", fullmatch=True))
+@settings(deadline=None, max_examples=60)
+def test_federated_instances_of_any_name_are_well_formed(team: str, cluster: str) -> None:
+    for address in ("10.0.0.1", "prom.example.com"):
+        raw = {"cluster": cluster, "team": team, "targets": [{"address": address, "port": 9090}]}
+        for obj in objects_of_endpoint(raw):
+            assert problems(obj) == []
+
+
+def problems(obj: JsonObject) -> list[str]:
+    """What is wrong with an object that has nothing to do with its kind."""
+    metadata = obj["metadata"]
+    labels = metadata["labels"]
+    found = [
+        f"label {name}: {value!r}"
+        for name, value in labels.items()
+        if grammar.qualified_name(name) or not isinstance(value, str) or grammar.label_value(value)
+    ]
+    if ("namespace" in metadata) is (obj["kind"] in CLUSTER_SCOPED):
+        found.append("namespace")
+    check = grammar.dns_label if obj["kind"] in DNS_LABEL_KINDS else grammar.dns_subdomain
+    if check(metadata["name"]):
+        found.append(f"name {metadata['name']}")
+    if TEAM_LABEL not in labels or SET_LABEL in labels:
+        found.append("labels")
+    # A team's own namespace is the team's: it has nothing of ours but the label by which we find it.
+    if MANAGED_BY_LABEL not in labels and set(labels) != {TEAM_LABEL}:
+        found.append("labels")
+    if obj["kind"] == "Secret":
+        found.append("a secret")
+    return found + list(empty_values(obj, path=""))
+
+
+def empty_values(value: t.Any, *, path: str) -> t.Iterator[str]:
+    """Places of nulls, and of empty lists and mappings that mean nothing: the server drops those."""
+    if value is None or (value in ({}, []) and not MEANINGFUL.search(path)):
+        yield path
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from empty_values(item, path=f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from empty_values(item, path=f"{path}[{index}]")

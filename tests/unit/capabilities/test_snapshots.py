@@ -1,0 +1,115 @@
+"""Every desired object of some inputs, byte by byte: a change of code that changes what is applied must be meant.
+
+To accept a change: ``make unit PYTEST_ARGS="-k snapshots --accept-desired"``, then read the difference with git.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
+    with_served_kinds,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+
+from tests.unit.capabilities.builders import (
+    BASE_RULES,
+    JsonObject,
+    objects_of_endpoint,
+    objects_of_operator,
+    objects_of_source,
+    teams,
+)
+
+FOLDER = Path(__file__).with_name("desired")
+
+TEAMS: tuple[JsonObject, ...] = (
+    {"name": "payments", "namespaces": ["payments", "payments-batch"], "groups": ["oidc:payments", "a b"]},
+    {"name": "search", "enabled": False, "namespaces": ["search"]},
+    {"name": "only-edge", "clusters": ["edge"], "size": "medium", "labels": {"tier": 1, "env": "prod"}},
+    {
+        "name": "large",
+        "size": "large",
+        "namespace": "watch-large",
+        "prometheus": {
+            "replicas": 3,
+            "retention": "2h30m",
+            "storage": {"size": "1536Mi", "class": "fast"},
+            "resources": {"cpu": "1500m", "memory": "0.5Gi"},
+            "version": "v3.12.0",
+            "enforce_tenancy": False,
+        },
+        "alertmanager": {"retention": "24h", "storage": {"size": "1Gi"}, "resources": {"cpu": 1}},
+    },
+    {"name": "bare", "rbac": False, "quota": False, "network_policy": False, "base_rules": False},
+    {"name": "no-alerts", "alertmanager": {"enabled": False}},
+    {"name": "alerts-only", "prometheus": {"enabled": False}},
+)
+
+
+def _fleet(cluster: str) -> list[JsonObject]:
+    found = teams(*TEAMS, platform={"size": "medium", "namespaces": ["infra"], "groups": ["sre"]})
+    return [obj for team in found for obj in team_objects(team, cluster=cluster, base_rules=BASE_RULES)]
+
+
+def _sources() -> list[JsonObject]:
+    inputs: tuple[tuple[JsonObject, int], ...] = (
+        ({}, 1),
+        ({"team": "payments", "expose": "NodePort", "node_port": 30090, "allowed_sources": ["10.1.0.0/16"]}, 1),
+        ({"team": "large", "annotations": {"example.com/internal": "true"}, "interval": "1m", "scheme": "https"}, 3),
+        ({"team": "search", "expose": "Existing", "address": "prom.example.com", "port": 443}, 1),
+    )
+    return [obj for raw, replicas in inputs for obj in objects_of_source(raw, replicas=replicas)]
+
+
+def _endpoints() -> list[JsonObject]:
+    inputs: tuple[JsonObject, ...] = (
+        {"cluster": "edge", "team": "platform", "targets": [{"address": "10.0.0.7", "port": 30090}]},
+        {"cluster": "PROD.eu_1", "team": "pay-ments", "targets": [{"address": "prom.example.com.", "port": 443}]},
+        {
+            "cluster": "edge",
+            "team": "large",
+            "scheme": "https",
+            "labels": {"region": "eu"},
+            "match": ['{job="a"}', 'up{job=~"b.*"}'],
+            "targets": [
+                {"address": "10.0.0.8", "port": 30091, "replica": 1},
+                {"address": "fd00::8", "port": 30092, "replica": 0},
+            ],
+        },
+    )
+    return [obj for raw in inputs for obj in objects_of_endpoint(raw)]
+
+
+CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
+    "operator": lambda: with_served_kinds(objects_of_operator(), ["Prometheus", "Alertmanager"]),
+    "operator-changed": lambda: objects_of_operator(
+        {
+            "namespace": "op",
+            "version": "0.90.1",
+            "image_registry": "registry.example.com/mirror",
+            "resources": {"cpu": "1", "memory": "1024Mi"},
+            "log_level": "debug",
+            "monitor": False,
+            "alert_rules": False,
+            "platform_team": "sre",
+        }
+    ),
+    "teams-hub": lambda: _fleet("hub"),
+    "teams-edge": lambda: _fleet("edge"),
+    "federation-sources": _sources,
+    "federation-endpoints": _endpoints,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_snapshots_of_desired_objects(name: str, pytestconfig: pytest.Config) -> None:
+    text = "".join(f"{json.dumps(obj, sort_keys=True)}\n" for obj in CASES[name]())
+    path = FOLDER / f"{name}.jsonl"
+    if pytestconfig.getoption("--accept-desired"):
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
