@@ -22,7 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.input_ch
     check_input,
     missing_libraries,
 )
-from ansible_collections.promfleet.monitoring.plugins.plugin_utils import arguments, direct
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct
 
 
 class ActionModule(NormalAction):
@@ -30,10 +30,6 @@ class ActionModule(NormalAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The errors, and a failure that tells them all."""
-        with arguments.forgotten(self._task):
-            return self._run(tmp, task_vars)
-
-    def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         params = self._parameters()
         if not self._possible_here(params, task_vars=task_vars or {}):
             by_module: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible's own
@@ -41,8 +37,7 @@ class ActionModule(NormalAction):
         result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
-        with direct.without_collection():
-            errors, failure = check_input(params, environ={**os.environ, **environment})
+        errors, failure = check_input(params, environ={**os.environ, **environment})
         result.update(changed=False, errors=errors)
         if failure:
             result.update(failed=True, msg=failure)

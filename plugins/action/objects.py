@@ -5,9 +5,9 @@
 """What happens on the control host around a module: its progress is shown, its ``src`` is found, its run is short.
 
 The one action plugin of all modules that talk to a cluster; meta/runtime.yml leads them here. It bears the name of one
-of them because every action plugin must be documented by a module of its name. The module itself is run by Ansible's
-own action for modules, so check mode, become, async and whatever else there is are as they are for any other module;
-where that would only pack the module and start the same Python on this machine, direct.py spares the time.
+of them because every action plugin must be documented by a module of its name. Where direct.py may run the module in
+this process it does; otherwise Ansible runs it, so check mode, become, async and whatever else there is are as for any
+other module.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from pathlib import Path
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleFileNotFound
 from ansible.module_utils.common.validation import check_type_list
-from ansible.plugins.action.normal import ActionModule as NormalAction
+from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.files import files_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import ENVIRONMENT, read_line
-from ansible_collections.promfleet.monitoring.plugins.plugin_utils import arguments, direct
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import read_line
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct
 
 display = Display()
+JsonObject = dict[str, t.Any]
 
 # How often progress is shown, in seconds; 0 shows none. For tests, and for people who want it more quiet.
 INTERVAL_VARIABLE = "PROMFLEET_PROGRESS_SECONDS"
@@ -58,22 +59,33 @@ def show(path: str, *, name: str, every: float, ended: threading.Event) -> None:
                 display.display(f"{name}: {line}, {time.monotonic() - began:.0f} s", stderr=True)
 
 
-class ActionModule(NormalAction):
-    """Runs a module as Ansible does, with its progress shown and its ``src`` found."""
+class ActionModule(ActionBase):
+    """Runs a module with its progress shown and its ``src`` found."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: JsonObject | None = None) -> JsonObject:
         """The module's result."""
-        host = str((task_vars or {}).get("inventory_hostname", ""))
-        with arguments.forgotten(self._task), self._progress_shown(host=host), self._src_found():
-            result: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible does not type it
-        return result
+        variables = task_vars or {}
+        result: JsonObject = super().run(tmp, variables)
+        host = str(variables.get("inventory_hostname", ""))
+        with self._src_found() as found, self._progress_shown(host=host) as shown:
+            arguments = {**self._task.args, **found, **shown}
+            answer = self._here(arguments, task_vars=variables) or self._apart(arguments, task_vars=variables)
+        return {**result, **answer}
 
-    def _execute_module(self, *given: t.Any, **named: t.Any) -> dict[str, t.Any]:
-        """The module's result; the module runs in this process where it finds here what it would find in its own."""
-        task_vars = named.get("task_vars") or {}
-        if not given and not named.get("wrap_async") and direct.is_possible(self, task_vars):
-            return direct.run_module(self, task_vars)
-        result: dict[str, t.Any] = super()._execute_module(*given, **named)
+    def _here(self, arguments: JsonObject, *, task_vars: JsonObject) -> JsonObject | None:
+        """The result of a run in this process, None where it takes another."""
+        if not direct.is_possible(self, task_vars):
+            return None
+        definition = direct.definition_of(self._task.action)
+        return direct.run_here(definition, arguments, check=self._task.check_mode, diff=self._task.diff)
+
+    def _apart(self, arguments: JsonObject, *, task_vars: JsonObject) -> JsonObject:
+        """The result of a run in a process that Ansible makes for it."""
+        wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
+        result: JsonObject = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async)
         return result
 
     def _on_this_machine(self) -> bool:
@@ -82,11 +94,15 @@ class ActionModule(NormalAction):
     # -- progress ---------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _progress_shown(self, *, host: str) -> t.Iterator[None]:
-        """Shows how far the module is, where it runs on this machine, in this task, and is no secret."""
+    def _progress_shown(self, *, host: str) -> t.Iterator[JsonObject]:
+        """Shows how far the module is, where it runs on this machine, in this task, and is no secret.
+
+        Gives the argument that tells the module where to write it. A file that the user named is the user's.
+        """
         every = interval()
-        if every <= 0 or not self._on_this_machine() or self._task.async_val or self._task.no_log:
-            yield
+        watched = every > 0 and self._on_this_machine() and not self._task.async_val and not self._task.no_log
+        if not watched or self._task.args.get("progress_file"):
+            yield {}
             return
         # Ansible makes this folder for itself alone, and removes it at its end, however that comes.
         folder = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]  # made from Ansible's configuration
@@ -97,37 +113,33 @@ class ActionModule(NormalAction):
         watcher = threading.Thread(
             target=show, args=(path,), kwargs={"name": name, "every": every, "ended": ended}, daemon=True
         )
-        # The way that Ansible itself hands something to a module beside its arguments (ANSIBLE_ASYNC_DIR).
-        variables = {ENVIRONMENT: path}
-        self._task.environment.append(variables)
         watcher.start()
         try:
-            yield
+            yield {"progress_file": path}
         finally:
             ended.set()
             watcher.join()
-            self._task.environment.remove(variables)
             Path(path).unlink(missing_ok=True)
 
     # -- src --------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _src_found(self) -> t.Iterator[None]:
-        """Gives the module absolute paths that it can read; afterwards the task says again what the user wrote."""
+    def _src_found(self) -> t.Iterator[JsonObject]:
+        """Gives the argument ``src`` with absolute paths that the module can read; the task keeps the user's."""
         given = self._task.args.get("src")
         if not given or not self._on_this_machine():
-            yield
+            yield {}
             return
         decrypted: list[str] = []
         try:
-            self._task.args["src"] = [
-                path
-                for index, source in enumerate(check_type_list(given))
-                for path in self._readable(self._find(str(source), path=f"src[{index}]"), decrypted=decrypted)
-            ]
-            yield
+            yield {
+                "src": [
+                    path
+                    for index, source in enumerate(check_type_list(given))
+                    for path in self._readable(self._find(str(source), path=f"src[{index}]"), decrypted=decrypted)
+                ]
+            }
         finally:
-            self._task.args["src"] = given
             for path in decrypted:
                 self._loader.cleanup_tmp_file(path)
 

@@ -21,6 +21,12 @@ options:
         own cluster.
     type: bool
     default: false
+  progress_file:
+    description:
+      - A file on the machine that runs the module. While it runs, the module overwrites its first line with how far the
+        work is.
+      - Where the task runs on the control host, that line is shown every five seconds, and this need not be given.
+    type: path
 requirements:
   - python >= 3.11
   - kubernetes >= 31.0.0

@@ -57,7 +57,10 @@ kubernetes_version:
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, Unreachable
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 
 def work(run: Run) -> dict[str, object]:
@@ -74,9 +77,12 @@ def work(run: Run) -> dict[str, object]:
     return {"reachable": True, "reason": "", "uid": uid, "kubernetes_version": version.get("gitVersion", "")}
 
 
+DEFINITION = Definition(name="cluster_info", options=cluster_options({}), work=work)
+
+
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec({}), work)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

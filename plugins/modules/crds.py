@@ -213,7 +213,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.restore
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.snapshot import find_snapshot
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 SOURCE = {
     "version": {"type": "str"},
@@ -279,9 +282,17 @@ def work(run: Run) -> dict[str, object]:
     return {"version": run.params["version"] or versions.PROMETHEUS_OPERATOR, **state(run)}
 
 
+DEFINITION = Definition(
+    name="crds",
+    options=cluster_options(OPTIONS, writes=True),
+    work=work,
+    rules={"required_if": [("state", "restored", ("snapshot",))]},
+)
+
+
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec(OPTIONS, writes=True), work, required_if=[("state", "restored", ("snapshot",))])
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -144,7 +144,10 @@ snapshots:
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.report import report
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 OPTIONS = {
     "version": {"type": "str"},
@@ -159,9 +162,12 @@ def work(run: Run) -> dict[str, object]:
     return report(run.cluster, source.load(), source=source.digest)
 
 
+DEFINITION = Definition(name="crds_info", options=cluster_options(OPTIONS), work=work)
+
+
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec(OPTIONS), work)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -96,55 +96,16 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
-    is_of_clusters,
-    parse_endpoints,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
-    endpoint_objects,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import FEDERATION, KINDS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
-    TEAM_SET_OPTIONS,
-    parse_team_set,
-    team_named,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import FEDERATION
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 
-OPTIONS = {
-    "sources": {"type": "list", "elements": "dict", "default": []},
-    "stale": {"type": "list", "elements": "str", "default": []},
-    "central_team": {"type": "str", "default": "platform"},
-}
-
-
-def work(run: Run) -> dict[str, object]:
-    """Do what the module is for."""
-    params = run.params
-    team = team_named(params["central_team"], teams=parse_team_set(params), path="central_team")
-    stale = set(params["stale"])
-    desired = []
-    if params["state"] == "present":
-        for targets in parse_endpoints(params["sources"], check_match=check_selector, check=run.check):
-            desired += endpoint_objects(targets, namespace=team.namespace, team=team.name)
-    else:
-        stale = set()
-    request = Request(
-        owner=SetId(fleet=params["fleet"], capability=FEDERATION),
-        desired=tuple(desired),
-        kinds=KINDS[FEDERATION],
-        keep=lambda live: is_of_clusters(live, stale),
-    )
-    return {"outcome": converge(run.cluster, request, options=run.options())}
+DEFINITION = definition_of(FEDERATION, name="federation_endpoints", needs_promql=True)
 
 
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec({**TEAM_SET_OPTIONS, **OPTIONS}, writes=True), work, needs_promql=True)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -101,68 +101,39 @@ sources:
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
-    needed_rights,
     source_targets,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import endpoint
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
-    source_objects,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
-    SOURCE_OPTIONS,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import (
     FEDERATION_SOURCE,
-    KINDS,
+    Exposed,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
-    TEAM_SET_OPTIONS,
-    exposed_sources,
-    parse_team_set,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
-
-OPTIONS = {"sources": {"type": "list", "elements": "dict", "default": [], "options": SOURCE_OPTIONS}}
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import endpoint
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 
-def work(run: Run) -> dict[str, object]:
-    """Expose the sources and tell where they are."""
-    params = run.params
-    exposed = exposed_sources(params, teams=parse_team_set(params), check_match=check_selector)
-    if params["state"] == "absent":
-        exposed = []
-    desired = [
-        obj
-        for source, team in exposed
-        for obj in source_objects(
-            source, cluster=params["cluster"], namespace=team.namespace, replicas=team.prometheus.replicas
-        )
-    ]
-    request = Request(
-        owner=SetId(fleet=params["fleet"], capability=FEDERATION_SOURCE),
-        desired=tuple(desired),
-        kinds=KINDS[FEDERATION_SOURCE],
-        needs=needed_rights(exposed),
-    )
-    outcome = converge(run.cluster, request, options=run.options())
-    endpoints = [
+def endpoints(run: Run, exposed: Exposed | None) -> dict[str, object]:
+    """Where each exposed instance can be reached."""
+    if exposed is None:
+        return {"sources": []}
+    found = [
         endpoint(
             source,
-            cluster=params["cluster"],
+            cluster=exposed.cluster,
             targets=source_targets(run.cluster, source, team=team, check=run.check),
         )
-        for source, team in exposed
+        for source, team in exposed.sources
     ]
-    return {"outcome": outcome, "sources": endpoints}
+    return {"sources": found}
+
+
+DEFINITION = definition_of(FEDERATION_SOURCE, name="federation_source", needs_promql=True, after=endpoints)
 
 
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec({**TEAM_SET_OPTIONS, **OPTIONS}, writes=True), work, needs_promql=True)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -132,8 +132,10 @@ errors:
 import os
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import OPTIONS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.input_check import check_input
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 
 def work(run: Run) -> dict[str, object]:
@@ -141,9 +143,12 @@ def work(run: Run) -> dict[str, object]:
     return {"errors": errors, "failure": failure}
 
 
+DEFINITION = Definition(name="input_check", options=OPTIONS, work=work, needs_cluster=False)
+
+
 def main() -> None:
     """Run the module."""
-    run_module(OPTIONS, work, needs_cluster=False)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observe import verify
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 OPTIONS = {
     "operator_namespace": {"type": "str", "default": "prometheus-operator"},
@@ -117,9 +120,17 @@ def work(run: Run) -> dict[str, object]:
     return {"checks": [check.result() for check in checks], "federated_series": series, "failure": failure}
 
 
+DEFINITION = Definition(
+    name="monitoring_verify",
+    options=cluster_options({**TEAM_SET_OPTIONS, **OPTIONS}),
+    work=work,
+    needs_promql=True,
+)
+
+
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec({**TEAM_SET_OPTIONS, **OPTIONS}), work, needs_promql=True)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -111,8 +111,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.document
     read_documents,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.manifests import with_namespace
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import objects_capability
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.free_form.names import capability_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
@@ -129,7 +132,7 @@ OPTIONS = {
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
     params = run.params
-    owner = SetId(fleet=params["fleet"], capability=objects_capability(params["name"]))
+    owner = SetId(fleet=params["fleet"], capability=capability_of(params["name"]))
     desired = []
     if params["state"] == "present":
         given = [*parse_documents(params["manifests"], path="manifests"), *read_documents(params["src"])]
@@ -141,9 +144,12 @@ def work(run: Run) -> dict[str, object]:
     return {"outcome": converge(run.cluster, request, options=run.options())}
 
 
+DEFINITION = Definition(name="objects", options=cluster_options(OPTIONS, writes=True), work=work)
+
+
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec(OPTIONS, writes=True), work)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

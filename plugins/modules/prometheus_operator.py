@@ -128,39 +128,16 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import (
-    OPERATOR_OPTIONS,
-    parse_operator,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
-    operator_objects,
-    with_served_kinds,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import KINDS, OPERATOR
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 
-RULES = {"rules": {"type": "list", "elements": "dict", "default": []}}
-
-
-def work(run: Run) -> dict[str, object]:
-    operator = parse_operator({name: run.params[name] for name in OPERATOR_OPTIONS}, path="prometheus_operator")
-    options = run.options()
-    desired = []
-    if run.params["state"] == "present":
-        kinds = [*run.cluster.monitoring_kinds(), *options.to_come.kinds]
-        desired = with_served_kinds(operator_objects(operator, alert_rules=run.params["rules"]), kinds)
-    request = Request(
-        owner=SetId(fleet=run.params["fleet"], capability=OPERATOR), desired=tuple(desired), kinds=KINDS[OPERATOR]
-    )
-    return {"outcome": converge(run.cluster, request, options=options)}
+DEFINITION = definition_of(OPERATOR, name="prometheus_operator")
 
 
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec({**OPERATOR_OPTIONS, **RULES}, writes=True), work)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -114,81 +114,16 @@ truncated:
   sample: 0
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import (
-    FEDERATION,
-    FEDERATION_SOURCE,
-    KINDS,
-    TEAMS,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
-    TEAM_SET_OPTIONS,
-    parse_only,
-    parse_team_set,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
-    VolumeClaims,
-    instances_of,
-    is_of_other_teams,
-    team_guard,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import Run, cluster_spec, run_module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 
-OPTIONS = {
-    "base_rules": {"type": "list", "elements": "dict", "default": []},
-    "only": {"type": "list", "elements": "str", "default": []},
-    "prune": {"type": "bool", "default": False},
-    "prune_max_percent": {"type": "int", "default": 50},
-    "remove_volume_claims": {"type": "bool", "default": False},
-}
-# What federates a team's instance lives in the instance's namespace, and goes with it.
-NEIGHBOURS = (FEDERATION, FEDERATION_SOURCE)
-
-
-def work(run: Run) -> dict[str, object]:
-    """Do what the module is for."""
-    params = run.params
-    teams = parse_team_set(params)
-    present = params["state"] == "present"
-    # What is removed need not be listed any more.
-    only = parse_only(params["only"], teams=teams, path="only") if present else frozenset(params["only"])
-    owner = SetId(fleet=params["fleet"], capability=TEAMS)
-    wanted = [team for team in teams if not only or team.name in only] if present else []
-    if not present:
-        request = Request(owner=owner, desired=(), kinds=KINDS[TEAMS], neighbours=NEIGHBOURS)
-    else:
-        desired = [
-            obj
-            for team in wanted
-            for obj in team_objects(team, cluster=params["cluster"], base_rules=params["base_rules"])
-        ]
-        guard = team_guard(
-            known_teams={team.name for team in teams},
-            prune=params["prune"],
-            max_percent=params["prune_max_percent"],
-        )
-        request = Request(owner=owner, desired=tuple(desired), kinds=KINDS[TEAMS], neighbours=NEIGHBOURS, guard=guard)
-    if only:
-        request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
-    if params["remove_volume_claims"]:
-        possible = {
-            instance
-            for team in wanted
-            if team.active_on(params["cluster"])
-            for instance in instances_of(team.name, namespace=team.namespace)
-        }
-        claims = VolumeClaims(run.cluster, unwanted=possible - set(map(key_of, request.desired)))
-        request = request.removing(removable=claims.removable, extra_deletes=claims.find)
-    return {"outcome": converge(run.cluster, request, options=run.options())}
+DEFINITION = definition_of(TEAMS, name="team_monitoring")
 
 
 def main() -> None:
     """Run the module."""
-    run_module(cluster_spec({**TEAM_SET_OPTIONS, **OPTIONS}, writes=True), work)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -2,125 +2,121 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running a module in the process that Ansible made for the task, where a process of its own would find the same.
+"""The door of a module that runs in the process that Ansible made for the task.
 
-Packing a module, starting Python and importing the Kubernetes client take longer than most of what our modules then do,
-for each task and cluster. Ansible's main process imports this file before it makes the processes for the tasks, so that
-it is done once a playbook. ansible.netcommon runs the modules for network devices in the same way.
+Packing a module, starting Python and importing the Kubernetes client take about a second for each task and cluster,
+several times what most of our modules then do. Ansible's main process imports this file before it makes the processes
+for the tasks, so the imports happen once a playbook.
 
-The module does not notice: it gets its arguments as Ansible encodes them, and what it prints is read as Ansible does.
+What runs here finds what a process of its own would find, and changes nothing of the process: not its environment, not
+its output, not the defaults of libraries. Every other task, and every task whose arguments need a word of Ansible's own
+(wrong ones, aliases), runs in a process of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import importlib
-import io
 import json
-import os
 import sys
-import tempfile
 import traceback
 import typing as t
+import warnings
 
 from ansible import constants
-from ansible.module_utils.common.json import Direction, get_module_decoder
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.arguments import without_long
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.execute import Answer, execute
 
 JsonObject = dict[str, t.Any]
 
-PLUGINS = "ansible_collections.promfleet.monitoring.plugins"
-
-
-@contextlib.contextmanager
-def without_collection() -> t.Iterator[None]:
-    """For this block nobody looks for cycles: with the variables of a large fleet in memory each look takes long."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-# What all modules need: whoever imports this file has it for every process that is made after.
-with without_collection():
-    importlib.import_module(f"{PLUGINS}.module_utils._run.module")
-# Else each of those processes looks through all that the main process holds, a large fleet's variables among it, for
-# cycles to free, and thereby copies the memory that it shares with it. What is here now stays for the whole run anyway.
-gc.freeze()
-# What is used of Ansible here beside its documented interfaces; a release without one of them runs modules its own way.
-NEEDED = ("_compute_environment_string", "_update_module_args")
+MODULES = "ansible_collections.promfleet.monitoring.plugins.modules"
+# The profile in which Ansible itself hands arguments to a module.
+PROFILE = "legacy"
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def is_possible(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> bool:
-    """Whether the task's module may run here: on this machine, as this user, and with this very Python.
+    """Whether the task's module may run here: on this machine, as this user, in this environment, by this very Python.
 
-    Which Python modules run with is known where the inventory says it; else only Ansible's own way finds out. Whoever
-    keeps the files of modules (ANSIBLE_KEEP_REMOTE_FILES) wants to see a module of its own process.
+    Which Python modules run with is known where the inventory says it; else only Ansible's own way finds out. People
+    who keep the files of modules (ANSIBLE_KEEP_REMOTE_FILES) want a module in a process of its own.
     """
-    if action._connection.transport != "local" or action._connection.become or action._task.async_val:
+    task = action._task
+    if action._connection.transport != "local" or action._connection.become or task.async_val or task.delegate_to:
         return False
-    if constants.DEFAULT_KEEP_REMOTE_FILES:  # type: ignore[attr-defined]  # made from Ansible's configuration
+    if any(task.environment or ()) or constants.DEFAULT_KEEP_REMOTE_FILES:  # type: ignore[attr-defined]  # from configuration
         return False
-    if not all(hasattr(action, name) for name in NEEDED):
-        return False
-    said = None if action._task.delegate_to else task_vars.get("ansible_python_interpreter")
-    return bool(action._templar.template(said) == sys.executable)
+    interpreter = task_vars.get("ansible_python_interpreter")
+    return bool(action._templar.template(interpreter) == sys.executable)
 
 
-def run_module(action: ActionBase, task_vars: dict[str, t.Any]) -> JsonObject:
-    """Run the task's module and return its result, as `ActionBase._execute_module` does."""
-    arguments = dict(action._task.args)
-    action._update_module_args(action._task.action, arguments, task_vars)
-    environment: JsonObject = {}
-    action._compute_environment_string(environment)
-    name = action._task.action.rpartition(".")[2]
-    output = io.StringIO()
+def definition_of(action: str) -> Definition:
+    """The definition of the module that a task names."""
+    module = importlib.import_module(f"{MODULES}.{action.rpartition('.')[2]}")
+    return t.cast("Definition", module.DEFINITION)
+
+
+def run_here(definition: Definition, arguments: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> JsonObject | None:
+    """Run a module here and return its result as Ansible's main process would get it from a process of its own.
+
+    None where the arguments are wrong or use an alias: Ansible has words for that, and hides secrets in them.
+    """
+    if not set(arguments) <= set(definition.options):
+        return None
+    validated = ArgumentSpecValidator(definition.options, **definition.rules).validate(_plain(arguments))
+    if validated.error_messages:
+        return None
+    params = validated.validated_parameters
+    secrets = secret_values(params, definition.options)
     try:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(without_collection())
-            module = importlib.import_module(f"{PLUGINS}.modules.{name}")
-            stack.enter_context(_environment(environment))
-            stack.enter_context(_temporary_files())
-            stack.enter_context(patch_module_args(arguments))
-            stack.enter_context(contextlib.redirect_stdout(output))
-            # What libraries say there (certificates are not checked) Ansible shows of no module.
-            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-            module.main()
-    except SystemExit:
-        decoder = get_module_decoder("legacy", Direction.MODULE_TO_CONTROLLER)
-        return dict(json.loads(output.getvalue(), cls=decoder))
+        with warnings.catch_warnings():
+            # What libraries print (certificates are not checked) Ansible shows of no module.
+            warnings.simplefilter("ignore")
+            answer = execute(definition, params, check=check, diff=diff)
     except Exception as error:  # noqa: BLE001 - as Ansible does with a module of its own process
-        return {"failed": True, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
-    raise AssertionError(f"the module {name} did not end by itself")
+        failure = {"failed": True, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
+        return dict(remove_values(failure, secrets))
+    return _told(answer, params=params, options=definition.options, secrets=secrets)
 
 
-@contextlib.contextmanager
-def _temporary_files() -> t.Iterator[None]:
-    """For this block temporary files go where Ansible has its own, for this user only and removed at the run's end.
-
-    The kubernetes library writes keys and certificates into files and removes them at the end of a process, but the
-    processes of tasks end in another way.
-    """
-    before = tempfile.tempdir
-    tempfile.tempdir = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]  # made from Ansible's configuration
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
+def _plain(arguments: t.Mapping[str, t.Any]) -> JsonObject:
+    """*arguments* as a module would read them: without Ansible's tags, secrets of vault decrypted."""
+    text = json.dumps(dict(arguments), cls=get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE))
+    return dict(json.loads(text, cls=get_module_decoder(PROFILE, Direction.CONTROLLER_TO_MODULE)))
 
 
-@contextlib.contextmanager
-def _environment(variables: t.Mapping[str, t.Any]) -> t.Iterator[None]:
-    """For this block the environment has these variables, too."""
-    before = dict(os.environ)
-    os.environ.update({name: str(value) for name, value in variables.items()})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def _told(answer: Answer, *, params: JsonObject, options: JsonObject, secrets: set[str]) -> JsonObject:
+    result = dict(answer.result)
+    # Since ansible-core 2.20 a setting that is off by default; before, each result has its arguments.
+    if getattr(constants, "INJECT_INVOCATION", True):
+        shown = {name: HIDDEN if options[name].get("no_log") and value else value for name, value in params.items()}
+        result["invocation"] = {"module_args": without_long(shown)}
+    if answer.warnings:
+        result["warnings"] = list(answer.warnings)
+    return dict(remove_values(result, secrets))
+
+
+def secret_values(params: t.Any, options: JsonObject) -> set[str]:
+    """Every text in *params* that stands under an option with ``no_log``, as ansible-core collects them. Pure."""
+    found: set[str] = set()
+    for name, option in options.items():
+        value = params.get(name) if isinstance(params, dict) else None
+        if not value:
+            continue
+        if option.get("no_log"):
+            found |= _texts(value)
+        for part in (value if isinstance(value, list) else [value]) if option.get("options") else ():
+            found |= secret_values(part, option["options"])
+    return found
+
+
+def _texts(value: t.Any) -> set[str]:
+    if isinstance(value, dict):
+        return {text for item in value.values() for text in _texts(item)}
+    if isinstance(value, (list, tuple)):
+        return {text for item in value for text in _texts(item)}
+    return set() if isinstance(value, bool) or not str(value) else {str(value)}

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
-    TEAM_SET_OPTIONS,
     parse_team_set,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import cluster_spec
-from ansible_collections.promfleet.monitoring.plugins.modules import team_monitoring
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 
 from tests.bench.measure import Measured, run
 from tests.integration.support.inventory import LOCAL
@@ -116,7 +115,7 @@ def noop_project(folder: Path, *, number: int) -> Project:
     for part in ("meta/argument_specs.yml", "defaults/main.yml", "files/base_rules.yml"):
         (role / part).parent.mkdir(exist_ok=True)
         shutil.copy(ROLE / part, role / part)
-    spec = cluster_spec({**TEAM_SET_OPTIONS, **team_monitoring.OPTIONS}, writes=True)
+    spec = cluster_options(TEAMS.options, writes=True)
     (role / "library/noop.py").write_text(NOOP_MODULE.format(spec=json.dumps(spec)))
     tasks = yaml.safe_load((ROLE / "tasks/present.yml").read_text())
     arguments = tasks[0]["promfleet.monitoring.team_monitoring"]

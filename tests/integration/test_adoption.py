@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import ADOPTED_ANNOTATION
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.result import report
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
 

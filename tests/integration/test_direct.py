@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import json
 import re
 import typing as t
@@ -40,8 +41,7 @@ def play(plane: ControlPlane, api: Cluster, playbook: Playbook) -> Iterator[Call
             "hosts": "all",
             "gather_facts": False,
             "tasks": [{"ignore_errors": True, **task} for task in tasks],
-            # As AWX injects a credential.
-            "environment": {"K8S_AUTH_KUBECONFIG": str(plane.kubeconfig), "K8S_AUTH_CONTEXT": plane.context},
+            "module_defaults": {MODULE: {"kubeconfig": str(plane.kubeconfig), "context": plane.context}},
         }
         return playbook([one], inventory={"all": {"hosts": HOSTS}}, prefix=prefix, arguments=arguments, env=env)
 
@@ -71,6 +71,12 @@ def _without_host(result: Result, *, host: str) -> JsonObject:
     return dict(json.loads(re.sub(rf"\b{host}\b", "HOST", json.dumps(data))))
 
 
+def differences(here: t.Any, apart: t.Any) -> str:
+    """The lines in which two answers differ."""
+    texts = [json.dumps(answer, indent=1, sort_keys=True).splitlines() for answer in (here, apart)]
+    return "\n".join(difflib.unified_diff(*texts, "here", "apart", lineterm="", n=2))
+
+
 @pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
 def test_both_ways_tell_the_same(play: Callable[..., Run], tmp_path: Path, prefix: Path) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -82,7 +88,6 @@ def test_both_ways_tell_the_same(play: Callable[..., Run], tmp_path: Path, prefi
         task(config_map("a", one="1")),
         task(config_map("a", one="2"), result_file=str(tmp_path / "file/below"), keywords={"diff": True}),
         task(config_map("a", one="2"), unknown),
-        task(config_map("a", one="2"), unheard="of"),
         task(config_map("a", one="2"), context="no-such-context"),
         task(config_map("a", one="2"), api_key=HIDDEN, keywords={"no_log": True}),
         task(config_map("{{ item }}"), prune=True, result_file=str(tmp_path / "file/{{ item }}"), keywords=looped),
@@ -91,17 +96,25 @@ def test_both_ways_tell_the_same(play: Callable[..., Run], tmp_path: Path, prefi
         arguments=["-vvv"],
     )
     here, apart = told(run, host="here"), told(run, host="apart")
-    assert here == apart, run.output
+    assert here == apart, differences(here, apart)
     assert here, run.output
     statuses = [status for status, _data in here]
     assert statuses[:4] == ["ok"] * 4
-    assert statuses[4:7] == ["ignored"] * 3
+    assert statuses[4:6] == ["ignored"] * 2
     assert [data.get("changed") for _status, data in here[:4]] == [True, True, False, True]
     assert "could not be written" in json.dumps(here[3][1]["warnings"])
     # Each way was gone, and only there: Ansible tells each command that it starts.
     assert "<apart> EXEC" in run.output
     assert "<here> EXEC" not in run.output
     assert HIDDEN not in run.output
+
+
+def test_wrong_arguments_are_told_in_ansibles_own_words(play: Callable[..., Run]) -> None:
+    run = play(task(unheard="of"), task(wait_timeout="perhaps"), task(ssl_ca_cert="/nowhere", verify_ssl=True))
+    here, apart = told(run, host="here"), told(run, host="apart")
+    assert here == apart, differences(here, apart)
+    assert [status for status, _data in here] == ["ignored"] * 3
+    assert "Unsupported parameters for" in here[0][1]["msg"]
 
 
 def test_no_certificate_and_no_key_stays(play: Callable[..., Run], plane: ControlPlane, tmp_path: Path) -> None:
@@ -122,25 +135,18 @@ def test_no_certificate_and_no_key_stays(play: Callable[..., Run], plane: Contro
 def test_what_libraries_say_is_no_warning_of_ansible(play: Callable[..., Run], plane: ControlPlane) -> None:
     """Without a look at certificates urllib3 warns at each connection."""
     unchecked = {"host": plane.url, "api_key": ADMIN_TOKEN, "validate_certs": False}
-    run = play(task(config_map("a"), **unchecked, keywords={"environment": {"K8S_AUTH_KUBECONFIG": ""}}))
+    other = {"module_defaults": {MODULE: {}}}
+    run = play(task(config_map("a"), **unchecked, kubeconfig="{{ omit }}", context="{{ omit }}", keywords=other))
     assert {result.status for result in run.results} == {"ok"}, run.output
     assert run.warnings == []
 
 
-@pytest.mark.parametrize("keywords", [{"become": True}, {"async": 60, "poll": 1}, {"delegate_to": "apart"}])
+@pytest.mark.parametrize(
+    "keywords", [{"become": True}, {"async": 60, "poll": 1}, {"delegate_to": "apart"}, {"environment": {"A": "b"}}]
+)
 def test_what_needs_another_process_gets_one(play: Callable[..., Run], keywords: JsonObject) -> None:
     run = play(task(config_map("a"), keywords={**keywords, "ignore_errors": False}), arguments=["-vvv", "--limit=here"])
     assert "EXEC" in run.require_success().output
-
-
-def test_the_environment_of_one_task_is_not_that_of_the_next(play: Callable[..., Run]) -> None:
-    """In a loop one process runs several tasks."""
-    looped = {
-        "loop": ["no-such-context", "{{ omit }}"],
-        "environment": {"K8S_AUTH_CONTEXT": "{{ item }}"},
-    }
-    run = play(task(config_map("a"), keywords=looped))
-    assert [status for status, _data in told(run, host="here")] == [status for status, _d in told(run, host="apart")]
 
 
 def test_a_task_that_ran_out_of_time_leaves_no_lease(play: Callable[..., Run], api: Cluster) -> None:

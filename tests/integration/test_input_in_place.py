@@ -17,7 +17,7 @@ GOOD: JsonObject = {
     "role": "team_monitoring",
     "libraries": True,
     "fleet": {**FLEET, "expected_workers": 1},
-    "connection": {"context": "{{ true }}"},
+    "connection": {"context": "{{ true }}", "kubeconfig": "{{ true }}"},
     "teams": [{"name": "pay", "clusters": ["a"]}, {"name": "{{ secret_name }}", "groups": ["{{ '{{' }} no template"]}],
     "platform": {},
     "sources": [{"team": "pay", "match": ['{__name__=~"job:.*"}']}],
@@ -28,7 +28,7 @@ GOOD: JsonObject = {
 BAD: JsonObject = {
     **GOOD,
     "fleet": {**FLEET, "expected_workers": "{{ 7 }}"},
-    "connection": {"kubeconfig": "{{ false }}"},
+    "connection": {"kubeconfig": "{{ true }}"},
     "known": ["team_monitoring_teams"],
     "found": ["team_monitoring_team"],
     "teams": [{"name": "pay", "prometheus": {"retention": "ten days"}}],
@@ -47,13 +47,7 @@ def run_check(
         }
     }
     tasks = [{"name": "Check", MODULE: check, "ignore_errors": True} for check in checks]
-    play = {
-        "hosts": "all",
-        "gather_facts": False,
-        "tasks": tasks,
-        # As AWX injects a credential; a connection is named by both together.
-        "environment": {"K8S_AUTH_KUBECONFIG": "somewhere"},
-    }
+    play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
     env = {"ANSIBLE_CONNECTION_PLUGINS": str(CHECKOUT / "tests/integration/connections")}
     return playbook([play], inventory=inventory, env=env, prefix=prefix, arguments=arguments)
 

@@ -12,23 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import guess_plural
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP, OPERATOR_NAME
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
-    operator_objects,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MONITORING,
+    MONITORING_GROUP,
+    OPERATOR_NAME,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import (
-    FEDERATION,
-    FEDERATION_SOURCE,
-    KINDS,
-    OPERATOR,
-    TEAMS,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities import registry
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
+    Capability,
+    objects_of,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import parse_fleet_teams
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import LEASE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.operators import HELD
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import (
     Right,
     covers,
@@ -42,6 +40,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "docs/rights"
 FLEET = "default"
 RECORDS_NAMESPACE = "kube-system"
+# Instances that verify looks at one by one.
+LOOKED_AT = ((MONITORING, "Alertmanager"), (MONITORING, "Prometheus"))
 APPLY = ("create", "get", "list", "patch")
 SET = (*APPLY, "delete")
 # The CRDs of the operator, by the resources that its own rules name.
@@ -166,13 +166,24 @@ def _without(kinds: Iterable[tuple[str, str]], *names: str) -> list[tuple[str, s
     return [kind for kind in kinds if kind[1] not in names]
 
 
-def accounts() -> tuple[Account, ...]:
+def example_objects(capability: Capability[Any]) -> list[JsonObject]:
+    """The objects of a capability's example."""
+    checked = ArgumentSpecValidator(cluster_options(capability.options)).validate(capability.example)
+    return objects_of(capability, checked.validated_parameters)
+
+
+def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) -> tuple[Account, ...]:
     """All of them, in the order of what they may do."""
-    team_kinds = sorted({*KINDS[TEAMS], *KINDS[FEDERATION_SOURCE], *KINDS[FEDERATION]})
-    every_kind = sorted({*team_kinds, *KINDS[OPERATOR]})
-    operator = operator_objects(parse_operator(None), alert_rules=[])
-    team = parse_fleet_teams([{"name": "any", "namespaces": ["any"], "groups": ["any"]}], None, clusters=["any"])[1]
-    named = {kind for kind in KINDS[OPERATOR] if kind[1] not in ("Namespace", "Role", "RoleBinding")}
+    daily = [capability for capability in capabilities if capability.account == "promfleet-teams"]
+    team_kinds = sorted({kind for capability in daily for kind in capability.kinds})
+    operator_set = next(capability for capability in capabilities if capability.account == "promfleet-operator")
+    every_kind = sorted({*team_kinds, *operator_set.kinds})
+    operator = example_objects(operator_set)
+    named = {kind for kind in operator_set.kinds if kind[1] not in ("Namespace", "Role", "RoleBinding")}
+    looked_at = {
+        *LOOKED_AT,
+        *(kind for capability in daily if capability.name == "federation" for kind in capability.kinds),
+    }
     crds = sorted(
         f"{right.resource}.{MONITORING_GROUP}"
         for right in granted(operator)
@@ -189,10 +200,7 @@ def accounts() -> tuple[Account, ...]:
                 Section(reason="The objects of all sets.", rights=on_kinds(every_kind, "list")),
                 Section(
                     reason="What verify looks at, one by one.",
-                    rights=on_kinds(_without(KINDS[FEDERATION], "Namespace"), "get")
-                    | on_kinds([kind for kind in KINDS[TEAMS] if kind[1] in ("Alertmanager", "Prometheus")], "get")
-                    | on_kinds(namespaces, "get", names=[RECORDS_NAMESPACE])
-                    | asks,
+                    rights=on_kinds(looked_at, "get") | on_kinds(namespaces, "get", names=[RECORDS_NAMESPACE]) | asks,
                 ),
                 Section(reason="Where a worker's instances are exposed.", rights=where),
                 Section(
@@ -201,7 +209,7 @@ def accounts() -> tuple[Account, ...]:
                     | frozenset(r for crd in crds for r in on(MONITORING_GROUP, crd.partition(".")[0], "list")),
                 ),
             ),
-            sets=tuple(sorted(KINDS)),
+            sets=tuple(sorted(capability.name for capability in capabilities)),
             set_verbs=("get",),
             records=on("", "configmaps", "list") | on("", "configmaps", "get", names=[HELD]),
         ),
@@ -221,10 +229,10 @@ def accounts() -> tuple[Account, ...]:
                 Section(reason="What verify asks, beside that.", rights=asks),
                 Section(
                     reason="What instances and teams are granted: nobody may grant what they do not hold.",
-                    rights=granted(team_objects(team, cluster="any", base_rules=[])),
+                    rights=granted(obj for capability in daily for obj in example_objects(capability)),
                 ),
             ),
-            sets=(FEDERATION, FEDERATION_SOURCE, TEAMS),
+            sets=tuple(sorted(capability.name for capability in daily)),
         ),
         Account(
             name="promfleet-operator",
@@ -232,9 +240,9 @@ def accounts() -> tuple[Account, ...]:
             sections=(
                 Section(
                     reason="The operator's objects: found, compared, applied, removed.",
-                    rights=on_kinds(_without(KINDS[OPERATOR], "Namespace"), "list")
+                    rights=on_kinds(_without(operator_set.kinds, "Namespace"), "list")
                     | on_kinds(named, "create", "delete", "get", "patch", names=[OPERATOR_NAME])
-                    | on_kinds([kind for kind in KINDS[OPERATOR] if kind[1] in ("Role", "RoleBinding")], *SET),
+                    | on_kinds([kind for kind in operator_set.kinds if kind[1] in ("Role", "RoleBinding")], *SET),
                 ),
                 Section(
                     reason="Its namespace is made here, and removed only with promfleet-remover.",
@@ -249,7 +257,7 @@ def accounts() -> tuple[Account, ...]:
                     rights=granted(operator),
                 ),
             ),
-            sets=(OPERATOR,),
+            sets=(operator_set.name,),
             leases=(LEASE,),
         ),
         Account(

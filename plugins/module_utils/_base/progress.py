@@ -5,8 +5,8 @@
 """How far the work of a module is, told while it runs.
 
 Nothing that a module prints reaches the terminal. So the action plugin (plugins/action/objects.py) makes a file, names
-it in ENVIRONMENT, and shows every few seconds the one line that stands in it; the module overwrites that line. Without
-such a file (another machine, no_log, async) telling does nothing.
+it in the module's option ``progress_file``, and shows every few seconds the one line that stands in it; the module
+overwrites that line. Without such a file (another machine, no_log, async) telling does nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import typing as t
 Item = t.TypeVar("Item")
 Answer = t.TypeVar("Answer")
 
-ENVIRONMENT = "PROMFLEET_PROGRESS_FILE"
 # The line has a fixed width in bytes, so that one write replaces all of it.
 WIDTH = 512
 # Counting thousands of objects must not mean thousands of writes; nobody looks more often than every second.
@@ -44,7 +43,7 @@ def _open(path: str | None) -> int | None:
 class Progress:
     """Tells how far the work is. Safe to use from several threads; costs next to nothing where nobody watches.
 
-    *path* is the file that ENVIRONMENT names, None where there is none.
+    *path* is the file to write the line to, None where there is none.
     """
 
     def __init__(self, *, path: str | None, clock: t.Callable[[], float] = time.monotonic) -> None:

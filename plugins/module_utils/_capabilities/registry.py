@@ -2,68 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sets that the modules keep, and every kind that each can ever make. Pure.
+"""The list of all capabilities, in the order in which they are applied; they are removed the other way round. Pure.
 
-A run LISTs these kinds, so that it finds what a former run made and nobody wants any more. A test holds the table
-against the manifests.
+Only the check of input, rendering and tools import it: a module would otherwise carry every capability with it.
 """
 
 from __future__ import annotations
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, MONITORING_ALPHA
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require
+import typing as t
 
-OPERATOR = "operator"
-TEAMS = "teams"
-FEDERATION_SOURCE = "federation-source"
-FEDERATION = "federation"
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import (
+    FEDERATION,
+    FEDERATION_SOURCE,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
 
-_CORE = "v1"
-_RBAC = "rbac.authorization.k8s.io/v1"
-
-Kinds = tuple[tuple[str, str], ...]
-
-KINDS: dict[str, Kinds] = {
-    OPERATOR: (
-        (_CORE, "Namespace"),
-        (_CORE, "ResourceQuota"),
-        (_CORE, "Service"),
-        (_CORE, "ServiceAccount"),
-        ("apps/v1", "Deployment"),
-        (_RBAC, "ClusterRole"),
-        (_RBAC, "ClusterRoleBinding"),
-        (_RBAC, "Role"),
-        (_RBAC, "RoleBinding"),
-        (MONITORING, "ServiceMonitor"),
-        (MONITORING, "PrometheusRule"),
-    ),
-    TEAMS: (
-        (_CORE, "Namespace"),
-        (_CORE, "ResourceQuota"),
-        (_CORE, "Service"),
-        (_CORE, "ServiceAccount"),
-        ("networking.k8s.io/v1", "NetworkPolicy"),
-        (_RBAC, "Role"),
-        (_RBAC, "RoleBinding"),
-        (MONITORING, "Alertmanager"),
-        (MONITORING, "Prometheus"),
-        (MONITORING, "PrometheusRule"),
-        (MONITORING, "ServiceMonitor"),
-    ),
-    FEDERATION_SOURCE: (
-        (_CORE, "Service"),
-        ("networking.k8s.io/v1", "NetworkPolicy"),
-    ),
-    FEDERATION: (
-        (_CORE, "Service"),
-        ("discovery.k8s.io/v1", "EndpointSlice"),
-        (MONITORING, "ServiceMonitor"),
-        (MONITORING_ALPHA, "ScrapeConfig"),
-    ),
-}
+CAPABILITIES: tuple[Capability[t.Any], ...] = (OPERATOR, TEAMS, FEDERATION_SOURCE, FEDERATION)
 
 
-def objects_capability(name: str) -> str:
-    """The capability of a set that a user names; raises InputError where *name* is no DNS label."""
-    return f"objects-{require(grammar.dns_label, name, path='name')}"
+def named(name: str) -> Capability[t.Any]:
+    """The capability of this name; raises KeyError where there is none."""
+    return {capability.name: capability for capability in CAPABILITIES}[name]

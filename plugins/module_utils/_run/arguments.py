@@ -12,7 +12,7 @@ ITEMS = 50
 
 
 def without_long(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """*arguments* with the number of their items in place of long lists and mappings."""
+    """*arguments* with the number of their items in place of long lists and mappings, without where progress goes."""
     lengths = {name: len(value) for name, value in arguments.items() if isinstance(value, (list, dict))}
     left_out = {name: f"{length} items" for name, length in lengths.items() if length > ITEMS}
-    return {**arguments, **left_out}
+    return {name: value for name, value in {**arguments, **left_out}.items() if name != "progress_file"}

@@ -55,6 +55,18 @@ class Request:
     neighbours: tuple[str, ...] = ()
     needs: tuple[Right, ...] = ()
 
+    def wanting(self, desired: t.Iterable[JsonObject]) -> Request:
+        """The same request for other desired objects."""
+        return replace(self, desired=tuple(desired))
+
+    def guarded(self, guard: t.Callable[[Plan], None]) -> Request:
+        """The same request with a guard."""
+        return replace(self, guard=guard)
+
+    def needing(self, needs: t.Iterable[Right]) -> Request:
+        """The same request with more rights that must be there before the first write."""
+        return replace(self, needs=(*self.needs, *needs))
+
     def keeping(self, keep: t.Callable[[JsonObject], bool], *, reason: str) -> Request:
         """The same request for a part of the set: what *keep* names stays."""
         return replace(self, keep=keep, keep_reason=reason)

@@ -8,14 +8,20 @@ import re
 import typing as t
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     MANAGED_BY_LABEL,
     SET_LABEL,
     TEAM_LABEL,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities import registry as capabilities
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities import registry
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
+    Capability,
+    objects_of,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +30,6 @@ from tests.unit.capabilities.builders import (
     CLUSTERS,
     JsonObject,
     objects_of_endpoint,
-    objects_of_operator,
-    objects_of_source,
     teams,
 )
 
@@ -105,34 +109,31 @@ def test_teams_objects_are_well_formed(raw: list[JsonObject], cluster: str) -> N
         assert problems(obj) == []
     names = [(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) for obj in objects]
     assert len(set(names)) == len(names)
-    assert {(obj["apiVersion"], obj["kind"]) for obj in objects} <= set(capabilities.KINDS[capabilities.TEAMS])
+    assert {(obj["apiVersion"], obj["kind"]) for obj in objects} <= set(registry.named("teams").kinds)
 
 
-ENDPOINT = {"cluster": "edge", "team": "platform"}
-OTHERS = {
-    capabilities.OPERATOR: objects_of_operator(),
-    capabilities.FEDERATION_SOURCE: [
-        *objects_of_source({}, replicas=2),
-        *objects_of_source({"expose": "NodePort", "annotations": {"a": "b"}}),
-    ],
-    capabilities.FEDERATION: [
-        *objects_of_endpoint({**ENDPOINT, "targets": [{"address": "10.0.0.1", "port": 1}]}),
-        *objects_of_endpoint({**ENDPOINT, "targets": [{"address": "prom.example.com", "port": 1}]}),
-    ],
-}
+def example(capability: Capability[t.Any]) -> list[JsonObject]:
+    """The objects of a capability's own example, whose parameters are checked as its module would check them."""
+    checked = ArgumentSpecValidator(cluster_options(capability.options)).validate(capability.example)
+    assert not checked.error_messages
+    return objects_of(capability, checked.validated_parameters)
 
 
-@pytest.mark.parametrize("capability", sorted(OTHERS))
-def test_all_other_objects_are_well_formed(capability: str) -> None:
-    for obj in OTHERS[capability]:
+@pytest.mark.parametrize("capability", registry.CAPABILITIES, ids=lambda capability: capability.name)
+def test_an_example_has_objects_of_every_kind_of_its_capability(capability: Capability[t.Any]) -> None:
+    objects = example(capability)
+    for obj in objects:
         assert problems(obj) == []
-    made = {(obj["apiVersion"], obj["kind"]) for obj in OTHERS[capability]}
-    assert made == set(capabilities.KINDS[capability])
+    assert {(obj["apiVersion"], obj["kind"]) for obj in objects} == set(capability.kinds)
 
 
-def test_all_kinds_of_a_team_are_known() -> None:
-    made = {(obj["apiVersion"], obj["kind"]) for obj in rendered([{"name": "a", "groups": ["b"]}])}
-    assert made == set(capabilities.KINDS[capabilities.TEAMS])
+def test_capabilities_name_only_capabilities_that_there_are() -> None:
+    names = [capability.name for capability in registry.CAPABILITIES]
+    assert len(set(names)) == len(names)
+    for number, capability in enumerate(registry.CAPABILITIES):
+        assert set(capability.neighbours) <= set(names)
+        # Applied after what they use, and never in a circle.
+        assert set(capability.requires) <= set(names[:number])
 
 
 @given(NAMES, st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", fullmatch=True))

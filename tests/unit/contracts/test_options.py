@@ -21,7 +21,7 @@ CONNECTION = {
 }  # fmt: skip
 # Options of kubernetes.core that the roles do not offer; a kubeconfig or K8S_AUTH_* variables give them.
 CONNECTION_ELSEWHERE = {
-    "impersonate_groups", "impersonate_user", "no_proxy", "persist_config", "proxy_headers",
+    "progress_file", "impersonate_groups", "impersonate_user", "no_proxy", "persist_config", "proxy_headers",
 }  # fmt: skip
 
 Option = dict[str, Any]
@@ -85,13 +85,9 @@ DIFFERENCES = {
 
 
 def module_options(name: str) -> dict[str, Option]:
-    """The argument spec that a module hands over, caught instead of run."""
-    module = importlib.import_module(f"{PACKAGE}.{name}")
-    caught: list[dict[str, Option]] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "run_module", lambda spec, *_args, **_kwargs: caught.append(spec))
-        module.main()
-    return caught[0]
+    """The argument spec of a module."""
+    options: dict[str, Option] = importlib.import_module(f"{PACKAGE}.{name}").DEFINITION.options
+    return options
 
 
 def documentation(name: str) -> dict[str, Any]:

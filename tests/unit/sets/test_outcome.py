@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER, SET_LABEL
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run import module as _module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run import result as module_result
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import foreign, once_each
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Change, Failure, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state import compare, secrecy
@@ -73,7 +73,7 @@ def test_a_large_result_is_cut_and_its_counts_stay_whole(diff: bool) -> None:
             for number in range(12_000)
         ]
     )
-    result = _module.report(outcome, diff=diff)
+    result = module_result.report(outcome, diff=diff)
     assert result["counts"]["created"] == 12_000
     assert result["truncated"] + len(result["objects"]) == 12_000
     assert len(json.dumps(result)) < 500_000
@@ -84,8 +84,10 @@ def change_of(number: int, *, size: int = 0) -> Change:
 
 
 def test_objects_come_before_diffs_and_a_large_diff_before_no_small_one() -> None:
-    outcome = Outcome(changes=[change_of(0, size=2 * _module.RESULT_BYTES), *(change_of(n) for n in range(1, 100))])
-    result = _module.report(outcome, diff=True)
+    outcome = Outcome(
+        changes=[change_of(0, size=2 * module_result.RESULT_BYTES), *(change_of(n) for n in range(1, 100))]
+    )
+    result = module_result.report(outcome, diff=True)
     assert len(result["objects"]) == 100
     assert "truncated" not in result
     *diffs, notice = result["diff"]
@@ -95,23 +97,23 @@ def test_objects_come_before_diffs_and_a_large_diff_before_no_small_one() -> Non
 
 def test_many_failures_leave_the_counts_whole_and_the_result_small() -> None:
     failures = [Failure(key=Key("", "ConfigMap", "n", f"c{n}"), message="refused " * 20) for n in range(12_000)]
-    result = _module.report(Outcome(failures=failures, changes=[change_of(1)]), diff=True)
+    result = module_result.report(Outcome(failures=failures, changes=[change_of(1)]), diff=True)
     assert result["counts"]["created"] == 1
     assert result["failures"][0]["name"] == "c0"
     assert len(json.dumps(result)) < 500_000
 
 
 def test_warnings_are_bounded() -> None:
-    assert _module.shortened(["a", "b"]) == ["a", "b"]
-    many = _module.shortened([str(number) for number in range(1000)])
-    assert (len(many), many[-1]) == (_module.WARNINGS + 1, "and 950 more warnings")
+    assert module_result.shortened(["a", "b"]) == ["a", "b"]
+    many = module_result.shortened([str(number) for number in range(1000)])
+    assert (len(many), many[-1]) == (module_result.WARNINGS + 1, "and 950 more warnings")
 
 
 def test_the_result_file_holds_everything_and_is_its_owners_alone(tmp_path: Path) -> None:
     outcome = Outcome(changes=[change_of(n, size=100) for n in range(12_000)], unchanged=3, warnings=["w"])
     path = tmp_path / "new" / "result.json"
     for _time in range(2):
-        _module.write_whole(path, outcome)
+        module_result.write_whole(path, outcome)
     whole = json.loads(path.read_text())
     assert len(whole["objects"]) == len(whole["diff"]) == whole["counts"]["created"] == 12_000
     assert (whole["changed"], whole["warnings"]) == (True, ["w"])

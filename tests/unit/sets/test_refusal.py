@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import RESULT_BYTES, refusal
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.result import RESULT_BYTES, refusal
 
 
 def test_all_of_a_fleet_is_listed() -> None:

@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import guess_plural
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import KINDS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import members, record
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import (
     Missing,
@@ -242,4 +242,4 @@ def test_the_record_knows_where_secrets_are() -> None:
 
 def test_no_capability_makes_secrets_yet() -> None:
     """docs/rights ships no rule for them; the first capability that makes one must say where."""
-    assert not [name for name, kinds in KINDS.items() if ("v1", "Secret") in kinds]
+    assert not [found.name for found in CAPABILITIES if ("v1", "Secret") in found.kinds]

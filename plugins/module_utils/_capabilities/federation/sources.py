@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import PLATFORM_TEAM
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
@@ -99,6 +100,25 @@ def parse_sources(
             _check_replicas(source, replicas=teams[source.team], path=place)
         sources[source.team], places[source.team] = source, place
     return tuple(sources[team] for team in sorted(sources))
+
+
+def exposed_sources(
+    params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], check_match: grammar.Check
+) -> list[tuple[Source, Team]]:
+    """The sources of a module's parameters with their teams, without those whose Prometheus does not run here.
+
+    A team that is switched off takes its source with it; a team that nobody knows is an error.
+    """
+    by_name = {team.name: team for team in teams}
+    replicas = {team.name: team.prometheus.replicas for team in teams}
+    sources = parse_sources(
+        params["sources"], check_match=check_match, teams=replicas, platform=params["platform_team"]
+    )
+    return [
+        (source, by_name[source.team])
+        for source in sources
+        if by_name[source.team].runs_prometheus_on(params["cluster"])
+    ]
 
 
 def parse_scrape(values: Values, *, check_match: grammar.Check, path: str) -> Scrape:

@@ -9,10 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_PREFIX, PLATFORM_TEAM
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
-    Source,
-    parse_sources,
-)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
     PLATFORM_OPTIONS,
     TEAM_OPTIONS,
@@ -21,7 +17,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_fleet_teams,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import Check
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
 
 TEAM_SET_OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -59,22 +54,3 @@ def team_named(name: str, *, teams: t.Sequence[Team], path: str) -> Team:
 def parse_only(names: t.Sequence[str], *, teams: t.Sequence[Team], path: str) -> frozenset[str]:
     """The teams that a run is restricted to, none for all; raises InputError where one of them is unknown."""
     return frozenset(team_named(name, teams=teams, path=f"{path}[{number}]").name for number, name in enumerate(names))
-
-
-def exposed_sources(
-    params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], check_match: Check
-) -> list[tuple[Source, Team]]:
-    """The sources of a module's parameters with their teams, without those whose Prometheus does not run here.
-
-    A team that is switched off takes its source with it; a team that nobody knows is an error.
-    """
-    by_name = {team.name: team for team in teams}
-    replicas = {team.name: team.prometheus.replicas for team in teams}
-    sources = parse_sources(
-        params["sources"], check_match=check_match, teams=replicas, platform=params["platform_team"]
-    )
-    return [
-        (source, by_name[source.team])
-        for source in sources
-        if by_name[source.team].runs_prometheus_on(params["cluster"])
-    ]

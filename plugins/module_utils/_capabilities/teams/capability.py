@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The teams' monitoring as a capability. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
+    Capability,
+    Kinds,
+    Situation,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    CORE,
+    NETWORKING,
+    RBAC,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
+    TEAM_SET_OPTIONS,
+    parse_only,
+    parse_team_set,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
+    VolumeClaims,
+    instances_of,
+    is_of_other_teams,
+    team_guard,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
+
+JsonObject = dict[str, t.Any]
+
+NAME = "teams"
+KINDS: Kinds = (
+    (CORE, "Namespace"),
+    (CORE, "ResourceQuota"),
+    (CORE, "Service"),
+    (CORE, "ServiceAccount"),
+    (NETWORKING, "NetworkPolicy"),
+    (RBAC, "Role"),
+    (RBAC, "RoleBinding"),
+    (MONITORING, "Alertmanager"),
+    (MONITORING, "Prometheus"),
+    (MONITORING, "PrometheusRule"),
+    (MONITORING, "ServiceMonitor"),
+)
+OPTIONS: JsonObject = {
+    **TEAM_SET_OPTIONS,
+    "base_rules": {"type": "list", "elements": "dict", "default": []},
+    "only": {"type": "list", "elements": "str", "default": []},
+    "prune": {"type": "bool", "default": False},
+    "prune_max_percent": {"type": "int", "default": 50},
+    "remove_volume_claims": {"type": "bool", "default": False},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetTeams:
+    """All *teams* of the fleet, of which a run makes those named in *only* (all where it is empty) in one *cluster*."""
+
+    teams: tuple[Team, ...]
+    cluster: str
+    base_rules: t.Sequence[JsonObject]
+    only: frozenset[str]
+
+    @property
+    def wanted(self) -> list[Team]:
+        """The teams that this run is about."""
+        return [team for team in self.teams if not self.only or team.name in self.only]
+
+
+def parse(params: t.Mapping[str, t.Any]) -> FleetTeams:
+    """The teams from a module's parameters; raises InputError."""
+    teams = parse_team_set(params)
+    return FleetTeams(
+        teams=teams,
+        cluster=params["cluster"],
+        base_rules=params["base_rules"],
+        only=parse_only(params["only"], teams=teams, path="only"),
+    )
+
+
+def desired(model: FleetTeams) -> list[JsonObject]:
+    """All objects of the teams that a run is about."""
+    return [
+        obj for team in model.wanted for obj in team_objects(team, cluster=model.cluster, base_rules=model.base_rules)
+    ]
+
+
+def policy(request: Request, model: FleetTeams | None, situation: Situation) -> Request:
+    """Keep the objects of other teams, refuse to remove more than was allowed, and add volume claims where asked to."""
+    params = situation.params
+    if model is not None:
+        request = request.guarded(
+            team_guard(
+                known_teams={team.name for team in model.teams},
+                prune=params["prune"],
+                max_percent=params["prune_max_percent"],
+            )
+        )
+    # What is removed need not be listed any more.
+    only = frozenset(params["only"]) if model is None else model.only
+    if only:
+        request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
+    if params["remove_volume_claims"]:
+        possible = {
+            instance
+            for team in (model.wanted if model is not None else ())
+            if team.active_on(params["cluster"])
+            for instance in instances_of(team.name, namespace=team.namespace)
+        }
+        claims = VolumeClaims(situation.cluster, unwanted=possible - set(map(key_of, request.desired)))
+        request = request.removing(removable=claims.removable, extra_deletes=claims.find)
+    return request
+
+
+TEAMS: Capability[FleetTeams] = Capability(
+    name=NAME,
+    kinds=KINDS,
+    options=OPTIONS,
+    parse=parse,
+    desired=desired,
+    policy=policy,
+    variables="team_monitoring_",
+    account="promfleet-teams",
+    example={
+        "teams": [{"name": "any", "namespaces": ["any"], "groups": ["any"]}],
+        "cluster": "any",
+        "clusters": ["any"],
+        "base_rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}],
+    },
+    # What federates a team's instance lives in the instance's namespace, and is deleted with it.
+    neighbours=("federation", "federation-source"),
+)

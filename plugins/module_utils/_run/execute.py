@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one function that runs a module's work, whichever way the module was called."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api import transport
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.result import (
+    refusal,
+    report,
+    shortened,
+    write_whole,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import JsonObject, Run
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Incomplete, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a module tells: its *result*, with ``failed`` and ``msg`` where it failed, and its *warnings*."""
+
+    result: JsonObject
+    warnings: tuple[str, ...] = ()
+
+
+def execute(definition: Definition, params: JsonObject, *, check: bool, diff: bool) -> Answer:
+    """Run the work of a module with its checked parameters and return what it tells.
+
+    Known errors become a failure with a message for people; any other exception is an error of ours and goes through.
+    *check* and *diff* are Ansible's modes. Nothing of the process is changed: not its environment, not its output.
+    """
+    missing = _missing_library(definition)
+    if missing:
+        return _failed(
+            f"the Python library {missing} is missing where modules run ({sys.executable}); install it there with: "
+            f"{sys.executable} -m pip install {missing}"
+        )
+    warnings: list[str] = []
+
+    def reported(outcome: Outcome) -> JsonObject:
+        warnings.extend(_written(outcome, path=params.get("result_file"), name=definition.name))
+        return report(outcome, diff=diff)
+
+    try:
+        result = definition.work(Run(params=params, check=check))
+    except Refused as error:
+        return _failed(str(error), **refusal(error.objects))
+    except Incomplete as error:
+        return _failed(str(error), warnings=warnings, **reported(error.outcome))
+    except (InputError, ClusterError) as error:
+        return _failed(str(error))
+    outcome = result.pop("outcome", None)
+    failure = result.pop("failure", None)
+    if isinstance(outcome, Outcome):
+        warnings.extend(shortened(outcome.warnings))
+        result = {**reported(outcome), **result}
+    if failure:
+        return _failed(failure, warnings=warnings, **result)
+    return Answer(result={"changed": False, **result}, warnings=tuple(warnings))
+
+
+def _failed(message: str, *, warnings: t.Sequence[str] = (), **more: t.Any) -> Answer:
+    return Answer(result={**more, "failed": True, "msg": message}, warnings=tuple(warnings))
+
+
+def _missing_library(definition: Definition) -> str | None:
+    """The distribution that the module needs and this Python lacks."""
+    if definition.needs_cluster and transport.IMPORT_ERROR:
+        return "kubernetes"
+    return "promql-parser" if definition.needs_promql and promql.IMPORT_ERROR else None
+
+
+def _written(outcome: Outcome, *, path: str | None, name: str) -> list[str]:
+    """Write the whole outcome to the file that the user named, and return a warning where that failed."""
+    if not path:
+        return []
+    target = Path(path) / f"{name}.json" if path.endswith("/") else Path(path)
+    try:
+        write_whole(target, outcome)
+    except OSError as error:
+        return [f"result_file: {target} could not be written: {error}"]
+    return []

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Option groups that modules share: the connection, writing, the state. Pure."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import AUTH_ARG_SPEC
+
+Spec = dict[str, t.Any]
+
+CONNECTION_OPTIONS: Spec = {
+    "in_cluster": {"type": "bool", "default": False},
+    "progress_file": {"type": "path"},
+}
+WRITE_OPTIONS: Spec = {
+    "fleet": {"type": "str", "default": "default"},
+    "force_conflicts": {"type": "bool", "default": False},
+    "adopt_managers": {"type": "list", "elements": "str", "default": []},
+    "result_file": {"type": "path"},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+    "crds_to_come": {
+        "type": "dict",
+        "options": {"version": {"type": "str"}, "source": {"type": "str"}, "checksum": {"type": "str"}},
+    },
+    "lock_timeout": {"type": "int", "default": 60},
+}
+STATE_OPTION: Spec = {"state": {"type": "str", "default": "present", "choices": ["present", "absent"]}}
+
+
+def cluster_options(own: Spec, *, writes: bool = False) -> Spec:
+    """The options of a module that talks to a cluster: its *own*, authentication, and for writers what they share."""
+    common = {**WRITE_OPTIONS, **STATE_OPTION} if writes else {}
+    return copy.deepcopy({**AUTH_ARG_SPEC, **CONNECTION_OPTIONS, **common, **own})
