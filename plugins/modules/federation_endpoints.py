@@ -100,7 +100,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 
-DEFINITION = definition_of(FEDERATION, name="federation_endpoints", needs_promql=True)
+DEFINITION = definition_of(FEDERATION, needs_promql=True)
 
 
 def main() -> None:

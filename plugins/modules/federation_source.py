@@ -128,7 +128,7 @@ def endpoints(run: Run, exposed: Exposed | None) -> dict[str, object]:
     return {"sources": found}
 
 
-DEFINITION = definition_of(FEDERATION_SOURCE, name="federation_source", needs_promql=True, after=endpoints)
+DEFINITION = definition_of(FEDERATION_SOURCE, needs_promql=True, after=endpoints)
 
 
 def main() -> None:

@@ -132,7 +132,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 
-DEFINITION = definition_of(OPERATOR, name="prometheus_operator")
+DEFINITION = definition_of(OPERATOR)
 
 
 def main() -> None:

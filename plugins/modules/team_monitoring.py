@@ -118,7 +118,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 
-DEFINITION = definition_of(TEAMS, name="team_monitoring")
+DEFINITION = definition_of(TEAMS)
 
 
 def main() -> None:

@@ -73,8 +73,8 @@ def _without_host(result: Result, *, host: str) -> JsonObject:
 
 def differences(here: t.Any, apart: t.Any) -> str:
     """The lines in which two answers differ."""
-    texts = [json.dumps(answer, indent=1, sort_keys=True).splitlines() for answer in (here, apart)]
-    return "\n".join(difflib.unified_diff(*texts, "here", "apart", lineterm="", n=2))
+    one, other = (json.dumps(answer, indent=1, sort_keys=True).splitlines() for answer in (here, apart))
+    return "\n".join(difflib.unified_diff(one, other, "here", "apart", lineterm="", n=2))
 
 
 @pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
@@ -135,7 +135,7 @@ def test_no_certificate_and_no_key_stays(play: Callable[..., Run], plane: Contro
 def test_what_libraries_say_is_no_warning_of_ansible(play: Callable[..., Run], plane: ControlPlane) -> None:
     """Without a look at certificates urllib3 warns at each connection."""
     unchecked = {"host": plane.url, "api_key": ADMIN_TOKEN, "validate_certs": False}
-    other = {"module_defaults": {MODULE: {}}}
+    other: JsonObject = {"module_defaults": {MODULE: {}}}
     run = play(task(config_map("a"), **unchecked, kubeconfig="{{ omit }}", context="{{ omit }}", keywords=other))
     assert {result.status for result in run.results} == {"ok"}, run.output
     assert run.warnings == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading YAML texts that hold Kubernetes objects. Pure."""
+"""Reading and writing YAML texts that hold Kubernetes objects. Pure."""
 
 from __future__ import annotations
 
@@ -32,3 +32,14 @@ def parse(text: str) -> list[JsonObject]:
 
     Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)
     return [document for document in yaml.load_all(text, Loader=Loader) if document]
+
+
+def dump(objects: t.Iterable[JsonObject]) -> str:
+    """Objects as one YAML text, one document each, keys sorted: the same objects give the same bytes."""
+    base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+    class Dumper(base):  # type: ignore[misc, valid-type]  # the base is chosen at run time
+        def ignore_aliases(self, _data: t.Any) -> bool:
+            return True
+
+    return str(yaml.dump_all(objects, Dumper=Dumper, explicit_start=True, sort_keys=True, allow_unicode=True))

@@ -44,8 +44,9 @@ class Capability(t.Generic[Model]):
     pairs that it can ever make. *options* are its module's own options. *parse* makes a model of a module's parameters
     and raises InputError; *desired* makes objects of a model, the same bytes for the same model.
 
-    *variables*: what the names of its role's variables begin with, in front of the option's name. *account*: the
-    account in docs/rights that holds its rights. *example*: parameters for which it makes an object of every kind.
+    *module* is the name of its module, *role* that of its role, whose variables are the module's options behind the
+    role's name. *account*: the account in docs/rights that holds its rights. *example*: parameters for which it makes
+    an object of every kind.
     *neighbours*: capabilities whose objects are deleted together with a namespace of this one. *requires*: capabilities
     whose models it uses. *policy* adds to a request what must not happen to the set; its model is None where the set is
     removed.
@@ -56,7 +57,8 @@ class Capability(t.Generic[Model]):
     options: JsonObject
     parse: t.Callable[[t.Mapping[str, t.Any]], Model]
     desired: t.Callable[[Model], list[JsonObject]]
-    variables: str
+    module: str
+    role: str
     account: str
     example: JsonObject
     neighbours: tuple[str, ...] = ()

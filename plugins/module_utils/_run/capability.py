@@ -28,10 +28,8 @@ def _nothing(_run: Run, _model: t.Any) -> JsonObject:
     return {}
 
 
-def definition_of(
-    capability: Capability[Model], *, name: str, needs_promql: bool = False, after: After = _nothing
-) -> Definition:
-    """The module *name* that keeps the set of *capability*; *after* gives what its result has beside the outcome."""
+def definition_of(capability: Capability[Model], *, needs_promql: bool = False, after: After = _nothing) -> Definition:
+    """The module of *capability*; *after* gives what its result has beside the outcome."""
 
     def work(run: Run) -> JsonObject:
         model = capability.parse(run.params) if run.params["state"] == "present" else None
@@ -47,7 +45,7 @@ def definition_of(
         return {"outcome": outcome, **after(run, model)}
 
     return Definition(
-        name=name,
+        name=capability.module,
         options=cluster_options(capability.options, writes=True),
         work=work,
         needs_promql=needs_promql,

@@ -47,7 +47,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request
 
 JsonObject = dict[str, t.Any]
 
-_VARIABLES = "prometheus_federation_"
+_ROLE = "prometheus_federation"
 _ACCOUNT = "promfleet-teams"
 _EXAMPLE: JsonObject = {"cluster": "any", "clusters": ["any"]}
 
@@ -98,7 +98,8 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
     parse=parse_exposed,
     desired=desired_exposed,
     policy=policy_exposed,
-    variables=_VARIABLES,
+    module="federation_source",
+    role=_ROLE,
     account=_ACCOUNT,
     example={**_EXAMPLE, "sources": [{}]},
     requires=("teams",),
@@ -159,7 +160,8 @@ FEDERATION: Capability[Federated] = Capability(
     parse=parse_federated,
     desired=desired_federated,
     policy=policy_federated,
-    variables=_VARIABLES,
+    module="federation_endpoints",
+    role=_ROLE,
     account=_ACCOUNT,
     example={
         **_EXAMPLE,

@@ -80,7 +80,8 @@ OPERATOR: Capability[OperatorSet] = Capability(
     parse=parse,
     desired=desired,
     policy=policy,
-    variables="prometheus_operator_",
+    module="prometheus_operator",
+    role="prometheus_operator",
     account="promfleet-operator",
     example={"rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}]},
 )

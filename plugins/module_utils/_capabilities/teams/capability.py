@@ -129,7 +129,8 @@ TEAMS: Capability[FleetTeams] = Capability(
     parse=parse,
     desired=desired,
     policy=policy,
-    variables="team_monitoring_",
+    module="team_monitoring",
+    role="team_monitoring",
     account="promfleet-teams",
     example={
         "teams": [{"name": "any", "namespaces": ["any"], "groups": ["any"]}],

@@ -1,0 +1,51 @@
+"""A capability that exists in tests only: what registering one gives, it gets by that alone."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import CORE, RBAC, make
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require_each
+
+JsonObject = dict[str, t.Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toys:
+    """A ConfigMap for each name in one namespace, and an account that may read them."""
+
+    namespace: str
+    names: tuple[str, ...]
+
+
+def parse(params: t.Mapping[str, t.Any]) -> Toys:
+    return Toys(namespace=params["namespace"], names=require_each(grammar.dns_label, params["names"], path="names"))
+
+
+def desired(model: Toys) -> list[JsonObject]:
+    labels = {"app.kubernetes.io/name": "toy"}
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]
+    return [
+        make(CORE, "Namespace", model.namespace, labels=labels),
+        make(RBAC, "Role", "toy", namespace=model.namespace, labels=labels, rules=rules),
+        *(make(CORE, "ConfigMap", name, namespace=model.namespace, labels=labels, data={}) for name in model.names),
+    ]
+
+
+TOY: Capability[Toys] = Capability(
+    name="toy",
+    kinds=((CORE, "Namespace"), (CORE, "ConfigMap"), (RBAC, "Role")),
+    options={
+        "namespace": {"type": "str", "required": True},
+        "names": {"type": "list", "elements": "str", "default": []},
+    },
+    parse=parse,
+    desired=desired,
+    module="toy",
+    role="toy_box",
+    account="promfleet-teams",
+    example={"namespace": "toys", "names": ["bear"]},
+)
