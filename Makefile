@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format lint sanity unit integration molecule test bench rights demo down clean
+.PHONY: help venv format lint sanity unit integration molecule test bench rights stamp demo down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: venv ## Run all of the above, in this order
 
 rights: venv ## Generate docs/rights from the modules
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.rights
+
+stamp: venv ## Write what a new capability needs outside of its folder
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.stamp
 
 bench: venv ## Measure speed against peers, and rules over many rounds, for hours; BENCH_ARGS names a part
 	@.venv/bin/python -m tests.bench.main $(BENCH_ARGS)
