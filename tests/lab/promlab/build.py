@@ -18,7 +18,7 @@ from promlab.machine import Machine
 from promlab.nodeimage import build_node_image, node_path, node_reference
 from promlab.programs import PROGRAMS, Program
 from promlab.progress import Progress
-from promlab.rootfs import build_rootfs, rootfs_key, rootfs_path, with_libraries
+from promlab.rootfs import build_rootfs, from_rootfs, rootfs_key, rootfs_path
 from promlab.settings import Lab
 from promlab.shell import find_program
 from promlab.system import build_requirements, ensure
@@ -79,7 +79,7 @@ def _image_tasks(lab: Lab, go: Go) -> list[Task]:
         target = image_path(lab, image, architecture=go.architecture, rootfs_key=key)
 
         def build(image: Image = image, target: Path = target) -> None:
-            files = with_libraries(base, image.node_programs)
+            files = from_rootfs(base, programs=image.node_programs, files=image.node_files)
             build_image(image, target, lab=lab, architecture=go.architecture, node_files=files)
 
         need = Need(what="images", path=lab.store, mib=IMAGE_MIB)

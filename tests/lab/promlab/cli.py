@@ -36,6 +36,13 @@ def parser() -> argparse.ArgumentParser:
         "kubectl", help="run kubectl on the lab's clusters: lab kubectl -- --context kind-hub ..."
     )
     kubectl.add_argument("arguments", nargs=argparse.REMAINDER)
+    soak = commands.add_parser(
+        "soak", help="watch whether a cluster's Services answer while kube-proxy is restarted over and over"
+    )
+    soak.add_argument("name", metavar="NAME")
+    soak.add_argument("--minutes", type=int, default=120, help="how long, one round a minute (default 120)")
+    soak.add_argument("--restarts", type=int, default=20, help="restarts of kube-proxy in that time (default 20)")
+    soak.add_argument("--log", type=Path, help="default: soak-NAME.log in the lab's folder logs")
     commands.add_parser("probe", help="find out again whether images can be pulled")
     clean = commands.add_parser("clean", help="remove all that was built; clusters must be down")
     clean.add_argument("--old", action="store_true", help="only what the current pins do not name")

@@ -27,6 +27,8 @@ class Image:
     extra: dict[str, Entry] = field(default_factory=dict)
     # Programs of the node's file system that come along with their libraries.
     node_programs: tuple[str, ...] = ()
+    # Single files of it.
+    node_files: tuple[str, ...] = ()
 
 
 def _component(name: str, reference: str) -> Image:
@@ -64,6 +66,9 @@ COMPONENT_IMAGES = (
         programs={"usr/local/bin/kube-proxy": "kube-proxy"},
         # Its nftables mode calls nft.
         node_programs=("/usr/sbin/nft",),
+        # Without it nft lists protocols as numbers. kube-proxy compares what is listed with the names that it writes:
+        # at a full sync it takes its own Service rules for those of Services that are gone, and deletes them all.
+        node_files=("/etc/protocols",),
         extra={"run": Folder(), **_TMP},
     ),
     Image(
@@ -117,7 +122,7 @@ def image_key(image: Image, *, architecture: str, rootfs_key: str) -> str:
         {path: PROGRAMS[name].key(architecture) for path, name in image.programs.items()},
         repr(image.config),
         repr(sorted(image.extra.items())),
-        [image.node_programs, rootfs_key] if image.node_programs else [],
+        [image.node_programs, image.node_files, rootfs_key] if image.node_programs or image.node_files else [],
     )
 
 

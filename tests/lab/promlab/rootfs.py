@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from promlab import pins
 from promlab.archive import Entry, File, Link
 from promlab.cache import complete, digest
+from promlab.errors import LabError
 from promlab.settings import Lab
 from promlab.shell import capture, logged
 
@@ -113,9 +114,13 @@ def inside(rootfs: Path, path: PurePosixPath) -> Path:
     return rootfs / str(path).lstrip("/")
 
 
-def with_libraries(rootfs: Path, programs: Iterable[str]) -> dict[str, Entry]:
-    """Programs of a root file system and all shared libraries that they load."""
+def from_rootfs(rootfs: Path, *, programs: Iterable[str], files: Iterable[str]) -> dict[str, Entry]:
+    """What to copy out of a root file system: programs with all shared libraries that they load, and single files."""
     entries: dict[str, Entry] = {}
+    for path in files:
+        if not inside(rootfs, PurePosixPath(path)).is_file():
+            raise LabError(f"The nodes' Debian has no {path}: a package that brought it is not installed any more.")
+        entries.update(resolve_inside(rootfs, PurePosixPath(path)))
     for program in programs:
         listed = capture(["chroot", rootfs, "ldd", program]).stdout
         for path in [program, *parse_libraries(listed)]:

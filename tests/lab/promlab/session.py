@@ -15,6 +15,7 @@ from promlab.cache import remove_tree
 from promlab.choice import Choice, remembered_or_found
 from promlab.clusters import STOCK, Clusters, describe, to_json
 from promlab.controlplane import serve
+from promlab.diagnosis import Verdict
 from promlab.engine import Engine, make_engine
 from promlab.errors import LabError
 from promlab.locking import locked
@@ -23,6 +24,7 @@ from promlab.nodeimage import node_reference
 from promlab.progress import Progress
 from promlab.settings import Lab, from_environment
 from promlab.shell import find_program
+from promlab.soak import Soak
 from promlab.system import engine_requirements, ensure
 from promlab.toolchain import find_go
 
@@ -68,6 +70,12 @@ class Session:
             "serve": lambda: serve(records.check_name(arguments.name), lab=self.lab, progress=self.progress),
             "env": self.env,
             "kubectl": lambda: self.kubectl([word for word in arguments.arguments if word != "--"]),
+            "soak": lambda: self.soak(
+                records.check_name(arguments.name),
+                minutes=arguments.minutes,
+                restarts=arguments.restarts,
+                log=arguments.log,
+            ),
             "probe": self.probe,
             "clean": lambda: self.clean(old_only=arguments.old),
         }
@@ -179,6 +187,22 @@ class Session:
         """Print lines for the shell."""
         print("\n".join(environment_lines(self.lab)))
         return 0
+
+    def soak(self, name: str, *, minutes: int, restarts: int, log: Path | None) -> int:
+        """Watch the Services of a cluster that is up; 1 when they did not answer throughout."""
+        if minutes < 1 or restarts < 0:
+            raise LabError("A soak takes at least one minute, and no negative number of restarts.")
+        clusters = self.existing()
+        if clusters.examine(name).verdict is not Verdict.KEEP:
+            raise LabError(f"{name} is not ready; make it with: lab up {name}")
+        log = log or self.lab.logs / f"soak-{name}.log"
+        self.progress.say(f"{name}: {minutes} minutes, {restarts} restarts of kube-proxy, log {log}")
+        soak = Soak(
+            run_in_node=lambda line: clusters.engine.ask("exec", f"{name}-control-plane", "bash", "-c", line),
+            log=log,
+            say=self.progress.say,
+        )
+        return 0 if soak.run(minutes=minutes, restarts=restarts) else 1
 
     def probe(self) -> int:
         """Find out anew which engine there is and whether it can pull."""
