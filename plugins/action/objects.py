@@ -69,6 +69,10 @@ class ActionModule(ActionBase):
         """The module's result."""
         variables = task_vars or {}
         result: JsonObject = super().run(tmp, variables)
+        kubeconfig = self._task.args.get("kubeconfig")
+        if isinstance(kubeconfig, dict) or "\n" in str(kubeconfig or ""):
+            # Before a module gets it: module arguments reach syslog and -vvv.
+            raise AnsibleActionFail("kubeconfig: must be the path of a file, found its content")
         host = str(variables.get("inventory_hostname", ""))
         with self._src_found() as found, self._progress_shown(host=host) as shown:
             arguments = {**self._task.args, **found, **shown}

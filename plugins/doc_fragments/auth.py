@@ -16,11 +16,26 @@ options:
   in_cluster:
     description:
       - Whether the cluster is the one in whose pod the task runs, reached as the pod's service account.
-      - Without it a connection must be named by O(kubeconfig), O(context), O(host), or their environment variables.
-        There is no silent fallback, because in a pod of an automation controller it would lead to the controller's
-        own cluster.
+      - Without it a connection must be named, by O(kubeconfig) with O(context) or by O(host) with credentials. There is
+        no silent fallback, because in a pod of an automation controller it would lead to the controller's own cluster.
     type: bool
     default: false
+  use_environment:
+    description:
+      - Whether the variables C(K8S_AUTH_*) and C(KUBECONFIG) of the environment in which the module runs name the
+        connection. An automation controller injects its credential in this way.
+      - By default they are not looked at, whatever other collections do with them. Where it is true and options name a
+        cluster too, the task fails with the names of both.
+      - C(HTTPS_PROXY), C(HTTP_PROXY) and C(NO_PROXY) always count, as for kubectl, unless O(proxy) or the kubeconfig
+        names a proxy.
+    type: bool
+    default: false
+  login_timeout:
+    description:
+      - How many seconds a login helper (C(exec) of the kubeconfig's user) may take. Nobody can answer its questions;
+        what it writes to stderr is shown when it fails.
+    type: int
+    default: 60
   progress_file:
     description:
       - A file on the machine that runs the module. While it runs, the module overwrites its first line with how far the

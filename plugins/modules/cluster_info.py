@@ -56,7 +56,7 @@ kubernetes_version:
   sample: v1.36.3
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, Unreachable
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
@@ -69,10 +69,10 @@ def work(run: Run) -> dict[str, object]:
         cluster = run.cluster
         namespace = cluster.find("/api/v1/namespaces/kube-system") or {}
         version = cluster.request("GET", "/version")[1]
-    except Unreachable as error:
-        return {**nothing, "reason": str(error)}
     except ApiError as error:
         return {**nothing, "reason": f"the API server refused: {error.server_message}"}
+    except ClusterError as error:
+        return {**nothing, "reason": str(error)}
     uid = namespace.get("metadata", {}).get("uid", "")
     return {"reachable": True, "reason": "", "uid": uid, "kubernetes_version": version.get("gitVersion", "")}
 

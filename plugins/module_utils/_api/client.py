@@ -6,24 +6,29 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import (
-    APPLY,
-    Transport,
-    api_client,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import (
+    AUTH_ARG_SPEC,
+    Connection,
+    open_connection,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import APPLY, Transport
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     FIELD_MANAGER,
     MONITORING,
     MONITORING_ALPHA,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import resolve
 
 JsonObject = dict[str, t.Any]
 
 LIST_LIMIT = 5000
+# Seconds that a login helper may take.
+LOGIN_TIMEOUT = 60.0
 # A LIST in pages whose place expired (410 Gone) begins again this often.
 LIST_ATTEMPTS = 3
 # An aggregated API that cannot give metadata alone gives the objects.
@@ -52,20 +57,26 @@ class Resource:
         return f"{root}{inside}/{self.plural}" + (f"/{name}" if name else "")
 
 
-def connect(auth: t.Mapping[str, t.Any]) -> Cluster:
-    """Connect with kubernetes.core's authentication options (*auth*: option name to value, None where not given).
+def connect(
+    options: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str] | None = None, login_timeout: float = LOGIN_TIMEOUT
+) -> Cluster:
+    """Connect by authentication options: name to value, None where not given (their names are kubernetes.core's).
 
-    Nothing is sent yet, except by what gets credentials (an exec or OIDC plugin): whether the server can be reached
-    shows with the first request, within 15 s. Raises ClusterError for wrong options.
+    Nothing is sent yet, except by what gets credentials (a login helper, within *login_timeout* seconds): whether the
+    server can be reached shows with the first request, within 15 s. *environ* counts where the options ask for it
+    (``use_environment``), and for proxies. Raises InputError for options that name no cluster or two, Unreachable for
+    what keeps this cluster from being used.
     """
-    return Cluster(api_client=api_client(auth))
+    found = os.environ if environ is None else environ
+    own = resolve(options, environ=found, spec=AUTH_ARG_SPEC)
+    return Cluster(connection=open_connection(own, environ=found, login_timeout=login_timeout))
 
 
 class Cluster(Transport):
     """One API server. Safe to use from several threads."""
 
-    def __init__(self, *, api_client: t.Any) -> None:
-        super().__init__(api_client=api_client)
+    def __init__(self, *, connection: Connection) -> None:
+        super().__init__(connection=connection)
         self._resources: dict[str, dict[str, Resource] | None] = {}
 
     # -- what is served ---------------------------------------------------------------------------------------

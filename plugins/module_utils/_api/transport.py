@@ -2,33 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one adapter to kubernetes.core and the kubernetes library: who we are, and plain requests to one API server.
-
-Authentication is kubernetes.core's own (its options, its environment variables, its rules). Everything else speaks JSON
-over the connection pool that it made, so that the engine decides what is sent, and how often.
-"""
+"""Plain requests to one API server: JSON over kept connections, repeated with a bound where that helps."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import random
-import socket
 import ssl
+import sys
 import time
 import traceback
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC as _CORE_AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as core_client
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import (
-    ApiError,
-    ClusterError,
-    Unreachable,
-)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import Connection
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, Unreachable
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import (
     FIRST_CONTACT,
     PATIENT,
@@ -40,8 +30,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
 
 try:
     import urllib3
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.config.config_exception import ConfigException
 
     IMPORT_ERROR: str | None = None
 except ImportError:
@@ -49,51 +37,7 @@ except ImportError:
 
 JsonObject = dict[str, t.Any]
 
-# kubernetes.core 6.6 no longer hides kubeconfig, which can be the whole content of a file, tokens and all.
-AUTH_ARG_SPEC: JsonObject = {**_CORE_AUTH_ARG_SPEC, "kubeconfig": {"type": "raw", "no_log": True}}
-
 APPLY = "application/apply-patch+yaml"
-
-
-class _NoDiscovery:
-    """Stands for the discoverer of kubernetes.core's dynamic client, and asks the server nothing."""
-
-    def __init__(self, *_args: t.Any) -> None:
-        """Nothing to keep."""
-
-
-@contextlib.contextmanager
-def _without_discovery() -> t.Iterator[None]:
-    """For this block kubernetes.core makes its client without requests.
-
-    It would ask for version and API groups, keep the answers in a file of a well-known name in /tmp, and wait minutes
-    for a server that accepts connections and says nothing. We ask for what we need ourselves, with time limits. Should
-    a release of kubernetes.core call its discoverer by another name, this has no effect and all works as before.
-    """
-    names = vars(core_client)
-    original = names.get("LazyDiscoverer")
-    names["LazyDiscoverer"] = _NoDiscovery
-    try:
-        yield
-    finally:
-        names["LazyDiscoverer"] = original
-
-
-def api_client(auth: t.Mapping[str, t.Any]) -> t.Any:
-    """The kubernetes library's client for kubernetes.core's authentication options.
-
-    Raises Unreachable where getting credentials failed, ClusterError for wrong options.
-    """
-    # The kubernetes library sets no time limit where it refreshes a token by itself.
-    socket.setdefaulttimeout(FIRST_CONTACT.connect)
-    try:
-        with _without_discovery():
-            client = core_client.get_api_client(**{name: value for name, value in auth.items() if value is not None})
-    except (ApiException, urllib3.exceptions.HTTPError) as error:
-        raise Unreachable(_connection_reason(error)) from error
-    except (CoreException, ConfigException, OSError, ValueError) as error:
-        raise ClusterError(f"the connection options do not work: {error}") from error
-    return client.client.client
 
 
 def _connection_reason(error: BaseException) -> str:
@@ -104,7 +48,18 @@ def _connection_reason(error: BaseException) -> str:
         nested = [getattr(error, "reason", None), *error.args]
         inner = next((item for item in nested if isinstance(item, BaseException)), None)
     text = getattr(error, "strerror", None) or str(error)
-    return "the API server cannot be reached: " + text.split(">: ", 1)[-1].strip("()'\" ")
+    hint = ""
+    if isinstance(error, ssl.SSLCertVerificationError) and sys.version_info >= (3, 13) and _is_strictness(text):
+        hint = (
+            ". Python 3.13 is stricter than kubectl and older Pythons: mend the certificate of the server's authority, "
+            "or run the modules with Python 3.12"
+        )
+    return "the API server cannot be reached: " + text.split(">: ", 1)[-1].strip("()'\" ") + hint
+
+
+def _is_strictness(text: str) -> bool:
+    """Whether a certificate was refused for what only OpenSSL's strict mode asks for (VERIFY_X509_STRICT)."""
+    return any(words in text for words in ("key usage extension", "Key Identifier", "Basic Constraints", "pathlen"))
 
 
 def _is_permanent(error: BaseException) -> bool:
@@ -116,10 +71,8 @@ def _is_permanent(error: BaseException) -> bool:
 class Transport:
     """Requests to one API server. Safe to use from several threads."""
 
-    def __init__(self, *, api_client: t.Any) -> None:
-        self._pool = api_client.rest_client.pool_manager
-        self._configuration = api_client.configuration
-        self._default_headers = dict(api_client.default_headers)
+    def __init__(self, *, connection: Connection) -> None:
+        self._connection = connection
         self._answers = 0
         self._lost: Unreachable | None = None
         self._fences: list[t.Callable[[], None]] = []
@@ -128,16 +81,9 @@ class Transport:
     @property
     def host(self) -> str:
         """host:port of the API server, for messages."""
-        return urlsplit(self._configuration.host).netloc or str(self._configuration.host)
+        return urlsplit(self._connection.host).netloc or self._connection.host
 
     # -- requests ---------------------------------------------------------------------------------------------
-
-    def _headers(self) -> dict[str, str]:
-        headers = {**self._default_headers, "User-Agent": FIELD_MANAGER}
-        for setting in self._configuration.auth_settings().values():
-            if setting.get("in") == "header" and setting.get("value"):
-                headers[setting["key"]] = setting["value"]
-        return headers
 
     def send(
         self,
@@ -195,6 +141,11 @@ class Transport:
         )
         if answer.status == 401:
             raise Unreachable("the API server refused the credentials (401 Unauthorized): are they expired?")
+        if 300 <= answer.status < 400:
+            raise Unreachable(
+                f"{self.host} redirects to another place, which is not followed because a token must not go there "
+                f"(HTTP {answer.status}); give the API server's own address"
+            )
         if answer.status >= 400 or answer.parsed is None:
             raise ApiError(
                 method=method,
@@ -221,12 +172,12 @@ class Transport:
         """One request and its answer, with repetitions; *any_body*: an answer that is no JSON object is whole too."""
         if self._lost is not None:
             raise Unreachable(str(self._lost))
-        url = self._configuration.host.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        url = self._connection.host + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
         # Large answers come a tenth the size, which counts between continents.
-        headers = {**self._headers(), "Accept": accept, "Accept-Encoding": "gzip"}
+        extra = {"User-Agent": FIELD_MANAGER, "Accept": accept, "Accept-Encoding": "gzip"}
         if data is not None:
-            headers["Content-Type"] = content_type
+            extra["Content-Type"] = content_type
         first = self._answers == 0
         common = patience is None
         patience = patience or (FIRST_CONTACT if first else self.patience)
@@ -239,7 +190,12 @@ class Transport:
             answer: _Answer | None = None
             failure: Exception | None = None
             try:
-                got = self._pool.request(method, url, body=data, headers=headers, timeout=timeout, retries=False)
+                headers = self._connection.headers()
+                headers.update(extra)
+                # A redirect is never followed: it could carry the token to another server.
+                got = self._connection.pool.request(
+                    method, url, body=data, headers=headers, timeout=timeout, retries=False, redirect=False
+                )
             except urllib3.exceptions.HTTPError as error:
                 failure = error
                 # Who refuses or swallows the very first connection is down; later the same is a restart or a failover.

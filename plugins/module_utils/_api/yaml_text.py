@@ -13,8 +13,11 @@ try:
     import yaml
 
     IMPORT_ERROR: str | None = None
+    # What the parser raises, and what reading text that is no UTF-8 does.
+    YAML_ERRORS: tuple[type[Exception], ...] = (yaml.YAMLError, ValueError)
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
+    YAML_ERRORS = (ValueError,)
 
 JsonObject = dict[str, t.Any]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
@@ -20,7 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_fleet_teams,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import fleet
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import require_explicit
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import resolve
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
 
@@ -48,7 +49,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 def find_errors(
     params: t.Mapping[str, t.Any],
     *,
-    from_environment: t.Collection[str],
+    environ: t.Mapping[str, str],
     check_match: t.Callable[[str], str | None],
 ) -> list[str]:
     """What is wrong with the parameters of the module ``input_check``; an empty list where nothing is."""
@@ -68,7 +69,7 @@ def find_errors(
     if params["fleet"] is not None:
         errors += fleet.fleet_errors(params["fleet"])
     if params["connection"] is not None:
-        attempt(lambda: require_explicit(params["connection"], from_environment=from_environment))
+        attempt(lambda: resolve(params["connection"], environ=environ, spec=AUTH_ARG_SPEC))
     if params["operator"] is not None:
         attempt(lambda: parse_operator(params["operator"], path=role))
     teams: t.Sequence[Team] | None = None

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api import transport
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api import connection
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
@@ -76,7 +76,7 @@ def _failed(message: str, *, warnings: t.Sequence[str] = (), **more: t.Any) -> A
 
 def _missing_library(definition: Definition) -> str | None:
     """The distribution that the module needs and this Python lacks."""
-    if definition.needs_cluster and transport.IMPORT_ERROR:
+    if definition.needs_cluster and connection.IMPORT_ERROR:
         return "kubernetes"
     return "promql-parser" if definition.needs_promql and promql.IMPORT_ERROR else None
 

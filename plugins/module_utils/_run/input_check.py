@@ -10,7 +10,6 @@ import importlib.util
 import sys
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import environment_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors
 
@@ -34,5 +33,5 @@ def check_input(params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str]) 
         install = f"{sys.executable} -m pip install {missing}"
         errors = [f"Python libraries are missing where modules run: {missing}. Install them with: {install}"]
     else:
-        errors = find_errors(params, from_environment=environment_options(environ), check_match=promql.check_selector)
+        errors = find_errors(params, environ=environ, check_match=promql.check_selector)
     return errors, f"{params['role']}: " + "; ".join(errors) if errors else None

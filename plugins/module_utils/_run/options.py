@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import AUTH_ARG_SPEC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
 
 Spec = dict[str, t.Any]
 
 CONNECTION_OPTIONS: Spec = {
     "in_cluster": {"type": "bool", "default": False},
+    "use_environment": {"type": "bool", "default": False},
+    "login_timeout": {"type": "int", "default": 60},
     "progress_file": {"type": "path"},
 }
 WRITE_OPTIONS: Spec = {

@@ -6,19 +6,14 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api import transport
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, connect
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.to_come import to_come
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import (
-    environment_options,
-    require_explicit,
-)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import (
     NOTHING_TO_COME,
     Options,
@@ -42,16 +37,13 @@ class Run:
 
     @property
     def cluster(self) -> Cluster:
-        """The cluster that the options name; raises InputError where they name none."""
+        """The cluster that the options name; raises InputError where they name none, Unreachable for one of no use."""
         if self._cluster is None:
-            require_explicit(self.params, from_environment=self.environment_auth())
             self.progress.step("connecting")
-            self._cluster = connect({name: self.params.get(name) for name in transport.AUTH_ARG_SPEC})
+            names = (*AUTH_ARG_SPEC, "in_cluster", "use_environment")
+            given = {name: self.params.get(name) for name in names}
+            self._cluster = connect(given, login_timeout=float(self.params["login_timeout"]))
         return self._cluster
-
-    def environment_auth(self) -> set[str]:
-        """Connection options that come from the environment."""
-        return environment_options(os.environ)
 
     def options(self) -> Options:
         """How the engine is to work, from the common options."""

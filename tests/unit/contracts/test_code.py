@@ -70,11 +70,11 @@ def importers(*packages: str) -> set[str]:
 
 
 def test_only_the_client_imports_kubernetes() -> None:
-    assert importers("kubernetes", "ansible_collections.kubernetes") == {"module_utils/_api/transport.py"}
+    assert importers("kubernetes", "ansible_collections.kubernetes") == {"module_utils/_api/connection.py"}
 
 
 def test_only_three_places_speak_http() -> None:
-    allowed = {"module_utils/_api/transport.py", "module_utils/_crds/source.py"}
+    allowed = {"module_utils/_api/connection.py", "module_utils/_api/transport.py", "module_utils/_crds/source.py"}
     others = importers(*HTTP) - allowed
     assert {name for name in others if not name.startswith("module_utils/_prometheus/")} == set()
 

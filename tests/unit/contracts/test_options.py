@@ -17,7 +17,7 @@ ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_d
 PACKAGE = "ansible_collections.promfleet.monitoring.plugins.modules"
 CONNECTION = {
     "api_key", "ca_cert", "client_cert", "client_key", "context", "host", "in_cluster", "kubeconfig", "password",
-    "proxy", "username", "validate_certs",
+    "login_timeout", "proxy", "use_environment", "username", "validate_certs",
 }  # fmt: skip
 # Options of kubernetes.core that the roles do not offer; a kubeconfig or K8S_AUTH_* variables give them.
 CONNECTION_ELSEWHERE = {

@@ -5,11 +5,6 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import (
-    environment_options,
-    require_explicit,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors
 
 NOTHING: dict[str, t.Any] = {
@@ -44,7 +39,7 @@ FLEET: dict[str, t.Any] = {
 def errors(**params: t.Any) -> list[str]:
     return find_errors(
         {**NOTHING, **params},
-        from_environment=set(),
+        environ={},
         check_match=lambda text: "is no selector" if text == "bad(" else None,
     )
 
@@ -109,36 +104,6 @@ def test_a_fleet_need_not_be_told_its_size(expected: str | None) -> None:
     assert not errors(fleet={**FLEET, "expected_workers": expected})
 
 
-def test_the_environment_can_name_the_connection() -> None:
-    environ = {"K8S_AUTH_HOST": "https://hub", "K8S_AUTH_API_KEY": "k", "K8S_AUTH_CONTEXT": "", "HOME": "h"}
-    assert environment_options(environ) == {"host", "api_key"}
-
-
 def test_all_errors_come_at_once() -> None:
     found = errors(found=["team_monitoring_x"], teams=[{"name": "A"}], sources=[{"match": []}], connection={})
     assert len(found) == 4
-
-
-@pytest.mark.parametrize(
-    ("options", "environment", "fine"),
-    [
-        ({"kubeconfig": "f", "context": "c"}, set[str](), True),
-        ({"kubeconfig": "f"}, set[str](), False),
-        ({"kubeconfig": "f"}, {"context"}, True),
-        ({"host": "h", "api_key": "k"}, set[str](), True),
-        ({"host": "h", "client_cert": "c"}, set[str](), False),
-        ({"host": "h", "client_cert": "c", "client_key": "k"}, set[str](), True),
-        ({"host": "h"}, {"api_key"}, True),
-        ({}, {"host", "api_key"}, True),
-        ({"in_cluster": True}, set[str](), True),
-        ({}, set[str](), False),
-        ({"context": "c"}, set[str](), False),
-        ({"kubeconfig": {"kind": "Config"}, "context": "c"}, set[str](), False),
-    ],
-)
-def test_a_connection_must_name_one_cluster(options: dict[str, t.Any], environment: set[str], fine: bool) -> None:
-    if fine:
-        require_explicit(options, from_environment=environment)
-    else:
-        with pytest.raises(InputError, match=r"^connection: "):
-            require_explicit(options, from_environment=environment)
