@@ -239,7 +239,7 @@ def _in_cluster() -> t.Any:
 
 
 def _by_provider(file: Kubeconfig, *, timeout: float) -> t.Any:
-    """The token of a kubeconfig's auth-provider (oidc, gcp), in a configuration of its own that the library refreshes."""
+    """The token of a kubeconfig's auth-provider (oidc, gcp), in a configuration of its own; the library renews it."""
     carrier = Configuration(host=file.cluster["server"])
     document = {
         "current-context": "one",

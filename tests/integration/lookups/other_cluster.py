@@ -1,6 +1,12 @@
-"""A lookup that loads another cluster's kubeconfig, as a lookup for a token does; for tests of what that leaves behind."""
+"""A lookup that loads another cluster's kubeconfig, as a lookup for a token does: for tests of what that leaves."""
 
 from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.plugins.lookup import LookupBase
+from kubernetes import client, config
 
 DOCUMENTATION = r"""
 name: other_cluster
@@ -13,17 +19,11 @@ options:
     required: true
 """
 
-import os
-import typing as t
-
-from ansible.plugins.lookup import LookupBase
-from kubernetes import client, config
-
 
 class LookupModule(LookupBase):
     """Leaves in the process whatever could lead a later connection astray."""
 
-    def run(self, terms: list[str], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
+    def run(self, terms: list[str], *_variables: t.Any, **_named: t.Any) -> list[str]:
         path, token = terms
         config.load_kube_config(config_file=path)
         client.Configuration.set_default(client.Configuration.get_default_copy())
