@@ -108,6 +108,8 @@ def environment(prefix: Path, **extra: str) -> dict[str, str]:
         **inherited,
         "PATH": path,
         "ANSIBLE_COLLECTIONS_PATH": str(prefix / "collections"),
+        # By default ~/.ansible_async: who writes there takes HOME for ~, who reads the account's own home.
+        "ANSIBLE_ASYNC_DIR": str(prefix / "ansible-async"),
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
         **extra,
