@@ -1,4 +1,4 @@
-"""Every molecule scenario on real clusters, one after the other."""
+"""Every molecule scenario that declares `test`, on real clusters, one after the other."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tests.suite import stages
+from tests.suite import scenarios, stages
 
-SCENARIOS = sorted(path.parent.name for path in (stages.CHECKOUT / "molecule").glob("*/molecule.yml"))
+SCENARIOS = scenarios.names("test")
 
 
 def test_there_are_scenarios() -> None:

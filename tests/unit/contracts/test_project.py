@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from tests.suite import scenarios
 from tests.suite.stages import tracked_files
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 FILES = tracked_files()
-SCENARIOS = sorted(path.parent for path in (CHECKOUT / "molecule").glob("*/molecule.yml"))
+SCENARIOS = scenarios.folders()
 STEPS = ("check", "converge", "idempotence", "verify", "absent")
 # Written apart, so that this file does not hold what it forbids.
 PUBLIC_INDEXES = ("pypi" + ".org", "files.pythonhosted" + ".org", "proxy.golang" + ".org", "registry.npmjs" + ".org")
@@ -123,6 +124,18 @@ def test_every_scenario_runs_every_step(scenario: Path) -> None:
     for playbook in ("converge", "verify", "absent"):
         plays = yaml.safe_load((scenario / f"{playbook}.yml").read_text())
         assert plays, playbook
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
+def test_every_scenario_declares_where_it_runs(scenario: Path) -> None:
+    assert scenarios.target_of(scenario) in scenarios.TARGETS
+
+
+@pytest.mark.parametrize("text", ["{}", "ansible:", "ansible: {env: }", "ansible: {env: {PROMFLEET_RUNS_IN: never}}"])
+def test_a_scenario_that_declares_nothing_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "molecule.yml").write_text(text)
+    with pytest.raises(ValueError, match=f"{tmp_path.name}/molecule.yml: ansible.env.PROMFLEET_RUNS_IN is "):
+        scenarios.target_of(tmp_path)
 
 
 def forbidden_words() -> tuple[str, ...]:
