@@ -202,7 +202,9 @@ class Session:
             log=log,
             say=self.progress.say,
         )
-        return 0 if soak.run(minutes=minutes, restarts=restarts) else 1
+        # Two at once would restart kube-proxy under each other, and remove each other's Services.
+        with locked(self.lab.locks, f"soak-{name}", purpose=f"soak {name}", say=self.progress.say):
+            return 0 if soak.run(minutes=minutes, restarts=restarts) else 1
 
     def probe(self) -> int:
         """Find out anew which engine there is and whether it can pull."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from promlab.diagnosis import Finding, Verdict
 from promlab.errors import LabError
 from promlab.images import COMPONENT_IMAGES, image_key
 from promlab.rootfs import from_rootfs
+from promlab.session import Session
+from promlab.settings import Lab
 from promlab.soak import Soak, outer_rounds, questions, restarts_by_round
 
 
@@ -79,3 +84,17 @@ def test_what_is_asked_comes_from_node_and_pod() -> None:
     asked = questions(api="10.96.0.1", dns="10.96.0.10", node="10.89.0.3", node_port=30000)
     assert {name.rpartition(" from ")[2] for name in asked} == {"node", "pod"}
     assert {name.rpartition(" from ")[0] for name in asked} == {"API", "DNS", "NodePort"}
+
+
+def test_a_soak_holds_a_lock_of_its_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+
+    def run(_soak: Soak, *, minutes: int, restarts: int) -> bool:
+        held.append((tmp_path / "locks/soak-hub.lock").read_text())
+        return (minutes, restarts) == (1, 0)
+
+    clusters = Mock(examine=lambda _name: Finding(verdict=Verdict.KEEP, why=""))
+    monkeypatch.setattr(Session, "existing", lambda _session: clusters)
+    monkeypatch.setattr(Soak, "run", run)
+    assert Session(Lab(root=tmp_path)).soak("hub", minutes=1, restarts=0, log=None) == 0
+    assert held == [f"process {os.getpid()} (soak hub)"]
