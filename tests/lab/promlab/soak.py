@@ -163,7 +163,7 @@ class Soak:
         )
 
     def _round(self, number: int, restarts: int, asked: dict[str, str], *, write_anew: bool) -> None:
-        for _ in range(restarts):
+        for _number in range(restarts):
             self._restart()
             self._ask(asked, "after a restart of kube-proxy")
         if write_anew:

@@ -96,7 +96,7 @@ def test_people_who_keep_the_files_of_modules_get_them(monkeypatch: pytest.Monke
 def test_arguments_are_checked_converted_and_plain() -> None:
     got = told(params_of, word=trust_as_template("good"), many=["1", 2])["got"]
     assert got == {"word": "good", "count": 3, "secret": None, "parts": None, "many": [1, 2], "progress_file": None}
-    assert type(got["word"]) is str
+    assert got["word"].__class__ is str
 
 
 @pytest.mark.parametrize("arguments", [{"unheard": "of"}, {"count": "many"}, {"term": "an alias"}])
