@@ -4,12 +4,16 @@ PYTEST := .venv/bin/pytest
 LAB := tests/lab/lab
 # Programs in Python whose names do not say so.
 SCRIPTS = $(shell git grep --untracked -lE '^\#!.*python' -- tests ':!*.py')
+# One worker for each core; more than four gain nothing, and each of them runs a control plane.
+LANES := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 # What `make unit PYTEST_ARGS="-k selector"` and the like pass on.
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+PROVE_ARGS ?=
+PART ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format lint sanity unit integration molecule test bench rights stamp demo down clean
+.PHONY: help venv format lint sanity unit integration molecule test prove ledger bench rights findings stamp demo down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,14 +40,24 @@ integration: venv ## Run the integration tests on a kind cluster
 molecule: venv ## Run the molecule scenarios on kind clusters
 	@$(PYTEST) tests/suite/test_molecule.py $(PYTEST_ARGS)
 
-test: venv ## Run all of the above, in this order
-	@$(PYTEST) tests $(PYTEST_ARGS)
+test: venv ledger ## Run all of the above in lanes: one has the clusters, the others share the rest
+	@$(PYTEST) $(LANES) tests $(PYTEST_ARGS)
 
 rights: venv ## Generate docs/rights from the modules
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.rights
 
-stamp: venv ## Write what a new capability needs outside of its folder
+findings: venv ## Generate docs/findings.md and its JSON schema from the catalogue of findings
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.findings
+
+stamp: venv ## Write what a new capability needs outside of its folder, and docs/rights
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.stamp
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.rights
+
+prove: venv ## Run the long proofs of a part that have not passed yet: PART=truth; without PART list them
+	@PYTHONPATH=.:tests/lab:.venv/collections .venv/bin/python -m tests.prove.main $(PART) $(PROVE_ARGS)
+
+ledger: venv ## Mark in docs/proofs.md which proofs are stale
+	@PYTHONPATH=.:tests/lab:.venv/collections .venv/bin/python -m tests.prove.main --write-page
 
 bench: venv ## Measure speed against peers, and rules over many rounds, for hours; BENCH_ARGS names a part
 	@.venv/bin/python -m tests.bench.main $(BENCH_ARGS)

@@ -22,7 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.input_ch
     check_input,
     missing_libraries,
 )
-from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct, python
 
 
 class ActionModule(NormalAction):
@@ -32,6 +32,10 @@ class ActionModule(NormalAction):
         """The errors, and a failure that tells them all."""
         params = self._parameters()
         if not self._possible_here(params, task_vars=task_vars or {}):
+            refusal = python.too_old(self, task_vars or {})
+            if refusal is not None:
+                told: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
+                return {**told, "changed": False, "failed": True, "errors": [refusal], "msg": refusal}
             by_module: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]  # Ansible's own
             return by_module
         result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
@@ -52,11 +56,10 @@ class ActionModule(NormalAction):
         return not params["libraries"] and not missing_libraries(params)
 
     def _parameters(self) -> dict[str, t.Any]:
-        """The task's arguments as the module would get them; what may be anything stays as it is, without a copy."""
-        raw = {name for name, option in OPTIONS.items() if option["type"] == "raw"}
-        checked = ArgumentSpecValidator(OPTIONS).validate(
-            {name: value for name, value in self._task.args.items() if name not in raw}
-        )
+        """The task's arguments as the module would get them; the capabilities' stay as they are, without a copy."""
+        given = dict(self._task.args)
+        capabilities = given.pop("capabilities", None)
+        checked = ArgumentSpecValidator(OPTIONS).validate(given)
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
-        return {**checked.validated_parameters, **{name: self._task.args.get(name) for name in raw}}
+        return {**checked.validated_parameters, "capabilities": capabilities or {}}

@@ -6,7 +6,7 @@
 
 The one action plugin of all modules that talk to a cluster; meta/runtime.yml leads them here. It bears the name of one
 of them because every action plugin must be documented by a module of its name. Where direct.py may run the module in
-this process it does; otherwise Ansible runs it, so check mode, become, async and whatever else there is are as for any
+this process it does; otherwise Ansible runs it, so check mode, become, async and all else are as for any
 other module.
 """
 
@@ -51,7 +51,7 @@ def show(path: str, *, name: str, every: float, ended: threading.Event) -> None:
     On stderr, so that what a callback prints for programs (JSON) stays whole, and so that nothing buffers it.
     """
     began = time.monotonic()
-    # Whoever should read it is gone, or the file is: nothing that the work has to know.
+    # The reader or the file no longer exists: the work continues without progress.
     with contextlib.suppress(OSError):
         while not ended.wait(every):
             line = read_line(path)
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
         return {**result, **answer}
 
     def _here(self, arguments: JsonObject, *, task_vars: JsonObject) -> JsonObject | None:
-        """The result of a run in this process, None where it takes another."""
+        """The result of a run in this process, None if it takes another."""
         if not direct.is_possible(self, task_vars):
             return None
         definition = direct.definition_of(self._task.action)
@@ -99,7 +99,7 @@ class ActionModule(ActionBase):
 
     @contextlib.contextmanager
     def _progress_shown(self, *, host: str) -> t.Iterator[JsonObject]:
-        """Shows how far the module is, where it runs on this machine, in this task, and is no secret.
+        """Shows how far the module is, where it runs on this machine, in this task, and is not a secret.
 
         Gives the argument that tells the module where to write it. A file that the user named is the user's.
         """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options of all modules that apply objects.
+"""Options of modules that keep a set of objects.
 
 Private to the collection: it may change with any release.
 """
@@ -24,37 +24,55 @@ options:
     description:
       - Whether fields that another manager owns are taken over.
       - By default such a conflict fails with the name of the manager and the fields.
+      - A role or binding that another tool made is never changed, with this option or without it. Such a run is refused
+        before its first write if an account would lose or gain rights.
     type: bool
     default: false
   adopt_managers:
     description:
       - Field managers whose fields become ours in the objects that are applied, such as V(helm).
-      - What they set and is not wanted any more is removed then. By default fields of others stay.
+      - Fields that they set and that are not desired are then removed. By default fields of others stay.
       - Objects that were made by client-side apply, as by C(kubectl apply) or M(kubernetes.core.k8s) with C(apply), are
         taken over without being named here.
+      - A role or binding of such a manager is taken over only if no account loses or gains rights.
     type: list
     elements: str
     default: []
-  result_file:
+  claim_managers:
     description:
-      - A file on the machine that runs the module. It gets the whole result as JSON, with all objects and diffs;
-        what the module returns is bounded.
-      - It is written in check mode too, and only its owner may read it.
-      - When it ends with a slash it is a folder, and the file in it has the name of the module.
-    type: path
-  wait:
-    description: Whether to wait until the applied objects are ready in their current generation.
-    type: bool
-    default: true
-  wait_timeout:
-    description: How many seconds to wait for all objects together.
-    type: int
-    default: 300
+      - Field managers that put objects of this set back from a backup, such as V(velero-server), Velero's.
+      - What carries the label of the set, and got it from one of these managers alone, is the set's as if a run had
+        made it. When it is no longer desired it is deleted.
+      - By default such objects are adopted, with a warning that names the manager, and those that are no longer desired
+        stay. They can be claimed by a later run.
+    type: list
+    elements: str
+    default: []
+  shared_namespaces:
+    description:
+      - Namespaces in which pods of others run too. Such a namespace keeps its own Pod Security labels, and gets no
+        C(ResourceQuota) from the modules of capabilities.
+      - In a namespace that exists and is not listed here, a Pod Security level that would refuse running pods at their
+        next start, a level that somebody else set, and a quota that would count pods of others are refused before the
+        first write.
+    type: list
+    elements: str
+    default: []
+  disposable_objects:
+    description:
+      - Objects of others that may be deleted together with a namespace of this set, as C(KIND/NAME), where C(*) in the
+        name matches any text, such as V(Secret/registry-*).
+      - Any other object of others keeps its namespace, but for what Kubernetes and well-known controllers put into
+        every namespace, and what other namespaces have with the same content. Pods, workloads and volume claims cannot
+        be listed.
+    type: list
+    elements: str
+    default: []
   crds_to_come:
     description:
       - The CRDs that the same run installs first, as RV(promfleet.monitoring.crds#module:to_come) says in check mode.
-      - Check mode then judges custom resources by these CRDs, where those in the cluster do not know them yet; such
-        predictions are marked C(local). Outside check mode it has no meaning.
+      - Check mode then validates custom resources with these CRDs if those in the cluster do not know them yet; such
+        predictions are marked C(local). Outside check mode it has no effect.
     type: dict
     suboptions:
       version:
@@ -66,12 +84,4 @@ options:
       checksum:
         description: The checksum of a single file.
         type: str
-  lock_timeout:
-    description:
-      - How many seconds to wait for another run that writes the same set of objects, before this one is refused with
-        the other's name.
-      - A run that has something to write holds a C(Lease) in the namespace C(kube-system) meanwhile. One that was
-        killed loses it after 15 seconds.
-    type: int
-    default: 60
 """

@@ -19,7 +19,7 @@ attributes:
     description: Can run in C(check_mode) and return changed status prediction without modifying the target.
     support: full
     details:
-      - What is predicted is what the run does, also on an empty cluster. The server is asked by dry run where it can.
+      - The prediction is what the run does, also on an empty cluster. The server is asked by dry run where possible.
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), in diff mode.
     support: full

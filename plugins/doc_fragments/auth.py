@@ -15,7 +15,7 @@ class ModuleDocFragment:
 options:
   in_cluster:
     description:
-      - Whether the cluster is the one in whose pod the task runs, reached as the pod's service account.
+      - Whether to manage the cluster in which the task's pod runs, with the pod's service account.
       - Without it a connection must be named, by O(kubeconfig) with O(context) or by O(host) with credentials. There is
         no silent fallback, because in a pod of an automation controller it would lead to the controller's own cluster.
     type: bool
@@ -24,26 +24,27 @@ options:
     description:
       - Whether the variables C(K8S_AUTH_*) and C(KUBECONFIG) of the environment in which the module runs name the
         connection. An automation controller injects its credential in this way.
-      - By default they are not looked at, whatever other collections do with them. Where it is true and options name a
-        cluster too, the task fails with the names of both.
+      - By default they are ignored, unlike in other collections. If it is true and options name a cluster too, the task
+        fails with the names of both.
       - C(HTTPS_PROXY), C(HTTP_PROXY) and C(NO_PROXY) always count, as for kubectl, unless O(proxy) or the kubeconfig
         names a proxy.
     type: bool
     default: false
   login_timeout:
     description:
-      - How many seconds a login helper (C(exec) of the kubeconfig's user) may take. Nobody can answer its questions;
-        what it writes to stderr is shown when it fails.
+      - How many seconds a login helper (C(exec) of the kubeconfig's user) may take. It must not ask questions, because
+        its input is closed. What it writes to stderr is shown when it fails.
     type: int
     default: 60
   progress_file:
     description:
-      - A file on the machine that runs the module. While it runs, the module overwrites its first line with how far the
-        work is.
-      - Where the task runs on the control host, that line is shown every five seconds, and this need not be given.
+      - A file on the machine that runs the module. While it runs, the module overwrites its first line with its
+        progress.
+      - If the task runs on the control host, the line is shown every five seconds without this option.
     type: path
 requirements:
   - python >= 3.11
+  - cryptography >= 41.0.7
   - kubernetes >= 31.0.0
   - promql-parser >= 0.8.1
   - PyYAML >= 6.0.1

@@ -80,6 +80,12 @@ options:
             description: Whether Prometheus is wanted.
             type: bool
             default: true
+          name:
+            description:
+              - The name of the custom resource, by default the team's. With that of a Prometheus which exists in
+                the instance's namespace that one becomes the team's, with its StatefulSet and its volume claims.
+              - Another name is another instance. The former one is removed, and its volume claims stay.
+            type: str
           replicas:
             description: How many replicas; by default what the size says.
             type: int
@@ -122,6 +128,12 @@ options:
               cpu:
                 description: The CPU request, as a Kubernetes quantity.
                 type: str
+              cpu_limit:
+                description:
+                  - The CPU limit, at least the request; without it there is none.
+                  - For namespaces whose quota demands a limit of CPU of every container. The operator's sidecars
+                    have one of their own.
+                type: str
               memory:
                 description: The memory request and limit, as a Kubernetes quantity.
                 type: str
@@ -134,6 +146,9 @@ options:
             description: Whether Alertmanager is wanted.
             type: bool
             default: true
+          name:
+            description: The name of the custom resource, by default the team's; as for a Prometheus.
+            type: str
           replicas:
             description: How many replicas; by default what the size says.
             type: int
@@ -158,6 +173,12 @@ options:
             suboptions:
               cpu:
                 description: The CPU request, as a Kubernetes quantity.
+                type: str
+              cpu_limit:
+                description:
+                  - The CPU limit, at least the request; without it there is none.
+                  - For namespaces whose quota demands a limit of CPU of every container. The operator's sidecars
+                    have one of their own.
                 type: str
               memory:
                 description: The memory request and limit, as a Kubernetes quantity.
@@ -227,6 +248,12 @@ options:
             description: Whether Prometheus is wanted.
             type: bool
             default: true
+          name:
+            description:
+              - The name of the custom resource, by default the team's. With that of a Prometheus which exists in
+                the instance's namespace that one becomes the team's, with its StatefulSet and its volume claims.
+              - Another name is another instance. The former one is removed, and its volume claims stay.
+            type: str
           replicas:
             description: How many replicas; by default what the size says.
             type: int
@@ -269,6 +296,12 @@ options:
               cpu:
                 description: The CPU request, as a Kubernetes quantity.
                 type: str
+              cpu_limit:
+                description:
+                  - The CPU limit, at least the request; without it there is none.
+                  - For namespaces whose quota demands a limit of CPU of every container. The operator's sidecars
+                    have one of their own.
+                type: str
               memory:
                 description: The memory request and limit, as a Kubernetes quantity.
                 type: str
@@ -281,6 +314,9 @@ options:
             description: Whether Alertmanager is wanted.
             type: bool
             default: true
+          name:
+            description: The name of the custom resource, by default the team's; as for a Prometheus.
+            type: str
           replicas:
             description: How many replicas; by default what the size says.
             type: int
@@ -305,6 +341,12 @@ options:
             suboptions:
               cpu:
                 description: The CPU request, as a Kubernetes quantity.
+                type: str
+              cpu_limit:
+                description:
+                  - The CPU limit, at least the request; without it there is none.
+                  - For namespaces whose quota demands a limit of CPU of every container. The operator's sidecars
+                    have one of their own.
                 type: str
               memory:
                 description: The memory request and limit, as a Kubernetes quantity.

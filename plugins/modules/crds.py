@@ -15,12 +15,18 @@ author:
 description:
   - Applies the custom resource definitions of an operator release, server-side, and waits until each is
     established and served. What another installer left (Helm, kubectl) is taken over, so that afterwards the
-    definitions are exactly those of the release; C(spec.conversion) stays with whoever runs the conversion webhook.
+    definitions are exactly those of the release. C(spec.conversion) stays, because it belongs to the tool that runs the
+    conversion webhook.
   - >-
-    Refused, before anything is written and with the whole list: an older release, a version that objects are stored in
-    or that is served, and fields that live custom resources use, because these would be lost.
+    Refuses changes that would lose data, before anything is written and with the whole list: an older release, the
+    removal of a version that objects are stored in or that is served, and the loss of fields that live custom resources
+    use.
+  - Refuses to change definitions that a platform or another tool manages, as their labels, annotations and owners say.
+    Definitions that are right already are left alone.
   - Before a change the definitions are saved in the cluster (the last three times). Where objects lose fields, these
-    objects are saved to a file first, while the operators are scaled to zero.
+    objects are saved to a file first, while the operators are stopped (scaled to zero).
+  - Even without O(wait) the module waits until the definitions are served, for up to five minutes, because later tasks
+    need them. O(wait) applies to their removal.
   - An operator that was not installed by M(promfleet.monitoring.prometheus_operator) is restarted where a kind is new,
     because it looks for kinds only when it starts.
 options:
@@ -41,19 +47,27 @@ options:
   allow_downgrade:
     description:
       - Whether a newer release in the cluster may be replaced by an older one.
-      - CRDs that the older release does not have go too, where no object uses them.
+      - CRDs that the older release does not have are deleted too if no object uses them.
     type: bool
     default: false
   allow_data_loss:
     description:
-      - Whether versions that are served may go, and fields that live custom resources use.
-      - A version in which objects may be stored never goes.
+      - Whether versions that are served, and fields that live custom resources use, may be removed.
+      - A version in which objects may be stored is never removed.
+    type: bool
+    default: false
+  take_managed:
+    description:
+      - Whether definitions that Helm, Argo CD, Flux or a like tool manages may be changed. Its next upgrade or sync
+        writes its own again, so take them out of that tool first, see the guide about CRDs.
+      - What a platform manages (OpenShift, the Operator Lifecycle Manager) is never changed, and nothing of what others
+        manage is ever deleted.
     type: bool
     default: false
   snapshot_dir:
     description:
       - A folder on the machine that runs the task, for the custom resources as they were before they lose fields.
-      - Required where any would. The file can be read by its owner only.
+      - Required if any custom resource would lose fields. The file can be read by its owner only.
     type: str
   snapshot:
     description:
@@ -62,17 +76,41 @@ options:
         cluster, which has the CRDs only.
     type: str
   create_missing:
-    description: Whether a restore makes objects of the snapshot again that are gone now.
+    description: Whether a restore creates objects of the snapshot again that were deleted since.
     type: bool
     default: false
-
+  for_operator:
+    description:
+      - The operator for which these CRDs are installed. Where they would change, the run is refused before anything is
+        written if another Prometheus Operator in the cluster would reconcile the instances of that one, or the other
+        way round, as M(promfleet.monitoring.prometheus_operator) would refuse it afterwards.
+      - Without it other operators are no reason to refuse CRDs. The role prometheus_operator sets it.
+    type: dict
+    suboptions:
+      fleet:
+        description: As O(promfleet.monitoring.prometheus_operator#module:fleet).
+        type: str
+        default: default
+      platform_team:
+        description: As O(promfleet.monitoring.prometheus_operator#module:platform_team).
+        type: str
+        default: platform
+      platform_namespace:
+        description: As O(promfleet.monitoring.prometheus_operator#module:platform_namespace).
+        type: str
+      replaces:
+        description: As O(promfleet.monitoring.prometheus_operator#module:replaces).
+        type: list
+        elements: str
+        default: []
   state:
     description:
       - V(present) installs or upgrades them.
-      - V(absent) deletes them and their snapshots in the cluster; refused while any of their custom resources exists.
+      - V(absent) deletes them and their snapshots in the cluster; refused while any of their custom resources exists,
+        and if somebody else manages one of them.
       - >-
-        V(restored) brings back the CRDs of a snapshot, under the same rules, and gives the objects of its file the
-        fields back that they lost; whatever else was changed meanwhile stays.
+        V(restored) installs the CRDs of a snapshot, under the same rules, and gives the objects of its file their lost
+        fields back. Other changes since the snapshot stay.
     type: str
     choices: [present, absent, restored]
     default: present
@@ -80,7 +118,7 @@ extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes
-  - promfleet.monitoring.apply
+  - promfleet.monitoring.change
 """
 
 EXAMPLES = r"""
@@ -117,14 +155,14 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 counts:
-  description: How many objects met each fate.
+  description: The number of objects for each action, and of those that are unchanged.
   returned: when the cluster was asked
   type: dict
   sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
 objects:
   description:
     - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
-      C(name) and for updates C(fields).
+      C(name) and for updates C(fields), also for objects that are released and get back what they had.
     - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
       the namespace or the CRD.
   returned: when the cluster was asked
@@ -148,7 +186,6 @@ truncated:
   returned: when there are very many
   type: int
   sample: 0
-
 version:
   description: The operator release that was asked for.
   returned: success
@@ -157,12 +194,12 @@ version:
 snapshot:
   description:
     - What was saved before the change, C(crds) the name in the cluster, C(objects) the file with custom resources.
-    - Empty where nothing was changed, and in check mode.
+    - Empty if nothing was changed, and in check mode.
   returned: when O(state) is not V(absent)
   type: dict
   sample: {crds: promfleet-crds-20261121-151200}
-held:
-  description: The operators that were scaled to zero for the change, and have their replicas back.
+stopped:
+  description: The operators that were stopped (scaled to zero) for the change; they have their replicas back.
   returned: when O(state) is not V(absent)
   type: list
   elements: str
@@ -175,47 +212,65 @@ restarted:
   sample: [Deployment monitoring/kube-prometheus-stack-operator]
 conflicts:
   description:
-    - Fields that a restore could not give back, because what they were in has changed since; the snapshot has them.
+    - Fields that a restore could not give back, because their surroundings have changed since; the snapshot has them.
   returned: when O(state=restored)
   type: list
   elements: str
   sample: ["ServiceMonitor payments/web: spec.endpoints"]
 missing:
-  description: Objects of the snapshot that are gone now, and were not made again.
+  description: Objects of the snapshot that were deleted since and were not created again.
   returned: when O(state=restored)
   type: list
   elements: str
   sample: [Probe payments/front]
 refused:
-  description: Everything that a refusal is about, one line each, at most 1000.
+  description: All reasons of the refusal, one line each, at most 1000.
   returned: when the change was refused
   type: list
   elements: str
   sample: ["ServiceMonitor payments/web: spec.endpoints[0].trackTimestampsStaleness"]
 to_come:
   description:
-    - The CRDs that the run would install, for O(crds_to_come) of the other modules.
+    - The CRDs that the run would install, for O(promfleet.monitoring.prometheus_operator#module:crds_to_come)
+      and that of the other modules.
   returned: in check mode, where the CRDs would change
   type: dict
   sample: {version: 0.93.1}
 """
 
+from collections.abc import Callable
+
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_PREFIX, PLATFORM_TEAM
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import team_name
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import (
     apply_crds,
     cluster_uid,
+    placed,
     remove_crds,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import Words, digest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import OptIns, digest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.restore import (
     require_restorable,
     restore_objects,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.snapshot import find_snapshot
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import dns_label
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.guard import (
+    platform_instances,
+    require_no_quarrel,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.replace import (
+    deployment_name,
+    key_of_name,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import CHANGE_OPTIONS, cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 SOURCE = {
@@ -223,26 +278,60 @@ SOURCE = {
     "source": {"type": "str"},
     "checksum": {"type": "str"},
 }
+FOR_OPERATOR = {
+    "fleet": {"type": "str", "default": "default"},
+    "platform_team": {"type": "str", "default": PLATFORM_TEAM},
+    "platform_namespace": {"type": "str"},
+    "replaces": {"type": "list", "elements": "str", "default": []},
+}
 OPTIONS = {
     **SOURCE,
     "allow_downgrade": {"type": "bool", "default": False},
     "allow_data_loss": {"type": "bool", "default": False},
+    "take_managed": {"type": "bool", "default": False},
     "snapshot_dir": {"type": "str"},
     "snapshot": {"type": "str"},
     "create_missing": {"type": "bool", "default": False},
+    "for_operator": {"type": "dict", "options": FOR_OPERATOR},
     "state": {"type": "str", "default": "present", "choices": ["present", "absent", "restored"]},
 }
 
 
-def words(run: Run) -> Words:
-    return Words(**{name: run.params[name] for name in ("allow_downgrade", "allow_data_loss", "snapshot_dir")})
+def opt_ins(run: Run) -> OptIns:
+    return OptIns(
+        **{name: run.params[name] for name in ("allow_downgrade", "allow_data_loss", "take_managed", "snapshot_dir")}
+    )
+
+
+def other_operators(run: Run) -> Callable[[], list[str]]:
+    """What refuses CRDs for an operator that another one would meet, and returns warnings about other operators."""
+    given = run.params["for_operator"]
+    if given is None:
+        return list
+    team = given["platform_team"]
+    namespace = given["platform_namespace"] or f"{NAMESPACE_PREFIX}{team}"
+    with Collecting(None) as errors:
+        require(team_name, team, path="for_operator.platform_team", errors=errors)
+        require(dns_label, namespace, path="for_operator.platform_namespace", errors=errors)
+        for number, name in enumerate(given["replaces"]):
+            require(deployment_name, name, path=f"for_operator.replaces[{number}]", errors=errors)
+    replaced = [key_of_name(name) for name in given["replaces"]]
+    instances = platform_instances(fleet=given["fleet"], team=team, namespace=namespace)
+    return lambda: require_no_quarrel(run.cluster, fleet=given["fleet"], to_come=instances, replaced=replaced)
 
 
 def apply(run: Run) -> dict[str, object]:
     given = {name: run.params[name] for name in SOURCE}
     run.progress.step("comparing the CRDs")
     source = open_source(**{**given, "version": given["version"] or versions.PROMETHEUS_OPERATOR})
-    done = apply_crds(run.cluster, source=source.digest, load=source.load, words=words(run), options=run.options())
+    done = apply_crds(
+        run.cluster,
+        source=source.digest,
+        load=source.load,
+        opt_ins=opt_ins(run),
+        options=run.options(),
+        guard=other_operators(run),
+    )
     coming = {"to_come": {name: value for name, value in given.items() if value}} if done.crds_differ else {}
     return {"outcome": done.outcome, **done.result(), **(coming if run.check else {})}
 
@@ -254,11 +343,16 @@ def remove(run: Run) -> dict[str, object]:
 
 
 def restore(run: Run) -> dict[str, object]:
-    snapshot = find_snapshot(run.cluster, run.params["snapshot"], cluster_uid=cluster_uid(run.cluster))
-    options = run.options()
-    require_restorable(run.cluster, snapshot.objects, create_missing=run.params["create_missing"])
+    options = placed(run.cluster, options=run.options())
+    snapshot = find_snapshot(
+        run.cluster,
+        run.params["snapshot"],
+        namespace=options.place,
+        cluster_uid=cluster_uid(run.cluster),
+    )
+    require_restorable(run.cluster, snapshot.objects, create_missing=run.params["create_missing"], options=options)
     done = apply_crds(
-        run.cluster, source=digest(snapshot.crds), load=lambda: snapshot.crds, words=words(run), options=options
+        run.cluster, source=digest(snapshot.crds), load=lambda: snapshot.crds, opt_ins=opt_ins(run), options=options
     )
     restored = restore_objects(
         run.cluster,
@@ -269,7 +363,11 @@ def restore(run: Run) -> dict[str, object]:
     )
     done.outcome.changes += restored.outcome.changes
     done.outcome.unchanged += restored.outcome.unchanged
+    done.outcome.failures += restored.outcome.failures
+    failures = restored.outcome.failures
+    told = f"{len(failures)} objects could not be restored: {first_of(failures, separator='; ')}"
     return {
+        "failure": told if failures else None,
         "outcome": done.outcome,
         **done.result(),
         "conflicts": restored.conflicts,
@@ -284,7 +382,7 @@ def work(run: Run) -> dict[str, object]:
 
 DEFINITION = Definition(
     name="crds",
-    options=cluster_options(OPTIONS, writes=True),
+    options=cluster_options(OPTIONS, CHANGE_OPTIONS),
     work=work,
     rules={"required_if": [("state", "restored", ("snapshot",))]},
 )

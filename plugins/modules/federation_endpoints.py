@@ -16,8 +16,7 @@ description:
   - >-
     Central side of the federation: for each source a headless Service, an EndpointSlice and a ServiceMonitor
     that fit by construction; for a DNS name a ScrapeConfig.
-  - A source that this run does not know keeps its objects where its cluster is named in O(stale); otherwise
-    they are removed.
+  - If this run does not know a source, its objects are removed, unless O(stale) names its cluster.
 options:
   sources:
     description: What M(promfleet.monitoring.federation_source) returned on the workers, all of them in one list.
@@ -30,9 +29,19 @@ options:
     elements: str
     default: []
   central_team:
-    description: The team whose Prometheus federates; by default the platform's own.
+    description:
+      - The team whose Prometheus federates the sources that name no team in C(into); by default the platform's own.
     type: str
     default: platform
+  alert_rules:
+    description: Whether O(rules) are installed, and for each source a rule that records how many targets it must have.
+    type: bool
+    default: true
+  rules:
+    description: Groups of alerting and recording rules about the federation, as in a C(PrometheusRule).
+    type: list
+    elements: dict
+    default: []
 
   state:
     description:
@@ -46,6 +55,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes
   - promfleet.monitoring.apply
+  - promfleet.monitoring.change
   - promfleet.monitoring.teams
 """
 
@@ -63,14 +73,14 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 counts:
-  description: How many objects met each fate.
+  description: The number of objects for each action, and of those that are unchanged.
   returned: when the cluster was asked
   type: dict
   sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
 objects:
   description:
     - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
-      C(name) and for updates C(fields).
+      C(name) and for updates C(fields), also for objects that are released and get back what they had.
     - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
       the namespace or the CRD.
   returned: when the cluster was asked
@@ -94,13 +104,29 @@ truncated:
   returned: when there are very many
   type: int
   sample: 0
+stale:
+  description: The clusters that gave no sources in this run; their objects were left as they are.
+  returned: success
+  type: list
+  elements: str
+  sample: [edge]
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import FEDERATION
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import (
+    FEDERATION,
+    Federated,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
-DEFINITION = definition_of(FEDERATION, needs_promql=True)
+
+def left_alone(run: Run, federated: Federated | None) -> dict[str, object]:
+    """Whose objects stayed as they are."""
+    return {"stale": [] if federated is None else list(run.params["stale"])}
+
+
+DEFINITION = definition_of(FEDERATION, after=left_alone)
 
 
 def main() -> None:

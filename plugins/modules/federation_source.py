@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes
   - promfleet.monitoring.apply
+  - promfleet.monitoring.change
   - promfleet.monitoring.teams
   - promfleet.monitoring.sources
 """
@@ -52,14 +53,14 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 counts:
-  description: How many objects met each fate.
+  description: The number of objects for each action, and of those that are unchanged.
   returned: when the cluster was asked
   type: dict
   sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
 objects:
   description:
     - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
-      C(name) and for updates C(fields).
+      C(name) and for updates C(fields), also for objects that are released and get back what they had.
     - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
       the namespace or the CRD.
   returned: when the cluster was asked
@@ -83,7 +84,6 @@ truncated:
   returned: when there are very many
   type: int
   sample: 0
-
 sources:
   description: What the central side needs to know of each source.
   returned: success
@@ -98,6 +98,19 @@ sources:
       interval: 30s
       timeout: 25s
       labels: {}
+certificates:
+  description:
+    - Whether the certificate of a proxy is for the name by which the central side reads it. One that is not is refused
+      before anything is written. C(checked) is false where it could not be seen, with the C(reason).
+    - Needs the right to get the Secret, which the shipped accounts do not have.
+  returned: for sources with a proxy, and a server name or an address
+  type: list
+  elements: dict
+  sample:
+    - team: platform
+      name: prometheus.edge.example.com
+      checked: false
+      reason: the account may not read Secret monitoring-platform/edge-server
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
@@ -106,6 +119,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import (
     FEDERATION_SOURCE,
     Exposed,
+    certificates,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import endpoint
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
@@ -114,7 +128,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run impo
 
 
 def endpoints(run: Run, exposed: Exposed | None) -> dict[str, object]:
-    """Where each exposed instance can be reached."""
+    """Where each exposed instance can be reached, and what is known of the certificates there."""
     if exposed is None:
         return {"sources": []}
     found = [
@@ -122,13 +136,15 @@ def endpoints(run: Run, exposed: Exposed | None) -> dict[str, object]:
             source,
             cluster=exposed.cluster,
             targets=source_targets(run.cluster, source, team=team, check=run.check),
+            region=exposed.region(team),
         )
         for source, team in exposed.sources
     ]
-    return {"sources": found}
+    checked = [one.result() for one in certificates(run.cluster, exposed.sources)]
+    return {"sources": found, **({"certificates": checked} if checked else {})}
 
 
-DEFINITION = definition_of(FEDERATION_SOURCE, needs_promql=True, after=endpoints)
+DEFINITION = definition_of(FEDERATION_SOURCE, after=endpoints)
 
 
 def main() -> None:

@@ -14,19 +14,19 @@ author:
   - promfleet.monitoring contributors (@promfleet)
 description:
   - Finds every error in the input of one role, without a connection to any cluster, and names the path of each.
-  - With the connection C(local) this happens in Ansible's own process, which spares a large fleet the packing of its
-    teams for a module.
-  - The roles call it first; there is hardly a reason to call it by hand.
+  - With the connection C(local) it runs in Ansible's own process, so a large list of teams is not packed for a module.
+  - The roles call it first; you rarely need to call it yourself.
 options:
   role:
     description: The role whose input it is, for messages.
     type: str
     required: true
-  known:
-    description: The names of all variables that the role knows.
-    type: list
-    elements: str
-    default: []
+  options:
+    description: The variables that the role documents, each with its type, as in an argument specification.
+    type: raw
+  variables:
+    description: The variables that are to be checked against these types, as a mapping from their name to their value.
+    type: raw
   found:
     description: The names of the variables that are set with the role's prefix.
     type: list
@@ -59,8 +59,22 @@ options:
         type: int
         required: true
       expected_workers:
-        description: How many there should be, if the run was told; empty where it was not.
+        description: How many there should be, if that is configured.
         type: str
+      centrals:
+        description: The hosts of the group promfleet_central.
+        type: list
+        elements: str
+        default: []
+      regions:
+        description: The groups of the inventory whose names begin with promfleet_region_, each with its hosts.
+        type: dict
+        default: {}
+      region_hosts:
+        description: The hosts that may be in such a group, which are those of promfleet_workers.
+        type: list
+        elements: str
+        default: []
       kubeconfig_is_path:
         description: Whether the kubeconfig, if there is one, is given as a path; its content is not wanted here.
         type: bool
@@ -69,42 +83,13 @@ options:
     description: Which connection options are set, as a mapping from their name to whether they are; values are
       not wanted here.
     type: dict
-  operator:
-    description: Options of M(promfleet.monitoring.prometheus_operator).
+  capabilities:
+    description:
+      - The capabilities whose input is to be checked, as a mapping from their names, such as V(teams), to the options
+        of their modules.
+      - Errors name the variables of the roles that give these options.
     type: dict
-  teams:
-    description: The teams as given.
-    type: raw
-  only:
-    description: The names of the teams that the run is restricted to, none for all.
-    type: list
-    elements: str
-    default: []
-  platform:
-    description: The overrides for the platform's own team as given.
-    type: raw
-  platform_team:
-    description: The name of the platform's own team.
-    type: str
-    default: platform
-  namespace_prefix:
-    description: What the name of an instance's namespace begins with.
-    type: str
-    default: monitoring-
-  sources:
-    description: The federation sources as given.
-    type: raw
-  central_team:
-    description: The team whose instance federates.
-    type: str
-  cluster:
-    description: The name of this cluster.
-    type: str
-  clusters:
-    description: The names of all clusters of the fleet.
-    type: list
-    elements: str
-    default: []
+    default: {}
 extends_documentation_fragment:
   - promfleet.monitoring.attributes.info
 """
@@ -114,9 +99,12 @@ EXAMPLES = r"""
 - name: Check the teams
   promfleet.monitoring.input_check:
     role: team_monitoring
-    clusters: [hub, edge]
-    teams:
-      - name: payments
+    capabilities:
+      teams:
+        cluster: hub
+        clusters: [hub, edge]
+        teams:
+          - name: payments
 """
 
 RETURN = r"""
@@ -126,7 +114,7 @@ errors:
   returned: always
   type: list
   elements: str
-  sample: ["teams[1].retention: must be a duration such as 30s, 15d or 1h30m, found '10'"]
+  sample: ["team_monitoring_teams[1].name: 'payments' is the name of team_monitoring_teams[0] too"]
 """
 
 import os

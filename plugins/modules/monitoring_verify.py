@@ -13,36 +13,22 @@ version_added: 1.0.0
 author:
   - promfleet.monitoring contributors (@promfleet)
 description:
-  - Asks the cluster and its Prometheus instances whether all that the input describes is there and works, and
-    fails with every broken link.
+  - Asks the cluster and its Prometheus instances whether all that the input describes exists and works. Each fault is
+    returned as a finding with a code of the catalogue, what was seen, and how to fix it.
+  - A finding that follows from others names them in RV(findings[].caused_by).
+  - What could not be observed is a finding, too, and never counts as healthy.
   - Prometheus is reached through the API server's service proxy, with the same credentials.
+  - M(promfleet.monitoring.findings_info) explains the codes.
 options:
-  operator_namespace:
-    description: The operator's namespace.
-    type: str
-    default: prometheus-operator
-  sources:
-    description: The federation sources that are expected on this cluster, as
-      M(promfleet.monitoring.federation_source) returned them.
-    type: list
-    elements: dict
-    default: []
-  central_team:
-    description: The team whose Prometheus federates.
-    type: str
-    default: platform
   wait:
-    description: Whether to ask again until all is well or O(wait_timeout) is over.
+    description: Whether to ask again until no finding makes the task fail, or O(wait_timeout) is over.
     type: bool
     default: true
-  wait_timeout:
-    description: How long to ask again, in seconds.
-    type: int
-    default: 300
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes.info
+  - promfleet.monitoring.findings
   - promfleet.monitoring.teams
 """
 
@@ -60,69 +46,112 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ---
+findings:
+  description:
+    - The faults, root causes first and the worst of them first, each followed by what it causes.
+    - The form is that of C(docs/findings.schema.json).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: The code, which M(promfleet.monitoring.findings_info) explains.
+      type: str
+      sample: PF304
+    severity:
+      description: V(info), V(warning) or V(error).
+      type: str
+      sample: error
+    observed:
+      description: Whether a fault was seen; V(false) where something could not be observed.
+      type: bool
+      sample: true
+    title:
+      description: What the code means.
+      type: str
+      sample: A federated target is down
+    object:
+      description: The object, with C(cluster), C(kind), C(namespace) and C(name).
+      type: dict
+      sample: {cluster: hub, kind: ServiceMonitor, namespace: monitoring-platform, name: federation-edge-platform}
+    message:
+      description: What was found, as one sentence.
+      type: str
+      sample: "federation of edge/platform: http://192.0.2.7:31090/federate: connection refused"
+    evidence:
+      description: What was seen, as data.
+      type: dict
+      sample: {source: edge/platform, address: "http://192.0.2.7:31090/federate", error: connection refused}
+    cause:
+      description: Why this happens.
+      type: str
+      sample: The central Prometheus knows the source's address, and scraping it fails.
+    fix:
+      description: What to do.
+      type: str
+      sample: is the worker's exposed address reachable from this cluster, and its network policy open for it?
+    fingerprint:
+      description: The same in each run for the same fault of the same object.
+      type: str
+      sample: 0b8a3c1f5d2e7a94
+    caused_by:
+      description: The fingerprints of the findings that this one follows from.
+      type: list
+      elements: str
+      sample: []
+    documentation:
+      description: Where the code is explained.
+      type: str
+      sample: https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/findings.md#pf304
+suppressed:
+  description:
+    - The findings that are suppressed, of the same form, and in C(suppression) the C(reason), C(owner) and C(until).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
 checks:
-  description: Every link that was looked at, with C(check), C(subject), C(ok), C(message) and C(hint).
-  returned: when the cluster was asked
+  description: Every link that was checked, with C(check), C(object), C(ok), and the C(code) of its finding.
+  returned: always
   type: list
   elements: dict
   sample:
     - check: operator
-      subject: operator in namespace prometheus-operator
+      object: hub/Deployment/prometheus-operator/prometheus-operator
       ok: true
-      message: the Deployment is available in its current generation
-      hint: ""
+      code: ""
+summary:
+  description: The numbers of checks and findings, complete even if the lists are cut off.
+  returned: always
+  type: dict
+  sample: {checks: 12, ok: 11, error: 1, warning: 0, info: 0, not_observed: 0, suppressed: 0}
+truncated:
+  description: How many entries of all lists are left out to keep the result small; O(result_folder) gets them all.
+  returned: when some are
+  type: int
+  sample: 120
 federated_series:
-  description: How many series of each cluster the federating Prometheus has.
-  returned: when sources are expected
+  description: How many series of each source's cluster the federating Prometheus has.
+  returned: always
   type: dict
   sample: {edge: 25}
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
-    parse_endpoints,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
-    TEAM_SET_OPTIONS,
-    parse_team_set,
-    team_named,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observe import verify
-from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.judging import JUDGING_OPTIONS, judge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
-OPTIONS = {
-    "operator_namespace": {"type": "str", "default": "prometheus-operator"},
-    "sources": {"type": "list", "elements": "dict", "default": []},
-    "central_team": {"type": "str", "default": "platform"},
-    "wait": {"type": "bool", "default": True},
-    "wait_timeout": {"type": "int", "default": 300},
-}
-
 
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
-    params = run.params
-    teams = parse_team_set(params)
-    checks, series = verify(
-        run.cluster,
-        operator_namespace=params["operator_namespace"],
-        teams=[team for team in teams if team.enabled and team.active_on(params["cluster"])],
-        central=team_named(params["central_team"], teams=teams, path="central_team"),
-        sources=parse_endpoints(params["sources"], check_match=check_selector),
-        timeout=float(params["wait_timeout"]) if params["wait"] else 0.0,
-        progress=run.progress,
-    )
-    broken = [f"{check.subject}: {check.message}. {check.hint}" for check in checks if not check.ok]
-    failure = f"{len(broken)} of {len(checks)} checks failed: " + " | ".join(broken) if broken else None
-    return {"checks": [check.result() for check in checks], "federated_series": series, "failure": failure}
+    return judge(run).result
 
 
 DEFINITION = Definition(
     name="monitoring_verify",
-    options=cluster_options({**TEAM_SET_OPTIONS, **OPTIONS}),
+    options=cluster_options({**JUDGING_OPTIONS, "wait": {"type": "bool", "default": True}}),
     work=work,
     needs_promql=True,
 )

@@ -14,11 +14,11 @@ author:
   - promfleet.monitoring contributors (@promfleet)
 description:
   - >-
-    Applies manifests from files, folders and inline, as one set: what a former run of the same set applied
-    and this one lacks is removed.
+    Applies manifests from files, folders and inline, as one set. Objects that a former run of the same set applied and
+    that are no longer given are deleted.
   - >-
-    Secrets with values are refused: module arguments reach logs before any code can hide them. Make Secrets
-    by other means and refer to them.
+    Secrets with values are refused: module arguments reach logs before any code can hide them. Create Secrets
+    with another tool and refer to them.
 options:
   name:
     description: The name of the set, a DNS label; two sets never touch each other's objects.
@@ -31,7 +31,12 @@ options:
     default: []
   src:
     description:
-      - Files with YAML or JSON documents, and folders of such files.
+      - Files with YAML or JSON documents, and folders of such files. They are read as C(kubectl) reads them, so a bare
+        C(yes) is true, C(017) is 15 and a date is text; of a key that is given twice the last counts. A tag that
+        Kubernetes does not know, such as C(!vault), is refused.
+      - A document with C(items) and a kind that ends in C(List) is unfolded.
+      - Templates must be rendered first, those of a chart with C(helm template), those of Jinja with
+        M(ansible.builtin.template).
       - With the connection C(local) a relative path is looked for in the folder C(files) of the role and of the
         playbook, and beside them, as M(ansible.builtin.copy) does; files that C(ansible-vault) encrypted are decrypted.
         With any other connection these are paths on the machine that runs the module.
@@ -49,7 +54,7 @@ options:
   state:
     description:
       - V(present) applies the objects.
-      - V(absent) removes all objects of the set, whatever is given.
+      - V(absent) deletes all objects of the set, and ignores O(manifests) and O(src).
     type: str
     choices: [present, absent]
     default: present
@@ -58,6 +63,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes
   - promfleet.monitoring.apply
+  - promfleet.monitoring.change
 """
 
 EXAMPLES = r"""
@@ -73,14 +79,14 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 counts:
-  description: How many objects met each fate.
+  description: The number of objects for each action, and of those that are unchanged.
   returned: when the cluster was asked
   type: dict
   sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
 objects:
   description:
     - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
-      C(name) and for updates C(fields).
+      C(name) and for updates C(fields), also for objects that are released and get back what they had.
     - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
       the namespace or the CRD.
   returned: when the cluster was asked
@@ -112,12 +118,17 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.document
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.manifests import with_namespace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.free_form.names import capability_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import set_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import (
+    CHANGE_OPTIONS,
+    SET_OPTIONS,
+    cluster_options,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 OPTIONS = {
@@ -132,11 +143,13 @@ OPTIONS = {
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
     params = run.params
-    owner = SetId(fleet=params["fleet"], capability=capability_of(params["name"]))
+    owner = set_of(params["fleet"], capability=capability_of(params["name"]))
     desired = []
     if params["state"] == "present":
-        given = [*parse_documents(params["manifests"], path="manifests"), *read_documents(params["src"])]
-        desired = with_namespace(run.cluster, given, namespace=params["namespace"])
+        with Collecting(None) as errors:
+            inline = errors.attempt(lambda: parse_documents(params["manifests"], path="manifests")) or []
+            read = errors.attempt(lambda: read_documents(params["src"])) or []
+        desired = with_namespace(run.cluster, [*inline, *read], namespace=params["namespace"])
     keep_all = params["state"] == "present" and not params["prune"]
     request = Request(
         owner=owner, desired=tuple(desired), kinds=(), keep=lambda live: keep_all, keep_reason="prune is off"
@@ -144,7 +157,7 @@ def work(run: Run) -> dict[str, object]:
     return {"outcome": converge(run.cluster, request, options=run.options())}
 
 
-DEFINITION = Definition(name="objects", options=cluster_options(OPTIONS, writes=True), work=work)
+DEFINITION = Definition(name="objects", options=cluster_options(OPTIONS, CHANGE_OPTIONS, SET_OPTIONS), work=work)
 
 
 def main() -> None:

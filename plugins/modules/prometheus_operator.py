@@ -14,10 +14,13 @@ author:
   - promfleet.monitoring contributors (@promfleet)
 description:
   - >-
-    Keeps the operator running whatever teams switch on or off: one replica with the C(Recreate) strategy (the
+    Keeps the operator running, independent of the flags of teams: one replica with the C(Recreate) strategy (the
     operator has no leader election), fixed resources, restricted Pod Security, its own monitor and alert
     rules.
-  - The CRDs come first, by M(promfleet.monitoring.crds).
+  - Install the CRDs first, with M(promfleet.monitoring.crds).
+  - Where the run would change something, it is refused before anything is written if another Prometheus Operator in the
+    cluster would reconcile the same instances. Operators are recognised by the permissions of their accounts and by
+    their arguments.
 options:
   namespace:
     description: The operator's namespace.
@@ -69,6 +72,20 @@ options:
   platform_namespace:
     description: The namespace of that instance; by default V(monitoring-) and the team's name.
     type: str
+  replaces:
+    description:
+      - Operators that others installed and whose place this one takes, each as C(namespace/name) of its Deployment.
+      - >-
+        Each is scaled to zero, and this operator is applied when its pods are gone. A ConfigMap beside the records
+        notes its replicas. O(state=absent) gives them back when this operator is gone.
+      - >-
+        The instances that it reconciled, their volume claims and their data stay; their pods may restart once. A
+        warning names them, in check mode too.
+      - A Deployment that does not exist is skipped with a warning. What is not an operator, or would be started again
+        at once by its owner (OLM, OpenShift, a controller), is refused.
+    type: list
+    elements: str
+    default: []
 
   state:
     description:
@@ -82,6 +99,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes
   - promfleet.monitoring.apply
+  - promfleet.monitoring.change
 """
 
 EXAMPLES = r"""
@@ -90,19 +108,25 @@ EXAMPLES = r"""
   promfleet.monitoring.prometheus_operator:
     kubeconfig: ~/.kube/config
     context: kind-hub
+
+- name: Take the place of the operator of kube-prometheus
+  promfleet.monitoring.prometheus_operator:
+    kubeconfig: ~/.kube/config
+    context: kind-hub
+    replaces: [monitoring/prometheus-operator]
 """
 
 RETURN = r"""
 ---
 counts:
-  description: How many objects met each fate.
+  description: The number of objects for each action, and of those that are unchanged.
   returned: when the cluster was asked
   type: dict
   sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
 objects:
   description:
     - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
-      C(name) and for updates C(fields).
+      C(name) and for updates C(fields), also for objects that are released and get back what they had.
     - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
       the namespace or the CRD.
   returned: when the cluster was asked

@@ -16,18 +16,41 @@ description:
   - Each team that is switched on gets a namespace that the platform owns, with accounts, quota, network policy,
     Prometheus, Alertmanager, monitors and base rules, each part by a flag.
   - The team's own namespaces are selected by a label; there the team keeps its monitors and rules.
-  - One task handles all teams of a cluster. What a former run made and nobody wants any more is removed; a team
-    that is no longer listed needs O(prune).
+  - One task handles all teams of a cluster. Objects that a former run made and that are no longer desired are deleted;
+    for a team that is no longer listed this requires O(prune).
+  - A run that creates a Prometheus or an Alertmanager is refused, before anything is written, if an operator that this
+    collection did not install would reconcile it.
 options:
   base_rules:
     description: Groups of rules that every instance gets, as in a C(PrometheusRule).
     type: list
     elements: dict
     default: []
+  api_server_sources:
+    description:
+      - Where the API server's requests to pods come from on this cluster, so that the network policies of the instances
+        let them in. M(promfleet.monitoring.monitoring_verify) reaches Prometheus through the API server.
+      - Needed where network policies are enforced. By default they let in no API server that is on another node.
+      - Each entry has O(api_server_sources[].cidr) or O(api_server_sources[].namespace).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      cidr:
+        description: A range of addresses of the API server, such as C(10.0.0.5/32).
+        type: str
+      namespace:
+        description: The namespace of pods through which the API server comes, such as those of konnectivity-agent.
+        type: str
+      pod_labels:
+        description: The labels of these pods; by default all pods of the namespace are let in.
+        type: dict
+        default: {}
   only:
     description:
-      - The names of the teams that this run is about. The objects of all others stay as they are, and the run says so.
-      - By default the run is about all teams.
+      - The names of the teams to which the run is limited. The objects of all others stay as they are, and the run says
+        so.
+      - By default a run handles all teams.
     type: list
     elements: str
     default: []
@@ -37,13 +60,21 @@ options:
     type: bool
     default: false
   prune_max_percent:
-    description: The largest part of the set's objects that teams which are no longer listed may take with them.
+    description: The largest percentage of the set's objects that may be deleted for teams that are no longer listed.
     type: int
     default: 50
   remove_volume_claims:
     description: Whether the volume claims of removed instances are deleted too, with the data in them.
     type: bool
     default: false
+  replaced_operators:
+    description:
+      - >-
+        Operators of others that M(promfleet.monitoring.prometheus_operator) replaces in the same run, each as
+        C(namespace/name) of its Deployment. In check mode they count as stopped.
+    type: list
+    elements: str
+    default: []
 
   state:
     description:
@@ -57,6 +88,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes
   - promfleet.monitoring.apply
+  - promfleet.monitoring.change
   - promfleet.monitoring.teams
 """
 
@@ -81,14 +113,14 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 counts:
-  description: How many objects met each fate.
+  description: The number of objects for each action, and of those that are unchanged.
   returned: when the cluster was asked
   type: dict
   sample: {created: 12, updated: 0, replaced: 0, deleted: 0, released: 0, unchanged: 31}
 objects:
   description:
     - The changed objects, in check mode those that would change; an entry has C(action), C(kind), C(namespace),
-      C(name) and for updates C(fields).
+      C(name) and for updates C(fields), also for objects that are released and get back what they had.
     - C(local) marks a prediction for which the server could not be asked, because the run itself first makes
       the namespace or the CRD.
   returned: when the cluster was asked

@@ -63,7 +63,7 @@ def definition_of(action: str) -> Definition:
 def run_here(definition: Definition, arguments: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> JsonObject | None:
     """Run a module here and return its result as Ansible's main process would get it from a process of its own.
 
-    None where the arguments are wrong or use an alias: Ansible has words for that, and hides secrets in them.
+    None if the arguments are wrong or use an alias: Ansible has words for that, and hides secrets in them.
     """
     if not set(arguments) <= set(definition.options):
         return None

@@ -16,7 +16,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_team_set,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import (
+    CHANGE_OPTIONS,
+    SET_OPTIONS,
+    cluster_options,
+)
 
 from tests.bench.measure import Measured, run
 from tests.integration.support.inventory import LOCAL
@@ -112,10 +116,10 @@ def noop_project(folder: Path, *, number: int) -> Project:
     role = folder / "roles/noop"
     (role / "tasks").mkdir(parents=True)
     (role / "library").mkdir()
-    for part in ("meta/argument_specs.yml", "defaults/main.yml", "files/base_rules.yml"):
+    for part in ("meta/argument_specs.yml", "defaults/main.yml", "vars/main.yml", "files/base_rules.yml"):
         (role / part).parent.mkdir(exist_ok=True)
         shutil.copy(ROLE / part, role / part)
-    spec = cluster_options(TEAMS.options, writes=True)
+    spec = cluster_options(TEAMS.options, CHANGE_OPTIONS, SET_OPTIONS)
     (role / "library/noop.py").write_text(NOOP_MODULE.format(spec=json.dumps(spec)))
     tasks = yaml.safe_load((ROLE / "tasks/present.yml").read_text())
     arguments = tasks[0]["promfleet.monitoring.team_monitoring"]
@@ -123,8 +127,9 @@ def noop_project(folder: Path, *, number: int) -> Project:
     shared = yaml.safe_load((CHECKOUT / "roles/promfleet/defaults/main.yml").read_text())
     variables = {
         **shared,
-        "promfleet_cluster": HOST,
+        "__promfleet_cluster": HOST,
         "__promfleet_clusters": [HOST],
+        "__promfleet_platform_team": shared["promfleet_platform_team"],
         "team_monitoring_teams": teams(number),
     }
     play = [{"hosts": "all", "gather_facts": False, "roles": ["noop"]}]

@@ -63,7 +63,7 @@ def table(first: Run, second: Run, verified: Run) -> list[tuple[str, ...]]:
         results = verified.of("monitoring_verify", host=cluster)
         checks = results[0].data.get("checks", []) if results else []
         operator = [check["ok"] for check in checks if check["check"] in ("crds", "operator")]
-        instances = [check for check in checks if check["check"] == "prometheus_answers"]
+        instances = [check for check in checks if check["check"] == "configuration_loaded"]
         answering = sum(check["ok"] for check in instances)
         series = "reads the others" if cluster == CENTRAL else str(federated.get(cluster, 0))
         rows.append(

@@ -5,24 +5,28 @@ from __future__ import annotations
 import itertools
 import typing as t
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds import kinds
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import load_crds
 
-from promlab.controlplane import ControlPlane, control_plane
+from promlab.controlplane import ControlPlane
 from tests.integration.support import lab
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inventory import JsonObject, fleet
+from tests.integration.support.planes import started
 from tests.integration.support.playbook import Result, Run, run_playbook
 
 Playbook = Callable[..., Run]
 
+# What every run of a module does first; tests call the engine itself, too.
+kinds.register()
+
 
 @pytest.fixture(scope="session")
-def hub(request: pytest.FixtureRequest) -> Cluster:
+def hub(request: pytest.FixtureRequest, lab_clusters: None) -> Cluster:  # noqa: ARG001 - they are ours alone
     """The lab's cluster test-hub."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
@@ -46,10 +50,7 @@ def playbook(tmp_path_factory: pytest.TempPathFactory) -> Playbook:
 @pytest.fixture(scope="session")
 def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """A control plane without nodes, for what only the API server and its controllers decide."""
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with ExitStack() as stack:
-        with capture.global_and_fixture_disabled():
-            running = stack.enter_context(control_plane("test-plane"))
+    with started(request, "test-plane") as (running,):
         yield running
 
 

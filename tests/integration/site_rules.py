@@ -16,6 +16,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.watched import (
+    ALERTED,
+    RECORDED,
+)
 
 from tests.integration.support import lab
 from tests.integration.support.cluster import Cluster, JsonObject
@@ -26,11 +30,16 @@ from tests.integration.support.prometheus import LabelSet, Prometheus, with_labe
 
 SCENARIO = CHECKOUT / "molecule/site"
 HUB, EDGE = lab.HUB, lab.EDGE
+NAMESPACE = "monitoring-platform"
 FEDERATION = {
     "Service monitoring-platform/federation-test-edge-platform",
     "EndpointSlice monitoring-platform/federation-test-edge-platform-0",
     "ServiceMonitor monitoring-platform/federation-test-edge-platform",
     "ScrapeConfig monitoring-platform/federation-test-edge-payments",
+    "ScrapeConfig monitoring-platform/federation-test-edge-payments.alerts",
+    "PrometheusRule monitoring-platform/federation-test-edge-platform",
+    "PrometheusRule monitoring-platform/federation-test-edge-payments",
+    "PrometheusRule monitoring-platform/federation",
 }
 # What the worker exposes, and the labels that its source declares beside its name.
 SOURCES: dict[str, dict[str, str]] = {"platform": {"site": "lab"}, "payments": {}}
@@ -112,22 +121,29 @@ def test_check_mode_after_a_run_predicts_nothing(playbook: Callable[..., Run]) -
 @pytest.mark.parametrize("team", SOURCES)
 def test_federated_series_are_the_workers_with_declared_labels_only(hub: Cluster, edge: Cluster, team: str) -> None:
     central, source = Prometheus(hub, team="platform"), Prometheus(edge, team=team)
-    job = f"federation/{EDGE}/{team}"
-    name = f"federation-{EDGE}-{team}"
-    kind = "ScrapeConfig" if team == "payments" else "ServiceMonitor"
-    version = "monitoring.coreos.com/v1alpha1" if kind == "ScrapeConfig" else "monitoring.coreos.com/v1"
-    spec = hub.get(version, kind, name, "monitoring-platform")["spec"]
-    match = (spec if kind == "ScrapeConfig" else spec["endpoints"][0])["params"]["match[]"]
-    (target,) = central.targets(job)
-    assert target["health"] == "up", target["lastError"]
+    job, name = f"federation/{EDGE}/{team}", f"federation-{EDGE}-{team}"
+    parts = (
+        [
+            hub.get("monitoring.coreos.com/v1alpha1", "ScrapeConfig", one, NAMESPACE)["spec"]
+            for one in (name, f"{name}.alerts")
+        ]
+        if team == "payments"
+        else hub.get("monitoring.coreos.com/v1", "ServiceMonitor", name, NAMESPACE)["spec"]["endpoints"]
+    )
+    match = [selector for part in parts for selector in part["params"]["match[]"]]
+    for label in (job, f"{job}/alerts"):
+        (target,) = central.targets(label)
+        assert target["health"] == "up", target["lastError"]
 
     seen: tuple[Counter[LabelSet], Counter[LabelSet]] = (Counter(), Counter())
 
     def alike() -> bool:
         nonlocal seen
         wanted = with_labels(source.federate(match), {"cluster": EDGE, **SOURCES[team]})
-        # The scrape's own series (up, scrape_*) are the central side's, with the job of the target.
-        found = central.label_sets(f'{{cluster="{EDGE}",team="{team}",job!="{job}"}}')
+        # The scrapes' own series (up, scrape_*) are the central side's, with the jobs of the targets, and so is what it
+        # records about its sources.
+        own = f'job!~"{job}.*",__name__!~"{RECORDED}.+",alertname!~"{ALERTED}.+"'
+        found = central.label_sets(f'{{cluster="{EDGE}",team="{team}",{own}}}')
         seen = wanted, found
         return bool(wanted) and wanted == found
 
@@ -155,7 +171,7 @@ def test_a_limited_run_keeps_every_federated_target(
     assert set(managed(hub)) >= FEDERATION
     assert run.warnings == []
     if limit == HUB:
-        assert f"left as they were, for want of an answer: {EDGE}" in recap_line(run, HUB)
+        assert f"left unchanged, because they gave no address: {EDGE}" in recap_line(run, HUB)
         assert recap_line(run, EDGE) == f"{EDGE}: not in this run"
 
 

@@ -126,7 +126,7 @@ def test_a_takeover_that_was_interrupted_is_finished_by_the_next_run(truth: Trut
     assert live(truth)["data"] == {"dropped": "x"}
     run(truth, settings(kept="1"))
     assert live(truth)["data"] == {"kept": "1"}
-    assert live(truth)["metadata"]["annotations"] == {ADOPTED_ANNOTATION: "taken-over"}
+    assert live(truth)["metadata"]["annotations"][ADOPTED_ANNOTATION] == "taken-over"
 
 
 class Interrupted:

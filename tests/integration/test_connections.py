@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import ipaddress
 import json
+import ssl
+import subprocess
 import threading
 import typing as t
 from collections.abc import Callable, Iterator
@@ -12,6 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from promlab.controlplane import ADMIN_TOKEN, ControlPlane
 from tests.integration.support.cluster import Cluster
@@ -49,8 +57,8 @@ class StandIn:
 
 
 @contextlib.contextmanager
-def serving(name: str) -> Iterator[StandIn]:
-    """A stand-in on loopback."""
+def serving(name: str, *, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
+    """A stand-in on loopback, with TLS where there is a context for it."""
     stand_in = StandIn(name=name)
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,7 +83,9 @@ def serving(name: str) -> Iterator[StandIn]:
             """Nothing on the terminal."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    stand_in.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    stand_in.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -152,8 +162,120 @@ def test_a_redirect_never_carries_the_token_along(playbook: Playbook, servers: t
     play = {"hosts": "all", "gather_facts": False, "tasks": [task]}
     run = playbook([play], inventory={"all": {"hosts": {"one": LOCAL}}}).require_success()
     assert run.results[0].data["reachable"] is False
-    assert "redirects to another place" in run.results[0].data["reason"]
+    assert "redirects to another address" in run.results[0].data["reason"]
     assert other.seen == []
+
+
+# -- certificates that Python 3.13 refuses --------------------------------------------------------------------------
+
+CA = x509.BasicConstraints(ca=True, path_length=None)
+SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+def certificate(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    extensions: t.Sequence[tuple[x509.ExtensionType, bool]],
+    *,
+    issuer: str,
+    by: ec.EllipticCurvePrivateKey,
+) -> bytes:
+    """A certificate of *name* with these extensions, each with whether it is critical, signed with the key *by*."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer)]
+    start = dt.datetime.now(tz=dt.UTC) - dt.timedelta(days=1)
+    builder = x509.CertificateBuilder(names[1], names[0], key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(start).not_valid_after(start + dt.timedelta(days=30))
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(by, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@contextlib.contextmanager
+def serving_tls(
+    folder: Path, *, usage: bool = True, critical: bool = True, authority: bool = True
+) -> Iterator[tuple[StandIn, Path]]:
+    """A stand-in whose CA has a key *usage* and *critical* constraints, and whose certificate names its *authority*.
+
+    Also gives the file with the CA. Each of these is missing in certificates that Python up to 3.12 accepts.
+    """
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _number in range(2))
+    own: list[tuple[x509.ExtensionType, bool]] = [
+        (CA, critical),
+        (x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), False),
+        *([(SIGNS, True)] if usage else []),
+    ]
+    (folder / "ca.crt").write_bytes(certificate("any-ca", ca_key, own, issuer="any-ca", by=ca_key))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (address, False),
+        *([(identifier, False)] if authority else []),
+    ]
+    (folder / "server.crt").write_bytes(certificate("any-server", key, extensions, issuer="any-ca", by=ca_key))
+    plain = serialization.NoEncryption()
+    (folder / "server.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    with serving("edge", tls=context) as edge:
+        yield edge, folder / "ca.crt"
+
+
+def is_strict(prefix: Path) -> bool:
+    """Whether the Python of an environment checks certificates in strict mode."""
+    question = "import ssl; print(bool(ssl.create_default_context().verify_flags & ssl.VERIFY_X509_STRICT))"
+    return subprocess.check_output([str(prefix / "bin/python"), "-c", question], text=True).strip() == "True"
+
+
+@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("lacking", "reason"),
+    [
+        ({"usage": False}, "CA cert does not include key usage extension"),
+        ({"critical": False}, "Basic Constraints of CA cert not marked critical"),
+        ({"authority": False}, "Missing Authority Key Identifier"),
+        ({}, ""),
+    ],
+    ids=["no key usage", "constraints not critical", "no key identifier", "right"],
+)
+def test_a_certificate_that_only_newer_pythons_refuse_is_explained(
+    playbook: Playbook, tmp_path: Path, prefix: Path, lacking: dict[str, bool], reason: str
+) -> None:
+    with serving_tls(tmp_path, **lacking) as (edge, authority):
+        task = {"name": "Ask", INFO: {"host": edge.url, "api_key": "edge-token", "ca_cert": str(authority)}}
+        play = {"hosts": "all", "gather_facts": False, "tasks": [task]}
+        run = playbook([play], inventory={"all": {"hosts": {"one": LOCAL}}}, prefix=prefix).require_success()
+    answer = run.results[0].data
+    if not reason or not is_strict(prefix):
+        assert answer["reachable"] is True, answer["reason"]
+        return
+    assert answer["reachable"] is False
+    assert reason in answer["reason"]
+    assert "Since Python 3.13 certificates are checked more strictly" in answer["reason"]
+    assert "set ansible_python_interpreter of this host" in answer["reason"]
+
+
+def test_other_faults_of_certificates_are_not_explained_by_the_python(playbook: Playbook, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with serving_tls(tmp_path) as (edge, _authority), serving_tls(tmp_path / "other") as (_other, foreign):
+        task = {"name": "Ask", INFO: {"host": edge.url, "api_key": "edge-token", "ca_cert": str(foreign)}}
+        play = {"hosts": "all", "gather_facts": False, "tasks": [task]}
+        inventory = {"all": {"hosts": {"one": LOCAL}}}
+        run = playbook([play], inventory=inventory, prefix=ENVIRONMENTS[-1]).require_success()
+    reason = run.results[0].data["reason"]
+    assert "cannot be reached" in reason
+    assert "Python" not in reason
 
 
 # -- one host never stops the others --------------------------------------------------------------------------------

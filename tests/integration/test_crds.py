@@ -12,20 +12,23 @@ import stat
 import typing as t
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import apply_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import Words
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import OptIns
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.execute import execute
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
+from ansible_collections.promfleet.monitoring.plugins.modules.crds import DEFINITION as CRDS
 
-from promlab.controlplane import control_plane
 from tests.integration.conftest import Module
 from tests.integration.support.guarded import CRD, LEASE, LEASES, OPERATORS, Guarded, guarded
 from tests.integration.support.inventory import single
+from tests.integration.support.planes import started
 from tests.integration.support.playbook import Run
+from tests.integration.support.proxy import Fault, Request, faulty
 from tests.integration.support.releases import GROUP, crds_of, differences
 
 JsonObject = dict[str, t.Any]
@@ -48,10 +51,7 @@ HOOK = {
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Guarded]:
     """A control plane of its own: no other test has CRDs on it."""
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with ExitStack() as stack:
-        with capture.global_and_fixture_disabled():
-            plane = stack.enter_context(control_plane("test-crds"))
+    with started(request, "test-crds") as (plane,):
         found = guarded(plane, only=SMALL)
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM}}
         found.api.apply(namespace)
@@ -103,7 +103,7 @@ def test_an_upgrade_over_kubectl_create_is_exact_and_restarts_the_operator(clust
     cluster.kubectl_create(FIRST)
     cluster.served(FIRST)
     cluster.run_operator("chart", version=FIRST)
-    cluster.run_operator("asleep", version=FIRST, replicas=0)
+    cluster.run_operator("at-zero", version=FIRST, replicas=0)
     predicted = cluster.apply(MARKED, check=True)
     assert cluster.differences(FIRST) == []
     done = cluster.apply(MARKED)
@@ -115,7 +115,7 @@ def test_an_upgrade_over_kubectl_create_is_exact_and_restarts_the_operator(clust
     assert done.restarted == predicted.restarted == [f"Deployment {OPERATORS}/chart"]
     template = cluster.operator("chart")["spec"]["template"]["metadata"]
     assert "kubectl.kubernetes.io/restartedAt" in template["annotations"]
-    assert "annotations" not in cluster.operator("asleep")["spec"]["template"]["metadata"]
+    assert "annotations" not in cluster.operator("at-zero")["spec"]["template"]["metadata"]
     # The CRDs of before are kept in the cluster.
     snapshot = cluster.api.get("v1", "ConfigMap", str(done.snapshot), "kube-system")
     assert snapshot["binaryData"].keys() == {f"{name}.json.gz" for name in crds_of(FIRST, only=SMALL)}
@@ -128,7 +128,7 @@ def test_the_second_run_writes_and_fetches_nothing(cluster: Guarded, crds: Modul
     assert cluster.api.snapshot() == before
     # The digest alone says so: neither a download nor a file is needed.
     source = cluster.source(MARKED).digest
-    known = apply_crds(cluster.cluster, source=source, load=unwanted, words=Words(), options=Options())
+    known = apply_crds(cluster.cluster, source=source, load=unwanted, opt_ins=OptIns(), options=Options())
     assert (actions(known), known.outcome.unchanged) == ([], 5)
     # Through the module, with a folder: the same.
     result = crds("--check", source=str(cluster.folder(MARKED)))
@@ -209,7 +209,7 @@ def test_a_loss_that_was_allowed_is_undone_by_a_restore(cluster: Guarded, crds: 
     done = cluster.apply(OLDER, allow_downgrade=True, allow_data_loss=True, snapshot_dir=str(tmp_path / "saved"))
     assert cluster.differences(OLDER) == []
     # The operator slept meanwhile: its pods are others.
-    assert done.held == [f"Deployment {OPERATORS}/chart"]
+    assert done.stopped == [f"Deployment {OPERATORS}/chart"]
     cluster.api.wait_until(lambda: len(cluster.pods("chart") - pods) == 1, "the operator runs again")
     assert cluster.api.find("v1", "ConfigMap", "promfleet-held-operators", "kube-system") is None
     saved = done.objects_file
@@ -236,6 +236,38 @@ def test_a_loss_that_was_allowed_is_undone_by_a_restore(cluster: Guarded, crds: 
     assert not crds(state="restored", snapshot=str(saved)).changed
 
 
+def test_a_restore_that_fails_says_what_it_had_restored(cluster: Guarded, tmp_path: Path) -> None:
+    done = cluster.apply(OLDER, allow_downgrade=True, allow_data_loss=True, snapshot_dir=str(tmp_path / "saved"))
+    cluster.api.edit(V1, "ServiceMonitor", "web", {"metadata": {"labels": {"edited": "again"}}}, namespace=TEAM)
+
+    def refused(request: Request) -> Fault | None:
+        is_restore = request.method == "PUT" and request.path.endswith("/servicemonitors/web")
+        return Fault(status=422, message="a webhook does not like it") if is_restore else None
+
+    def restore(kubeconfig: Path, context: str) -> JsonObject:
+        given = {"kubeconfig": str(kubeconfig), "context": context, "state": "restored"}
+        params = ArgumentSpecValidator(CRDS.options, **CRDS.rules).validate(
+            {**given, "snapshot": str(done.objects_file)}
+        )
+        return execute(CRDS, params.validated_parameters, check=False, diff=False).result
+
+    with faulty(cluster.plane, tmp_path, refused) as proxy:
+        result = restore(proxy.kubeconfig, proxy.context)
+    assert result["failed"]
+    told = f"ServiceMonitor {TEAM}/web: a webhook does not like it"
+    assert result["msg"] == f"1 objects could not be restored: {told}"
+    assert result["failures"] == [
+        {"kind": "ServiceMonitor", "namespace": TEAM, "name": "web", "message": "a webhook does not like it"}
+    ]
+    # The CRDs are those of before, and said to be.
+    assert cluster.differences(NEWEST) == []
+    assert [entry["name"] for entry in result["objects"]] == sorted(crds_of(NEWEST, only=SMALL))
+    assert result["snapshot"]["crds"]
+    again = restore(cluster.plane.kubeconfig, cluster.plane.context)
+    assert [(entry["kind"], entry["name"]) for entry in again["objects"]] == [("ServiceMonitor", "web")]
+    assert web(cluster)["serviceDiscoveryRole"] == "EndpointSlice"
+
+
 def test_an_old_set_that_was_forced_over_a_newer_one_is_told_and_put_right(cluster: Guarded) -> None:
     """Before a rollback kube-prometheus-stack forces its old CRDs over whatever there is."""
     told = cluster.report(OLDER)
@@ -250,7 +282,7 @@ def test_an_old_set_that_was_forced_over_a_newer_one_is_told_and_put_right(clust
     assert (told["release"], told["wanted"], len(told["differs"])) == (OLDER, NEWEST, 5)
     assert told["skew"] == [
         f"Deployment {OPERATORS}/{name} is of release {version}, the CRDs are of {OLDER}"
-        for name, version in (("asleep", FIRST), ("chart", NEWEST))
+        for name, version in (("at-zero", FIRST), ("chart", NEWEST))
     ]
     assert "kubectl" in told["installed"][0]["managers"]
     cluster.apply(NEWEST)
@@ -261,17 +293,17 @@ def test_an_old_set_that_was_forced_over_a_newer_one_is_told_and_put_right(clust
     assert len(cluster.report(NEWEST)["snapshots"]) == 3
 
 
-def test_an_operator_that_an_interrupted_run_left_asleep_is_woken(cluster: Guarded) -> None:
-    held = [{"namespace": OPERATORS, "name": "chart", "replicas": 1}]
+def test_an_operator_that_an_interrupted_run_left_stopped_is_started(cluster: Guarded) -> None:
+    noted = [{"namespace": OPERATORS, "name": "chart", "replicas": 1}]
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "promfleet-held-operators", "namespace": "kube-system"},
-        "data": {"operators": json.dumps(held)},
+        "data": {"operators": json.dumps(noted)},
     }
     cluster.api.apply(config_map)
     cluster.run_operator("chart", version=NEWEST, replicas=0)
-    assert cluster.report(NEWEST)["held"] == [f"Deployment {OPERATORS}/chart"]
+    assert cluster.report(NEWEST)["stopped"] == [f"Deployment {OPERATORS}/chart"]
     expected = [
         {
             "action": "updated",
@@ -336,7 +368,9 @@ def test_check_mode_is_right_about_an_upgrade_and_the_instances_that_need_it(
     """Roles in one play: the operator with its CRDs, then teams with fields that the CRDs of before do not know."""
     roles = [f"promfleet.monitoring.{name}" for name in ("prometheus_operator", "team_monitoring")]
     play = [{"hosts": "all", "gather_facts": False, "roles": roles}]
-    inventory = single(name="test-crds", kubeconfig=cluster.plane.kubeconfig, **ROLES)
+    # The chart's operator would meet ours.
+    replaces = {"prometheus_operator_replaces": ["operators/chart"]}
+    inventory = single(name="test-crds", kubeconfig=cluster.plane.kubeconfig, **ROLES, **replaces)
     # A monitor that the old CRDs have already: an update with a field that they do not know.
     known = {
         "apiVersion": V1,

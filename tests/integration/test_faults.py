@@ -129,7 +129,7 @@ def test_a_lost_answer_to_every_write_is_made_good(fault: Fault, direct: Direct,
     patches = [turn for (method, _path, _query), turn in proxy.turns.items() if method == "PATCH"]
     assert patches == [2] * 5
     proxy.rule = lambda request: fault if request.method == "DELETE" and request.turn == 1 else None
-    if fault.status != 409:  # for a DELETE that is no transient answer
+    if fault.status != 409:  # for a DELETE that is not a transient answer
         assert told(direct.through(proxy).run(*wanted[:-1])) == [f"deleted ConfigMap {direct.name}/c2"]
     assert fates(direct.run(*wanted[:-1])).get("unchanged", 0) >= 4
     assert {name for _kind, _namespace, name in states(api, direct.label)} >= {"c0", "c1"}
@@ -222,7 +222,7 @@ def test_an_answer_that_is_no_list_is_no_empty_list(direct: Direct, api: Cluster
     direct.run(namespace(direct.name), config_map(direct.name, "settings", a="1"))
     strange = Fault(status=200, body={"kind": "Status", "status": "Success"})
     proxy.rule = lambda request: strange if request.path in LISTS else None
-    with pytest.raises(ApiError, match="no list of objects"):
+    with pytest.raises(ApiError, match="not a list of objects"):
         direct.through(proxy).run(namespace(direct.name))
     assert api.find("v1", "ConfigMap", "settings", direct.name) is not None
 

@@ -18,21 +18,33 @@ GOOD: JsonObject = {
     "libraries": True,
     "fleet": {**FLEET, "expected_workers": 1},
     "connection": {"context": "{{ true }}", "kubeconfig": "{{ true }}"},
-    "teams": [{"name": "pay", "clusters": ["a"]}, {"name": "{{ secret_name }}", "groups": ["{{ '{{' }} no template"]}],
-    "platform": {},
-    "sources": [{"team": "pay", "match": ['{__name__=~"job:.*"}']}],
-    "central_team": "pay",
-    "cluster": "a",
-    "clusters": ["a", "b"],
+    "capabilities": {
+        "federation-source": {
+            "teams": [
+                {"name": "pay", "clusters": ["a"]},
+                {"name": "{{ secret_name }}", "groups": ["{{ '{{' }} no template"]},
+            ],
+            "platform": {},
+            "sources": [{"team": "pay", "match": ['{__name__=~"job:.*"}']}],
+            "cluster": "a",
+            "clusters": ["a", "b"],
+        },
+    },
 }
 BAD: JsonObject = {
     **GOOD,
     "fleet": {**FLEET, "expected_workers": "{{ 7 }}"},
     "connection": {"kubeconfig": "{{ true }}"},
-    "known": ["team_monitoring_teams"],
+    "options": {"team_monitoring_teams": {}},
     "found": ["team_monitoring_team"],
-    "teams": [{"name": "pay", "prometheus": {"retention": "ten days"}}],
-    "sources": [{"match": ['{job="a"']}],
+    "capabilities": {
+        "federation-source": {
+            **GOOD["capabilities"]["federation-source"],
+            "teams": [{"name": "pay", "prometheus": {"retention": "ten days"}}],
+            "sources": [{"match": ['{job="a"']}],
+        },
+        "toys": {},
+    },
 }
 
 
@@ -68,6 +80,7 @@ def test_here_and_as_a_module_the_answer_is_the_same(playbook: Callable[..., Run
         "connection",
         "team_monitoring_teams[0].prometheus.retention",
         "prometheus_federation_sources[0].match[0]",
+        "capabilities.toys",
     ]
     # A module ran only where one was needed.
     assert "modules/input_check.py" in run.output

@@ -99,7 +99,7 @@ def test_what_inherits_or_borrows_our_label_stays(direct: Direct, api: Cluster) 
     # The record of kinds learns the new ones, and of all that carries the label only what we made goes.
     assert told(outcome) == [f"updated ConfigMap kube-system/{direct.record}", f"deleted ConfigMap {place}/ours"]
     assert outcome.warnings == [
-        f"ConfigMap {place}/theirs carries the label of this set, but was not made by it: left alone"
+        f"ConfigMap {place}/theirs carries the label of this set, but was not made by it: it stays as it is"
     ]
     assert inherited() == before
     # Nor does a namespace of ours take with it what only carries our label.
@@ -200,7 +200,7 @@ def test_a_run_over_a_part_removes_nothing(direct: Direct, api: Cluster) -> None
     part = [namespace(place), config_map(place, "one", a="2")]
     outcome = direct.run(*part, keep=lambda _live: True, keep_reason="prune is off")
     assert told(outcome) == [f"updated ConfigMap {place}/one"]
-    assert outcome.warnings == ["1 objects that are not asked for stay as they are: prune is off"]
+    assert outcome.warnings == ["1 objects that are not part of this run stay as they are: prune is off"]
     assert states(api, direct.label).keys() == wanted_states(wanted).keys()
 
 
@@ -218,7 +218,7 @@ def test_a_run_about_one_team_leaves_the_others_alone(plane: ControlPlane, api: 
     # The other one is not even listed any more, which without the word would be refused.
     alone = run("one", retention="2d", only=["one"])
     assert alone.objects == ["updated Prometheus monitoring-one/one"]
-    assert "this run is only about one" in " ".join(alone.data["warnings"])
+    assert "this run is limited to one" in " ".join(alone.data["warnings"])
     kept = api.get("monitoring.coreos.com/v1", "Prometheus", "two", "monitoring-two")
     assert kept["spec"]["retention"] == "1d"
     run("one", retention="2d", state="absent", only=["two"])

@@ -111,7 +111,7 @@ def test_volume_claims_need_a_word_of_their_own(hub: Cluster, teams: Teams) -> N
     hub.delete("v1", "PersistentVolumeClaim", other["metadata"]["name"], "monitoring-pay")
 
 
-def test_a_team_gone_from_the_list_is_refused_and_then_removed_by_the_word(hub: Cluster, teams: Teams) -> None:
+def test_a_team_gone_from_the_list_is_refused_and_then_removed_by_the_opt_in(hub: Cluster, teams: Teams) -> None:
     teams(pay(), SEARCH).require_success()
     mine = [name for name in managed(hub) if "pay" in name]
     others = [name for name in managed(hub) if "pay" not in name]
@@ -119,12 +119,12 @@ def test_a_team_gone_from_the_list_is_refused_and_then_removed_by_the_word(hub: 
     for arguments in ([], ["--check"]):
         refused = teams(SEARCH, arguments=arguments).require_failure()
         (message,) = [failure.message for failure in refused.failures]
-        assert "team_monitoring_prune: true" in message
+        assert "Set prune: true" in message
         assert [name for name in mine if name not in message] == []
     assert hub.snapshot() == before
 
     few = teams(SEARCH, team_monitoring_prune=True, team_monitoring_prune_max_percent=10).require_failure()
-    assert "team_monitoring_prune_max_percent" in few.failures[-1].message
+    assert "prune_max_percent" in few.failures[-1].message
     assert hub.snapshot() == before
 
     word: JsonObject = {"team_monitoring_prune": True, "team_monitoring_prune_max_percent": 90}

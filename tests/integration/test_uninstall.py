@@ -59,7 +59,7 @@ def test_uninstall_removes_ours_and_nothing_else(hub: Cluster, playbook: Callabl
 
     # Half-installed: parts of each capability are gone, the operator among them.
     hub.delete("apps/v1", "Deployment", OPERATOR, OPERATOR)
-    hub.delete("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", OPERATOR)
+    hub.delete("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", f"promfleet-{OPERATOR}")
     hub.delete("v1", "ServiceAccount", "prometheus-platform", "monitoring-platform")
     hub.delete("v1", "Service", "prometheus-platform-federation-0", "monitoring-platform")
     hub.delete("monitoring.coreos.com/v1", "ServiceMonitor", "platform", "monitoring-platform")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,11 +45,14 @@ def run(
 
     Returns what the command said.
     """
+    # A worker's stdout is no terminal; and its lines stand between those of other workers.
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    stream, prefix = (sys.__stderr__, f"{_running_test()} | ") if worker else (sys.__stdout__, "")
     shown = " ".join(shlex.quote(word) for word in command)
-    started = time.monotonic()
+    started, cpu = time.monotonic(), _cpu_seconds()
     said: list[str] = []
     with capfd.disabled():
-        print(f"\n$ {shown}", flush=True)
+        print(f"\n{prefix}$ {shown}", file=stream, flush=True)
         with subprocess.Popen(
             command,
             env=env,
@@ -61,11 +66,25 @@ def run(
             assert process.stdout is not None
             for line in process.stdout:
                 said.append(line)
-                print(line, end="", flush=True)
-        print(f"[{time.monotonic() - started:5.0f}s] exit {process.returncode}", flush=True)
+                print(f"{prefix}{line}", end="", file=stream, flush=True)
+        # The second figure is the same however busy the machine is.
+        took = f"{time.monotonic() - started:5.0f}s, {_cpu_seconds() - cpu:.0f}s of CPU"
+        print(f"{prefix}[{took}] exit {process.returncode}", file=stream, flush=True)
     if process.returncode:
         pytest.fail(f"exit {process.returncode}: {shown} (its output is above)", pytrace=False)
     return "".join(said)
+
+
+def _cpu_seconds() -> float:
+    """What all programs took that we waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _running_test() -> str:
+    """The parameter of the test that runs now, or its name: `site`, `mypy-tests`."""
+    name = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].partition(" ")[0].partition("@")[0]
+    return name.partition("[")[2].rstrip("]") or name
 
 
 def tracked_files() -> list[Path]:

@@ -15,6 +15,7 @@ def test_there_are_scenarios() -> None:
     assert SCENARIOS
 
 
+@pytest.mark.usefixtures("lab_clusters")
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario(scenario: str, capfd: pytest.CaptureFixture[str]) -> None:
     command = ["molecule", "test", "--scenario-name", scenario]

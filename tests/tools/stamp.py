@@ -1,7 +1,8 @@
-"""Writes what a new capability needs outside of its folder, and says what of that is missing.
+"""Writes what a new capability needs outside of its folder, and what several modules tell alike; says what is missing.
 
-`make stamp` writes files that are not there yet and adds names to those that are; what people wrote stays. The words in
-capitals (DESCRIBE) are for people to replace: documentation is not generated. Rights follow with `make rights`.
+`make stamp` writes files that are not there yet and adds names to those that are; what people wrote stays, except what
+all modules return: that is written in returned.yml. The words in capitals (DESCRIBE) are for people to replace. Rights
+follow with `make rights`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities import registry
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
 
+from tests.tools import variables
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGE = "ansible_collections.promfleet.monitoring.plugins.module_utils"
 COLLECTION = "promfleet.monitoring"
@@ -26,6 +29,9 @@ PLAYBOOKS = {
     "prometheus_federation": "federation",
 }
 DESCRIBE = "DESCRIBE"
+# Modules with this fragment have the engine's outcome in their result.
+CHANGES = f"  - {COLLECTION}.change\n"
+_RETURN = re.compile(r'(?<=\nRETURN = r"""\n---\n).*?(?=""")', re.DOTALL)
 
 MODULE = '''\
 #!/usr/bin/python
@@ -51,6 +57,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes
   - promfleet.monitoring.apply
+  - promfleet.monitoring.change
 """
 
 EXAMPLES = r"""
@@ -63,12 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ---
-counts:
-  description: How many objects were created, updated, replaced, deleted, released and left unchanged.
-  returned: success
-  type: dict
-  sample: {{created: 1, unchanged: 2}}
-"""
+{returned}"""
 
 from {package}._capabilities.{folder}.capability import {constant}
 from {package}._run.capability import definition_of
@@ -95,6 +97,23 @@ argument_specs:
       - DESCRIBE it.
     author:
       - promfleet.monitoring contributors (@promfleet)
+
+  check:
+    short_description: Find every error in the role's input, without a connection to the cluster
+    description:
+      - Writes nothing.
+    author:
+      - promfleet.monitoring contributors (@promfleet)
+
+  # Ansible checks the entry points of a role before the first task, and refuses the empty answers of surveys. None of
+  # them is called variables: the role's own check holds what was given to these types.
+  variables:
+    short_description: The variables of the role
+    description:
+      - All entry points take these variables.
+      - Null and empty text, which surveys send for a question without an answer, mean that a variable is not given.
+    author:
+      - promfleet.monitoring contributors (@promfleet)
     options:
       {role}_state:
         description:
@@ -106,6 +125,28 @@ argument_specs:
           - absent
         default: present
 {options}
+"""
+CHECK = """\
+---
+- name: Check | Find every error in the input
+  promfleet.monitoring.input_check:
+    role: {role}
+    options: "{{{{ __promfleet_options }}}}"
+    variables: "{{{{ __{role}_variables }}}}"
+    found: "{{{{ query('ansible.builtin.varnames', '^{role}_') }}}}"
+    capabilities:
+      {name}:
+{arguments}  register: __{role}_check
+  # The playbooks tell the errors of all roles and hosts together, in errors.yml of the role promfleet.
+  failed_when: >-
+    __{role}_check is failed
+    and not (__promfleet_tells_together | default(false) and __{role}_check.errors is defined)
+"""
+INCLUDED_CHECK = """
+    - name: Check the input of {role}
+      ansible.builtin.include_role:
+        name: promfleet.monitoring.{role}
+        tasks_from: check
 """
 META = """\
 ---
@@ -125,7 +166,7 @@ MAIN = """\
   when: __{role}_check is not defined
 
 - name: Bring the set to its state
-  ansible.builtin.include_tasks: "{{{{ {role}_state }}}}.yml"
+  ansible.builtin.include_tasks: "{{{{ __{role}_state }}}}.yml"
 """
 STATE = """\
 ---
@@ -172,9 +213,22 @@ UNINSTALL = """\
 """
 
 
+def entries(text: str) -> dict[str, str]:
+    """The top level of a YAML mapping as text: each name with all of its lines."""
+    found = re.findall(r"^\w+:.*\n(?:^(?!\w|#).*\n)*", text, flags=re.MULTILINE)
+    return {entry.partition(":")[0]: entry.rstrip() + "\n" for entry in found}
+
+
+# What every module returns that changes a cluster; a documentation fragment cannot carry it.
+RETURNED = entries((Path(__file__).parent / "returned.yml").read_text(encoding="utf-8"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One thing that must name a capability: where, whether a text does, and the text that does (None: a new file)."""
+    """One thing that must name a capability, or that is told alike in several places.
+
+    Where it is, whether a text has it, and the text that does (None: a new file).
+    """
 
     path: str
     what: str
@@ -190,7 +244,12 @@ def playbook_of(role: str) -> str:
 def parts(capability: Capability[Any], *, folder: str) -> Iterator[Part]:
     """Everything outside of its folder that must name a capability; *folder* is its folder in `_capabilities`."""
     role, module, playbook = capability.role, capability.module, playbook_of(capability.role)
-    own = {name: option for name, option in capability.options.items() if "required" not in option}
+    own = {name: option for name, option in capability.options.items() if _is_of_role(capability, name)}
+    given = {
+        name: _expression(capability, name)
+        for name in capability.options
+        if capability.variables.get(name, "") is not None
+    }
     yield _file(
         f"plugins/modules/{module}.py",
         MODULE.format(
@@ -198,6 +257,7 @@ def parts(capability: Capability[Any], *, folder: str) -> Iterator[Part]:
             folder=folder,
             constant=capability.name.replace("-", "_").upper(),
             package=PACKAGE,
+            returned="".join(RETURNED.values()),
             options=_documented(capability.options, indent="  "),
         ),
     )
@@ -214,24 +274,91 @@ def parts(capability: Capability[Any], *, folder: str) -> Iterator[Part]:
     yield _file(f"roles/{role}/meta/argument_specs.yml", SPECS.format(role=role, options=options))
     yield _file(f"roles/{role}/meta/main.yml", META)
     yield _file(f"roles/{role}/tasks/main.yml", MAIN.format(role=role))
-    arguments = "".join(f'    {name}: "{{{{ {role}_{name} }}}}"\n' for name in own)
+    required = {name: text for name, text in given.items() if capability.options[name].get("required")}
     texts = {
-        "present": ("Bring the set to its wanted state", arguments),
-        "absent": ("Remove the set", "    state: absent\n"),
+        "present": ("Bring the set to its wanted state", _arguments(given, indent=4)),
+        "absent": ("Remove the set", "    state: absent\n" + _arguments(required, indent=4)),
     }
     # A role with two sides has such files for each side, which are for people to write.
     sides = sum(other.role == role for other in registry.CAPABILITIES)
-    for state, (sentence, given) in texts.items() if sides < 2 else ():
-        text = STATE.format(title=state.title(), sentence=sentence, module=module, role=role, arguments=given)
+    for state, (sentence, arguments) in texts.items() if sides < 2 else ():
+        text = STATE.format(title=state.title(), sentence=sentence, module=module, role=role, arguments=arguments)
         yield _file(f"roles/{role}/tasks/{state}.yml", text)
+    arguments = _arguments(given, indent=8)
+    check = CHECK.format(role=role, name=capability.name, arguments=arguments)
+    yield Part(
+        path=f"roles/{role}/tasks/check.yml",
+        what=f"the check of {capability.name}",
+        is_there=lambda text: f"\n      {capability.name}:\n" in text,
+        stamped=lambda text: (
+            check
+            if text is None
+            else text.replace("  register:", f"      {capability.name}:\n{arguments}  register:", 1)
+        ),
+    )
+    yield Part(
+        path="playbooks/check_input.yml",
+        what=f"the check of {role}",
+        is_there=lambda text: f"{COLLECTION}.{role}\n        tasks_from: check\n" in text,
+        stamped=lambda text: _behind_last(text or "", "        tasks_from: check\n", INCLUDED_CHECK.format(role=role)),
+    )
+    # A role with two sides has a line for each side, which is for people to write.
+    if sides < 2:
+        line = f"       'DESCRIBE {role}': facts['__{role}_result'] | default({{}}),\n"
+        yield _before(
+            "roles/promfleet/templates/recap.j2",
+            line,
+            mark=f"facts['__{role}_result']",
+            before="       'the verification'",
+        )
     yield _file(f"playbooks/plays/{playbook}.yml", PLAY.format(role=role))
     yield _file(f"playbooks/{playbook}.yml", PLAYBOOK.format(playbook=playbook))
     imported = f"- name: Run {role}\n  import_playbook: {COLLECTION}.plays.{playbook}\n\n"
     yield _before("playbooks/site.yml", imported, mark=f"plays.{playbook}", before="- name: Recap\n")
-    first = "- name: Stop federating\n"
-    yield _before("playbooks/uninstall.yml", UNINSTALL.format(role=role), mark=f"{COLLECTION}.{role}\n", before=first)
+    # Removed before all that it was applied after.
+    checked = f"  import_playbook: {COLLECTION}.check_input\n  vars:\n    __promfleet_removes: true\n\n"
+    yield Part(
+        path="playbooks/uninstall.yml",
+        what=f"the removal of {role}",
+        is_there=lambda text: f"{COLLECTION}.{role}\n" in text,
+        stamped=lambda text: (text or "").replace(checked, checked + UNINSTALL.format(role=role), 1),
+    )
     row = f"| `{COLLECTION}.{playbook}` | {DESCRIBE} |\n"
     yield _before("README.md", row, mark=f"| `{COLLECTION}.{playbook}` |", before=f"| `{COLLECTION}.verify` |")
+
+
+def _is_of_role(capability: Capability[Any], option: str) -> bool:
+    """Whether the role has a variable of its own for an option of the module."""
+    return (
+        capability.variable(option) == f"{capability.role}_{option}"
+        and capability.variables.get(option, "") is not None
+    )
+
+
+def _expression(capability: Capability[Any], option: str) -> str:
+    """What a role gives to an option of its module."""
+    # What is made of other roles' variables has this name in the role promfleet.
+    return f"__{capability.role if _is_of_role(capability, option) else 'promfleet'}_{option}"
+
+
+def _arguments(given: dict[str, str], *, indent: int) -> str:
+    return "".join(f'{" " * indent}{name}: "{{{{ {text} }}}}"\n' for name, text in given.items())
+
+
+def _behind_last(text: str, line: str, added: str) -> str:
+    head, found, tail = text.rpartition(line)
+    return head + found + added + tail
+
+
+def undescribed(*, root: Path = CHECKOUT) -> list[str]:
+    """The places in stamped files where people have to write still, as path:line."""
+    return [
+        f"{path.relative_to(root)}:{number}"
+        for pattern in ("plugins/modules/*.py", "roles/**/*.yml", "roles/**/*.j2", "playbooks/**/*.yml", "README.md")
+        for path in sorted(root.glob(pattern))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if DESCRIBE in line
+    ]
 
 
 def _file(path: str, text: str) -> Part:
@@ -289,6 +416,61 @@ def _defaults(options: dict[str, Any], *, role: str) -> str:
     return (yaml.safe_dump(given, sort_keys=False) if given else "") + "".join(silent)
 
 
+def shared(root: Path) -> Iterator[Part]:
+    """What stands in several files although it is written in one place."""
+    for path in sorted((root / "plugins/modules").glob("*.py")):
+        if CHANGES in path.read_text(encoding="utf-8"):
+            yield Part(
+                path=str(path.relative_to(root)),
+                what="what all modules return, as tests/tools/returned.yml has it",
+                is_there=lambda text: _with_returned(text) == text,
+                stamped=lambda text: _with_returned(text or ""),
+            )
+
+    for role in variables.roles(root):
+        yield Part(
+            path=f"roles/{role}/meta/argument_specs.yml",
+            what="the role's variables as parameters of its entry point main",
+            is_there=lambda text: variables.with_parameters(text) == text,
+            stamped=lambda text: variables.with_parameters(text or ""),
+        )
+        yield Part(
+            path=f"roles/{role}/vars/main.yml",
+            what="what the role's variables mean, as meta/argument_specs.yml has them",
+            is_there=lambda text, role=role: text == variables.stamped(role, root=root),  # type: ignore[misc]
+            stamped=lambda _text, role=role: variables.stamped(role, root=root),  # type: ignore[misc]
+        )
+    yield Part(
+        path="plugins/doc_fragments/teams.py",
+        what="the options of a team as those of the platform",
+        is_there=lambda text: _with_platform(text) == text,
+        stamped=lambda text: _with_platform(text or ""),
+    )
+
+
+def _with_returned(text: str) -> str:
+    """A module with what all modules return first in its RETURN, and its own after that."""
+    found = _RETURN.search(text)
+    own = entries(found[0]) if found else {}
+    whole = "".join(RETURNED.values()) + "".join(entry for name, entry in own.items() if name not in RETURNED)
+    return _RETURN.sub(lambda _found: whole, text, count=1)
+
+
+def _with_platform(text: str) -> str:
+    """The fragment about teams with the options of a team, from `enabled` on, as those of the platform too.
+
+    Fragments must be plain text: ansible-test reads them without running them.
+    """
+    first, last = "      enabled:\n", "  platform_team:\n"
+    teams, platform, rest = text.partition("  platform:\n")
+    options = teams[teams.index(first) :]
+    head = rest[: rest.index(first)]
+    tenancy, default, after = options.partition("          enforce_tenancy:\n")
+    # The platform trusts its own monitors.
+    after = after.replace("default: true", "default: false", 1)
+    return teams + platform + head + tenancy + default + after + rest[rest.index(last) :]
+
+
 def folder_of(capability: Capability[Any]) -> str:
     """The folder in `_capabilities` whose capability.py states *capability*."""
     module = capability.parse.__module__
@@ -297,33 +479,41 @@ def folder_of(capability: Capability[Any]) -> str:
 
 
 def missing(capabilities: Sequence[Capability[Any]], *, root: Path = CHECKOUT) -> list[str]:
-    """What does not name its capability yet, one line each."""
+    """What does not name its capability yet or is not told alike everywhere, one line each."""
     return [
-        f"{capability.name}: {part.path} lacks {part.what}; run make stamp"
-        for capability in capabilities
-        for part in parts(capability, folder=folder_of(capability))
+        f"{name}: {part.path} lacks {part.what}; run make stamp"
+        for name, part in _all_parts(capabilities, root=root)
         if not (root / part.path).exists() or not part.is_there((root / part.path).read_text(encoding="utf-8"))
     ]
+
+
+def _all_parts(capabilities: Sequence[Capability[Any]], *, root: Path) -> Iterator[tuple[str, Part]]:
+    for capability in capabilities:
+        for part in parts(capability, folder=folder_of(capability)):
+            yield capability.name, part
+    for part in shared(root):
+        yield Path(part.path).stem, part
 
 
 def stamp(capabilities: Sequence[Capability[Any]], *, root: Path = CHECKOUT) -> list[str]:
     """Write what is missing, and return the paths that were written."""
     written: list[str] = []
-    for capability in capabilities:
-        for part in parts(capability, folder=folder_of(capability)):
-            path = root / part.path
-            text = path.read_text(encoding="utf-8") if path.exists() else None
-            if text is None or not part.is_there(text):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(part.stamped(text), encoding="utf-8")
-                written.append(part.path)
+    for _name, part in _all_parts(capabilities, root=root):
+        path = root / part.path
+        text = path.read_text(encoding="utf-8") if path.exists() else None
+        if text is None or not part.is_there(text):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(part.stamped(text), encoding="utf-8")
+            written.append(part.path)
     return written
 
 
 def main() -> None:
     """Write what is missing."""
-    for path in stamp(registry.CAPABILITIES):
-        print(f"{path}: written; replace {DESCRIBE}")
+    for path in dict.fromkeys(stamp(registry.CAPABILITIES)):
+        print(f"{path}: written")
+    for place in undescribed():
+        print(f"{place}: replace {DESCRIBE}")
 
 
 if __name__ == "__main__":

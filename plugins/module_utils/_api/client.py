@@ -16,11 +16,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connecti
     open_connection,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of, url_path
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import Patience
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import APPLY, Transport
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     FIELD_MANAGER,
-    MONITORING,
-    MONITORING_ALPHA,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import resolve
 
@@ -52,15 +52,13 @@ class Resource:
 
     def path(self, *, namespace: str | None = None, name: str | None = None) -> str:
         """The URL path of the collection (all namespaces where *namespace* is None) or of one object."""
-        root = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
-        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return f"{root}{inside}/{self.plural}" + (f"/{name}" if name else "")
+        return url_path(self.api_version, self.plural, namespace=namespace if self.namespaced else None, name=name)
 
 
 def connect(
     options: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str] | None = None, login_timeout: float = LOGIN_TIMEOUT
 ) -> Cluster:
-    """Connect by authentication options: name to value, None where not given (their names are kubernetes.core's).
+    """Connect by authentication options: name to value, None if not given (their names are kubernetes.core's).
 
     Nothing is sent yet, except by what gets credentials (a login helper, within *login_timeout* seconds): whether the
     server can be reached shows with the first request, within 15 s. *environ* counts where the options ask for it
@@ -81,11 +79,12 @@ class Cluster(Transport):
 
     # -- what is served ---------------------------------------------------------------------------------------
 
-    def resources(self, api_version: str, *, refresh: bool = False) -> dict[str, Resource] | None:
-        """The kinds served under *api_version* by kind, or None where this group or version is not served."""
+    def resources(
+        self, api_version: str, *, refresh: bool = False, patience: Patience | None = None
+    ) -> dict[str, Resource] | None:
+        """The kinds served under *api_version* by kind, or None if this group or version is not served."""
         if refresh or api_version not in self._resources:
-            root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
-            answer = self.find(root)
+            answer = self.find(url_path(api_version), patience=patience)
             self._resources[api_version] = (
                 None
                 if answer is None
@@ -104,12 +103,8 @@ class Cluster(Transport):
         return self._resources[api_version]
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
-        """The served resource of a kind, or None where it is not served (its CRD is missing)."""
+        """The served resource of a kind, or None if it is not served (its CRD is missing)."""
         return (self.resources(api_version) or {}).get(kind)
-
-    def monitoring_kinds(self) -> list[str]:
-        """The operator's custom resources that are served, sorted."""
-        return sorted(kind for version in (MONITORING, MONITORING_ALPHA) for kind in self.resources(version) or {})
 
     def api_versions(self) -> list[str]:
         """Every group/version that the server has: the core group first, in each group the preferred version first.
@@ -126,29 +121,41 @@ class Cluster(Transport):
     # -- objects ----------------------------------------------------------------------------------------------
 
     def list_objects(
-        self, resource: Resource, *, namespace: str | None = None, selector: str | None = None
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str | None = None,
+        fields: str | None = None,
     ) -> list[JsonObject]:
-        """All objects of a kind, by pages; a page that is missing or expired is an error, never a shorter list."""
+        """All objects of a kind, by pages; a page that is missing or expired is an error, never a shorter list.
+
+        *selector* is a label selector, *fields* a field selector.
+        """
         for attempt in range(1, LIST_ATTEMPTS + 1):
             try:
-                return self._all_pages(resource, namespace=namespace, selector=selector)
+                return self._all_pages(resource, namespace=namespace, selector=selector, fields=fields)
             except ApiError as error:
                 # The place in the list expired between two pages: what was read so far no longer belongs together.
                 if error.status != 410 or attempt == LIST_ATTEMPTS:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _all_pages(self, resource: Resource, *, namespace: str | None, selector: str | None) -> list[JsonObject]:
+    def _all_pages(
+        self, resource: Resource, *, namespace: str | None, selector: str | None, fields: str | None
+    ) -> list[JsonObject]:
         found: list[JsonObject] = []
         query: dict[str, t.Any] = {"limit": LIST_LIMIT}
         if selector:
             query["labelSelector"] = selector
+        if fields:
+            query["fieldSelector"] = fields
         path = resource.path(namespace=namespace)
         while True:
             status, answer = self.request("GET", path, query=query)
             if "items" not in answer:
                 raise ApiError(
-                    method="GET", path=path, status=status, body=None, text="the answer is no list of objects"
+                    method="GET", path=path, status=status, body=None, text="the answer is not a list of objects"
                 )
             for item in answer["items"] or []:
                 found.append({"apiVersion": resource.api_version, "kind": resource.kind, **item})
@@ -157,12 +164,18 @@ class Cluster(Transport):
                 return found
             query["continue"] = following
 
-    def list_metadata(self, resource: Resource, *, namespace: str) -> list[JsonObject]:
-        """All objects of a kind in a namespace, their metadata only: no value of a Secret leaves the server."""
+    def list_metadata(
+        self, resource: Resource, *, namespace: str | None = None, patience: Patience | None = None
+    ) -> list[JsonObject]:
+        """All objects of a kind (of all namespaces where *namespace* is None), their metadata only.
+
+        No value of a Secret leaves the server.
+        """
         found: list[JsonObject] = []
         query: dict[str, t.Any] = {"limit": LIST_LIMIT}
+        path = resource.path(namespace=namespace)
         while True:
-            answer = self.request("GET", resource.path(namespace=namespace), query=query, accept=METADATA_LIST)[1]
+            answer = self.request("GET", path, query=query, accept=METADATA_LIST, patience=patience)[1]
             for item in answer.get("items") or []:
                 found.append({"apiVersion": resource.api_version, "kind": resource.kind, "metadata": item["metadata"]})
             following = (answer.get("metadata") or {}).get("continue")
@@ -170,10 +183,22 @@ class Cluster(Transport):
                 return found
             query["continue"] = following
 
-    def apply(self, obj: JsonObject, *, resource: Resource, dry_run: bool, force: bool) -> tuple[int, JsonObject]:
-        """Server-side apply of *obj*; returns the status (201 where it was created) and the resulting object."""
+    def apply(
+        self,
+        obj: JsonObject,
+        *,
+        resource: Resource,
+        dry_run: bool,
+        force: bool,
+        about: Key | None = None,
+        manager: str = FIELD_MANAGER,
+    ) -> tuple[int, JsonObject]:
+        """Server-side apply of *obj*; returns the status (201 where it was created) and the resulting object.
+
+        Warnings of the server count as being about *obj*, or about what *about* names.
+        """
         query: dict[str, t.Any] = {
-            "fieldManager": FIELD_MANAGER,
+            "fieldManager": manager,
             "fieldValidation": "Strict",
             "force": "true" if force else "false",
         }
@@ -181,29 +206,29 @@ class Cluster(Transport):
             query["dryRun"] = "All"
         meta = obj["metadata"]
         path = resource.path(namespace=meta.get("namespace"), name=meta["name"])
-        return self.request("PATCH", path, query=query, body=obj, content_type=APPLY)
+        return self.request("PATCH", path, query=query, body=obj, content_type=APPLY, about=str(about or key_of(obj)))
 
     def delete(self, obj: JsonObject, *, resource: Resource, dry_run: bool) -> None:
-        """Delete the object that was seen (by its uid); one that is gone already is fine."""
+        """Delete the object that was seen (by its uid); if it no longer exists, that is fine."""
         meta = obj["metadata"]
         body: JsonObject = {"propagationPolicy": "Background", "preconditions": {"uid": meta["uid"]}}
         if dry_run:
             body["dryRun"] = ["All"]
         path = resource.path(namespace=meta.get("namespace"), name=meta["name"])
         try:
-            self.request("DELETE", path, body=body)
+            self.request("DELETE", path, body=body, about=str(key_of(obj)))
         except ApiError as error:
             if error.status == 404:
                 return
             if error.status == 409:
                 live = self.find(path)
                 if live is None or live["metadata"]["uid"] != meta["uid"]:
-                    return  # somebody made a new one of the same name; ours is gone
+                    return  # ours was deleted, and somebody made a new one with its name
             raise
 
 
 def find_object(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
-    """The live state of *obj*; None where it, or its kind, is not there."""
+    """The live state of *obj*; None if it, or its kind, is not there."""
     resource = cluster.resource(obj["apiVersion"], obj["kind"])
     if resource is None:
         return None

@@ -42,7 +42,7 @@ except ImportError:
 JsonObject = dict[str, t.Any]
 Headers = dict[str, str]
 
-# The path of a kubeconfig is no secret and must be shown in messages; its content is refused before a module runs.
+# The path of a kubeconfig is not a secret and must be shown in messages; its content is refused before a module runs.
 AUTH_ARG_SPEC: JsonObject = {**_CORE_AUTH_ARG_SPEC, "kubeconfig": {"type": "raw", "no_log": False}}
 
 # Connections to one server that are kept open.
@@ -80,7 +80,7 @@ def open_connection(
     """The connection for *options*, as `_input.connection.resolve` gives them; sends nothing to the API server.
 
     *environ* counts for proxies only (HTTPS_PROXY, HTTP_PROXY, NO_PROXY). A login helper has *login_timeout* seconds.
-    Raises Unreachable with what is wrong and what mends it: this cluster cannot be used, others can.
+    Raises Unreachable with the fault and its fix: this cluster cannot be used, others can.
     """
     file = None if "kubeconfig" not in options else read(str(options["kubeconfig"]), context=str(options["context"]))
     account = _in_cluster() if options.get("in_cluster") else None
@@ -201,7 +201,7 @@ class _Login:
         return self._token[0]
 
     def certificate(self) -> tuple[str | bytes, str | bytes] | None:
-        """The client certificate and its key, each the path of a file or PEM as bytes; None where there is none."""
+        """The client certificate and its key, each the path of a file or PEM as bytes; None if there is none."""
         if self._options.get("client_cert"):
             return str(self._options["client_cert"]), str(self._options.get("client_key") or "")
         if self._has_own():
@@ -225,7 +225,7 @@ def _data(text: t.Any, *, name: str) -> bytes:
     try:
         return base64.b64decode(str(text), validate=False)
     except (binascii.Error, ValueError) as error:
-        raise Unreachable(f"{name} of the kubeconfig is no base64") from error
+        raise Unreachable(f"{name} of the kubeconfig is not base64") from error
 
 
 def _in_cluster() -> t.Any:
@@ -234,7 +234,9 @@ def _in_cluster() -> t.Any:
     try:
         kubernetes_config.load_incluster_config(client_configuration=account)
     except (kubernetes_config.ConfigException, OSError) as error:
-        raise Unreachable(f"in_cluster is true, but this runs in no pod with an account: {error}") from error
+        raise Unreachable(
+            f"in_cluster is true, but this does not run in a pod with a service account: {error}"
+        ) from error
     return account
 
 
@@ -252,7 +254,7 @@ def _by_provider(file: Kubeconfig, *, timeout: float) -> t.Any:
     def load() -> None:
         try:
             kubernetes_config.load_kube_config_from_dict(document, client_configuration=carrier, persist_config=False)
-        except Exception as error:  # noqa: BLE001 - whatever the provider's library raises, this cluster cannot be used
+        except Exception as error:  # noqa: BLE001 - if the provider's library raises anything, this cluster cannot be used
             problems.append(error)
 
     name = str((file.user["auth-provider"] or {}).get("name"))
@@ -271,7 +273,7 @@ def _by_provider(file: Kubeconfig, *, timeout: float) -> t.Any:
 
 
 def _authority(options: t.Mapping[str, t.Any], *, cluster: JsonObject, account: t.Any) -> str | bytes | None:
-    """Who vouches for the server: the path of a file, or PEM as bytes; None for the system's own authorities."""
+    """The CA certificates: the path of a file, or PEM as bytes; None for the system's own."""
     if options.get("ca_cert"):
         return str(options["ca_cert"])
     if account is not None:
@@ -339,7 +341,7 @@ def _pool(
     if scheme in ("socks5", "socks5h"):
         return _socks(proxy, common)
     if scheme not in ("http", "https"):
-        raise Unreachable(f"its proxy {_without_password(proxy)} is none of http, https and socks5")
+        raise Unreachable(f"its proxy {_without_password(proxy)} must be http, https or socks5")
     parts = urlsplit(proxy)
     given: JsonObject = {name: str(value) for name, value in proxy_headers.items() if value}
     if parts.username and "proxy_basic_auth" not in given:

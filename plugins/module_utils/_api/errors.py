@@ -2,12 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong between us and a cluster, as exceptions with a message for people."""
+"""Errors of the connection to a cluster and of its API server, as exceptions with a message for users."""
 
 from __future__ import annotations
 
 import re
 import typing as t
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.webhooks import FailingWebhook, advice
+
+# How a message begins that says why no answer came.
+NOT_REACHED = "the API server cannot be reached"
 
 
 class Conflict(t.NamedTuple):
@@ -25,11 +30,11 @@ class ClusterError(Exception):
 
 
 class Unreachable(ClusterError):
-    """The API server does not answer, or refuses who we are: nothing about this cluster can be known."""
+    """The API server does not answer, or refuses the credentials: the state of this cluster is unknown."""
 
 
 class Refused(ClusterError):
-    """The plan was refused before the first write; *objects* lists what would have gone."""
+    """The plan was refused before the first write; *objects* lists what it would have deleted."""
 
     def __init__(self, message: str, *, objects: t.Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -41,7 +46,10 @@ class Forbidden(Refused):
 
 
 class ApiError(ClusterError):
-    """The API server answered with an error status (a ``metav1.Status`` where it sent one)."""
+    """The API server answered with an error status (a ``metav1.Status`` where it sent one).
+
+    *webhook*: the admission webhook that it could not call, if that is the reason.
+    """
 
     def __init__(
         self,
@@ -52,12 +60,15 @@ class ApiError(ClusterError):
         body: t.Mapping[str, t.Any] | None,
         text: str,
         attempts: int = 1,
+        webhook: FailingWebhook | None = None,
     ) -> None:
         self.status = status
+        self.webhook = webhook
         self.reason = str((body or {}).get("reason") or "")
         said = str((body or {}).get("message") or text[:500])
-        tried = f" (HTTP {status}, tried {attempts} times; run again when the API server is well)"
-        self.server_message = said + (tried if attempts > 1 else "")
+        again = "" if webhook else "; run again when the API server has recovered"
+        tried = f" (HTTP {status}, tried {attempts} times{again})" if attempts > 1 else ""
+        self.server_message = said + tried + (advice(webhook) if webhook else "")
         details = (body or {}).get("details") or {}
         self.causes: tuple[t.Mapping[str, t.Any], ...] = tuple(details.get("causes") or ())
         super().__init__(f"{method} {path}: HTTP {status} {self.reason}: {self.server_message}")

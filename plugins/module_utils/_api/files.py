@@ -13,4 +13,6 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 def files_of(path: Path) -> list[Path]:
     """*path* itself, or where it is a folder all YAML and JSON files below it, in the order of their names."""
-    return sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and not file.is_dir())

@@ -10,7 +10,7 @@ import typing as t
 
 JsonObject = dict[str, t.Any]
 
-# Work goes in phases, because each needs what an earlier one made; kinds that are not named come last.
+# Objects are applied in phases, because each needs what an earlier one made; kinds that are not named come last.
 PHASES: tuple[frozenset[str], ...] = (
     frozenset({"Namespace"}),
     frozenset({"CustomResourceDefinition"}),
@@ -32,7 +32,7 @@ REPLACEABLE: dict[str, tuple[str, ...]] = {
 
 
 class Key(t.NamedTuple):
-    """Identity of an object in a cluster; the version is no part of it."""
+    """Identity of an object in a cluster; the version is not part of it."""
 
     group: str
     kind: str
@@ -50,8 +50,19 @@ def key_of(obj: t.Mapping[str, t.Any]) -> Key:
     return Key(group, obj["kind"], metadata.get("namespace") or "", metadata["name"])
 
 
+def url_path(api_version: str, plural: str = "", *, namespace: str | None = None, name: str | None = None) -> str:
+    """The URL path of a collection of objects (of all namespaces where *namespace* is None), or of the one *name*.
+
+    Without *plural* that of the whole group and version.
+    """
+    root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+    return root + "".join(
+        f"/{part}" for part in (*(("namespaces", namespace) if namespace else ()), plural, name) if part
+    )
+
+
 def phase_of(kind: str) -> int:
-    """The phase in which objects of *kind* are applied; deletion goes the other way."""
+    """The phase in which objects of *kind* are applied; deletion uses the reverse order."""
     return next((number for number, kinds in enumerate(PHASES) if kind in kinds), len(PHASES))
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Unreachable
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import YAML_ERRORS, parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import Unreadable, decode, parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 
 JsonObject = dict[str, t.Any]
 
 _CLUSTER_FILES = ("certificate-authority",)
 _USER_FILES = ("client-certificate", "client-key", "tokenFile")
-NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def read(given: str, *, context: str) -> Kubeconfig:
     if len(missing) == len(paths):
         raise Unreachable(f"the kubeconfig {given} does not exist on the machine where modules run")
     if context not in contexts:
-        known = ", ".join(sorted(contexts)[:NAMED]) or "none"
+        known = first_of(sorted(contexts)) or "none"
         raise Unreachable(f"the kubeconfig {given} has no context {context!r}; its contexts: {known}")
     names = contexts[context]
     cluster = clusters.get(str(names.get("cluster")))
@@ -78,32 +78,31 @@ def read(given: str, *, context: str) -> Kubeconfig:
 
 def _load(path: Path, *, shown: str) -> JsonObject:
     try:
-        documents = parse(path.read_text(encoding="utf-8"))
+        documents = parse(decode(path.read_bytes()))
     except FileNotFoundError:
         raise
     except OSError as error:
         raise Unreachable(f"the kubeconfig {shown} cannot be read: {error.strerror or error}") from error
-    except YAML_ERRORS as error:
-        # A parser's message quotes the line, which may hold a token.
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark is not None else ""
-        raise Unreachable(f"the kubeconfig {shown} is no YAML{where}") from error
+    except Unreadable as error:
+        # Not its reason, which may quote a value: there are tokens in this file.
+        where = f" (line {error.line})" if error.line is not None else ""
+        raise Unreachable(f"the kubeconfig {shown} is not YAML{where}") from error
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise Unreachable(f"the kubeconfig {shown} is no kubeconfig: it must be one mapping")
+        raise Unreachable(f"the kubeconfig {shown} is not a kubeconfig: it must be one mapping")
     return documents[0]
 
 
 def _named(document: JsonObject, part: str, *, shown: str) -> list[JsonObject]:
     items = document.get(part) or []
     if not isinstance(items, list) or not all(isinstance(item, dict) and "name" in item for item in items):
-        raise Unreachable(f"the kubeconfig {shown} is no kubeconfig: {part} must be a list of mappings with a name")
+        raise Unreachable(f"the kubeconfig {shown} is not a kubeconfig: {part} must be a list of mappings with a name")
     return items
 
 
 def _mapping(item: JsonObject, part: str, *, shown: str) -> JsonObject:
     found = item.get(part) or {}
     if not isinstance(found, dict):
-        raise Unreachable(f"the kubeconfig {shown} is no kubeconfig: {part} of {item['name']!r} must be a mapping")
+        raise Unreachable(f"the kubeconfig {shown} is not a kubeconfig: {part} of {item['name']!r} must be a mapping")
     return found
 
 

@@ -5,7 +5,7 @@
 """Running the login helper that a kubeconfig names: client-go's credential plugins, with a time limit.
 
 The contract is Kubernetes' documentation, "Authentication", "client-go credential plugins": the helper gets
-KUBERNETES_EXEC_INFO and prints an ExecCredential. Nobody can answer its questions here.
+KUBERNETES_EXEC_INFO and prints an ExecCredential. It must not ask questions: its input is closed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ JsonObject = dict[str, t.Any]
 API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 # What a helper said is shown up to here; the end of it says why it failed.
 SHOWN = 500
-# A token that ends within this time is asked for anew, in seconds.
+# A token that expires within this time is requested again, in seconds.
 EARLY = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credential:
-    """What a helper gave: a token, or a certificate with its key as PEM; *expires* None: nobody knows when."""
+    """A helper's answer: a token, or a certificate with its key as PEM; *expires* is None if it is unknown."""
 
     token: str | None = None
     certificate: str | None = None
@@ -49,7 +49,7 @@ def log_in(exec_: JsonObject, *, cluster: JsonObject, folder: Path, timeout: flo
     """Run the helper of a kubeconfig's user (its ``exec``) and return its credential.
 
     *cluster* is the kubeconfig's cluster, for helpers that ask for it. *folder* is that of the kubeconfig, where a
-    command with a slash begins. Raises Unreachable with the helper's name and its own words, after at most *timeout*
+    command with a slash begins. Raises Unreachable with the helper's name and its message, after at most *timeout*
     seconds.
     """
     command = str(exec_.get("command") or "")
@@ -61,7 +61,7 @@ def log_in(exec_: JsonObject, *, cluster: JsonObject, folder: Path, timeout: flo
             f"expected {' or '.join(API_VERSIONS)}"
         )
     if exec_.get("interactiveMode") == "Always":
-        raise Unreachable(f"{name} wants a person to answer (interactiveMode: Always); log in in another way")
+        raise Unreachable(f"{name} requires a person to answer (interactiveMode: Always); log in in another way")
     output = _run(
         [_place(command, folder=folder), *map(str, exec_.get("args") or ())],
         env={

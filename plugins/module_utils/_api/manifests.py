@@ -16,7 +16,7 @@ JsonObject = dict[str, t.Any]
 
 
 def with_namespace(cluster: Cluster, objects: t.Sequence[JsonObject], *, namespace: str | None) -> list[JsonObject]:
-    """*objects* with *namespace* where they are namespaced and name none; raises ClusterError where none is known.
+    """*objects* with *namespace* where they are namespaced and name none; raises ClusterError if none is known.
 
     Objects of one identity that are given twice are an error as well: which one would win?
     """

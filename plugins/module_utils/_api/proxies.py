@@ -27,7 +27,7 @@ def proxy_for(url: str, *, environ: t.Mapping[str, str]) -> str | None:
 def is_excepted(url: str, exceptions: str) -> bool:
     """Whether the host of *url* is local or among *exceptions*, the value of NO_PROXY.
 
-    An entry is ``*``, an address, a range in CIDR form, or a name that stands for itself and what is below it (with a
+    An entry is ``*``, an address, a range in CIDR form, or a name that matches itself and names below it (with a
     leading dot for what is below it only); each may have a port.
     """
     parts = urlsplit(url)

@@ -12,7 +12,7 @@ request and nothing else. An answer that says why is never repeated: only "not n
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 JsonObject = dict[str, t.Any]
 
@@ -44,10 +44,18 @@ ONCE = Patience(attempts=1, connect=5.0, read=5.0, total=5.0)
 BRIEF = Patience(attempts=3, read=30.0, pause=0.5, total=40.0)
 
 
+def within(patience: Patience, seconds: float) -> Patience:
+    """*patience* for a request that has only *seconds* left, at least one."""
+    left = max(seconds, 1.0)
+    return replace(
+        patience, connect=min(patience.connect, left), read=min(patience.read, left), total=min(patience.total, left)
+    )
+
+
 def is_transient(verb: str, status: int, body: JsonObject | None) -> bool:
     """Whether an answer asks for the same request again.
 
-    *verb* is ``apply`` or an HTTP method. *body* is None where it is no JSON object: with a status of success such an
+    *verb* is ``apply`` or an HTTP method. *body* is None if it is not a JSON object: with a status of success such an
     answer was cut off on its way.
     """
     if status == 409 and verb == "apply":

@@ -15,10 +15,21 @@ TEAM_LABEL = "promfleet.monitoring/team"
 SOURCE_CLUSTER_LABEL = "promfleet.monitoring/source-cluster"
 SOURCE_TEAM_LABEL = "promfleet.monitoring/source-team"
 SERVED_KINDS_ANNOTATION = "promfleet.monitoring/served-kinds"
+# On the namespace that holds records and Leases instead of kube-system. An administrator sets it, never we.
+RECORDS_LABEL = "promfleet.monitoring/records"
+# The namespace of records and Leases by default: every cluster has it, before any capability is installed.
+RECORDS_NAMESPACE = "kube-system"
 ADOPTED_ANNOTATION = "promfleet.monitoring/adopted"
-# Its values: the object existed before us; and its content, too, was taken over from another tool.
+# Its values: the object existed before us; its content, too, was taken over from another tool; or another tool put it
+# back with our label, as a restore from a backup does.
 ADOPTED = "true"
 TAKEN_OVER = "taken-over"
+RESTORED = "restored"
+# On a namespace that we made and released: the label of its set, by which the set's next run knows it.
+MADE_BY_ANNOTATION = "promfleet.monitoring/made-by"
+# What an adopted object had before us; and the field manager that writes it there and gives it back.
+BEFORE_ANNOTATION = "promfleet.monitoring/before-adoption"
+ADOPTION_MANAGER = f"{FIELD_MANAGER}-adoption"
 
 # The API of the operator.
 MONITORING_GROUP = "monitoring.coreos.com"
@@ -31,7 +42,7 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 PART_OF_LABEL = "app.kubernetes.io/part-of"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 
-# Stands for a value that only a run can know (a node port or an address that the server will give).
+# The placeholder for a value that only a run can know (a node port or an address that the server will give).
 KNOWN_AFTER_APPLY = "(known after apply)"
 
 # Names of Services, of label values, and of what the operator derives from them end here.
@@ -39,7 +50,10 @@ DNS_LABEL_MAX = 63
 
 PLATFORM_TEAM = "platform"
 NAMESPACE_PREFIX = "monitoring-"
+CLUSTER_WIDE_PREFIX = "promfleet-"
 OPERATOR_NAME = "prometheus-operator"
+# The guide that messages about operators of others name.
+MOVING_GUIDE = "docs/moving.md"
 
 
 def common_labels(name: str, *, team: str | None = None) -> dict[str, str]:
@@ -48,19 +62,58 @@ def common_labels(name: str, *, team: str | None = None) -> dict[str, str]:
     return labels if team is None else {**labels, TEAM_LABEL: team}
 
 
+def instance_pods(kind: str, *, name: str) -> dict[str, str]:
+    """The labels by which the pods of the Prometheus or Alertmanager *name* are known; *kind* is in lower case.
+
+    The operator sets them (pkg/prometheus/server/statefulset.go and pkg/alertmanager/operator.go), and no other tool
+    gives its pods all three.
+    """
+    return {NAME_LABEL: kind, INSTANCE_LABEL: name, MANAGED_BY_LABEL: OPERATOR_NAME}
+
+
+def replica_pods(name: str, replica: int) -> dict[str, str]:
+    """The labels by which the pod of one replica of the Prometheus *name* is known."""
+    pod = f"{prometheus_name(name)}-{replica}"
+    return {NAME_LABEL: "prometheus", INSTANCE_LABEL: name, "statefulset.kubernetes.io/pod-name": pod}
+
+
+def operator_name(part: str = "") -> str:
+    """Name of what one operator has in its namespace: Deployment, Service. The first operator has no *part*."""
+    return f"{OPERATOR_NAME}-{part}" if part else OPERATOR_NAME
+
+
+def cluster_wide_name(name: str) -> str:
+    """Name of an object of ours that is in no namespace: ``promfleet-<name>``.
+
+    Without the prefix it would meet those of others: kube-prometheus and the operator's own bundle name their
+    ClusterRole and its binding ``prometheus-operator`` (prometheus-operator/kube-prometheus,
+    manifests/prometheusOperator-clusterRoleBinding.yaml), as does OpenShift (openshift/cluster-monitoring-operator,
+    assets/prometheus-operator).
+    """
+    return f"{CLUSTER_WIDE_PREFIX}{name}"
+
+
 def prometheus_name(team: str) -> str:
-    """Name of what belongs to a team's Prometheus: Service, ServiceAccount, Role. The StatefulSet has it too."""
+    """Name of what belongs to a team's Prometheus: Service, ServiceAccount, Role.
+
+    The operator calls the StatefulSet so, after the custom resource, which need not be called as the team.
+    """
     return f"prometheus-{team}"
 
 
 def alertmanager_name(team: str) -> str:
-    """Name of what belongs to a team's Alertmanager. The StatefulSet has it too."""
+    """Name of what belongs to a team's Alertmanager. The StatefulSet is called so after the custom resource."""
     return f"alertmanager-{team}"
 
 
 def source_service_name(team: str, replica: int) -> str:
     """Name of the Service that exposes one replica of a team's Prometheus to other clusters."""
     return f"prometheus-{team}-federation-{replica}"
+
+
+def source_replica_name(team: str, replica: int) -> str:
+    """Name of the Service by which a proxy reaches one replica of a team's Prometheus, inside of the cluster."""
+    return f"prometheus-{team}-replica-{replica}"
 
 
 def source_policy_name(team: str) -> str:
@@ -72,7 +125,7 @@ def federation_name(*, cluster: str, team: str) -> str:
     """Name of the central side's objects for one federated instance: ``federation-<cluster>-<team>``.
 
     Two pairs never share a name: where the plain form could be read in two ways (a dash in the team's name), is too
-    long for a Service, or is no DNS label, it ends with a hash of the pair.
+    long for a Service, or is not a DNS label, it ends with a hash of the pair.
     """
     plain = f"federation-{cluster}-{team}"
     longest = DNS_LABEL_MAX - len("-9")  # a replica's slice adds its number
@@ -83,6 +136,14 @@ def federation_name(*, cluster: str, team: str) -> str:
     return f"{readable}-{digest}"
 
 
-def federation_job(*, cluster: str, team: str) -> str:
-    """The ``job`` label of the central side's target for one federated instance."""
-    return f"federation/{cluster}/{team}"
+def federation_job(*, cluster: str, team: str, part: str = "") -> str:
+    """The ``job`` label of the central side's target for one federated instance, or for a *part* of its series."""
+    return f"federation/{cluster}/{team}{part and f'/{part}'}"
+
+
+def federation_part_name(name: str, *, part: str) -> str:
+    """Name of an object of the central side for a *part* of an instance's series; *name* is that for the others.
+
+    With a dot, which no `federation_name` has: with a dash it could be that of another instance.
+    """
+    return f"{name}.{part}" if part else name

@@ -5,7 +5,7 @@
 """How far the work of a module is, told while it runs.
 
 Nothing that a module prints reaches the terminal. So the action plugin (plugins/action/objects.py) makes a file, names
-it in the module's option ``progress_file``, and shows every few seconds the one line that stands in it; the module
+it in the module's option ``progress_file``, and shows every few seconds the one line that is in it; the module
 overwrites that line. Without such a file (another machine, no_log, async) telling does nothing.
 """
 
@@ -22,12 +22,12 @@ Answer = t.TypeVar("Answer")
 
 # The line has a fixed width in bytes, so that one write replaces all of it.
 WIDTH = 512
-# Counting thousands of objects must not mean thousands of writes; nobody looks more often than every second.
+# Counting thousands of objects must not cause thousands of writes; one write a second is enough for readers.
 SECONDS_BETWEEN_COUNTS = 0.5
 
 
 def read_line(path: str) -> str:
-    """The line that a module wrote last into the file *path*; empty where there is none. Raises OSError."""
+    """The line that a module wrote last into the file *path*; empty if there is none. Raises OSError."""
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib reads no part of a file
         return file.read(WIDTH).decode(errors="replace").strip()
 
@@ -41,9 +41,9 @@ def _open(path: str | None) -> int | None:
 
 
 class Progress:
-    """Tells how far the work is. Safe to use from several threads; costs next to nothing where nobody watches.
+    """Reports how far the work is. Safe to use from several threads; costs almost nothing without a progress file.
 
-    *path* is the file to write the line to, None where there is none.
+    *path* is the file to write the line to, None if there is none.
     """
 
     def __init__(self, *, path: str | None, clock: t.Callable[[], float] = time.monotonic) -> None:
@@ -101,5 +101,5 @@ def describe(text: str, *, done: int, total: int, unit: str) -> str:
     return " ".join(line.split())
 
 
-# For whoever has nobody to tell.
+# A progress that is not shown anywhere.
 SILENT = Progress(path=None)

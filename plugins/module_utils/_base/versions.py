@@ -11,6 +11,7 @@ from __future__ import annotations
 PROMETHEUS_OPERATOR = "0.93.1"
 PROMETHEUS = "3.13.5"
 ALERTMANAGER = "0.33.1"
+KUBE_RBAC_PROXY = "0.19.1"
 
 # sha256 of the CRD files of that operator release (folder example/prometheus-operator-crd of its sources).
 CRD_SHA256 = {

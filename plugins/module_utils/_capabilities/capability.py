@@ -5,19 +5,27 @@
 """What a capability is: one set of objects in a cluster, from options by way of a typed model. Pure.
 
 A capability is written once, in a folder of its own, and registered in registry.py. Its module, the check of its input,
-its rendering, its rights and its removal follow from what stands here.
+its rendering, its rights and its removal follow from what is given here.
 """
 
 from __future__ import annotations
 
+import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Prediction
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 JsonObject = dict[str, t.Any]
+# Options that every role fills in from the variables of the role promfleet.
+_SHARED_VARIABLES = {
+    "cluster": "promfleet_cluster",
+    "clusters": "promfleet_cluster",
+    "platform_team": "promfleet_platform_team",
+}
 Kinds = tuple[tuple[str, str], ...]
 Model = t.TypeVar("Model")
 
@@ -41,31 +49,54 @@ class Capability(t.Generic[Model]):
     """One capability.
 
     *name* is the name of its set, and a part of the set's label: it never changes. *kinds* are the (apiVersion, kind)
-    pairs that it can ever make. *options* are its module's own options. *parse* makes a model of a module's parameters
-    and raises InputError; *desired* makes objects of a model, the same bytes for the same model.
+    pairs that it can ever make. *options* are its module's own options. *parse* makes a model of a module's parameters,
+    which *options* have checked, and notes in the Errors that it is given what else is wrong; its model counts only
+    where nothing is. *desired* makes objects of a model, the same bytes for the same model.
 
     *module* is the name of its module, *role* that of its role, whose variables are the module's options behind the
-    role's name. *account*: the account in docs/rights that holds its rights. *example*: parameters for which it makes
-    an object of every kind.
+    role's name. *variables*: where an option has another variable, or is made of one; None if the role has it from
+    its own files or from other hosts, so that users cannot give it wrongly. *account*: the account in docs/rights that
+    holds its rights. *example*: parameters for which it makes an object of every kind. *needs_promql*: whether *parse*
+    needs promql-parser.
+
     *neighbours*: capabilities whose objects are deleted together with a namespace of this one. *requires*: capabilities
-    whose models it uses. *policy* adds to a request what must not happen to the set; its model is None where the set is
+    whose models it uses. *policy* adds to a request what must not happen to the set; its model is None if the set is
     removed.
     """
 
     name: str
     kinds: Kinds
     options: JsonObject
-    parse: t.Callable[[t.Mapping[str, t.Any]], Model]
+    parse: t.Callable[[t.Mapping[str, t.Any], Errors], Model]
     desired: t.Callable[[Model], list[JsonObject]]
     module: str
     role: str
     account: str
     example: JsonObject
+    variables: t.Mapping[str, str | None] = field(default_factory=dict)
+    needs_promql: bool = False
     neighbours: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     policy: t.Callable[[Request, Model | None, Situation], Request] = _unchanged
 
+    def variable(self, path: str) -> str:
+        """The place *path*, which begins with an option, as the users of the role write it."""
+        option = option_of(path)
+        known = {**_SHARED_VARIABLES, **self.variables}
+        return (known.get(option) or f"{self.role}_{option}") + path.removeprefix(option)
+
+
+def option_of(path: str) -> str:
+    """The option that a place of a module's parameters begins with."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def model_of(capability: Capability[Model], params: t.Mapping[str, t.Any]) -> Model:
+    """The model of a module's checked *params*; raises InputError with all that is wrong."""
+    with Collecting(None) as errors:
+        return capability.parse(params, errors)
+
 
 def objects_of(capability: Capability[Model], params: t.Mapping[str, t.Any]) -> list[JsonObject]:
     """The objects that a module's checked *params* ask for, without a cluster; raises InputError."""
-    return capability.desired(capability.parse(params))
+    return capability.desired(model_of(capability, params))

@@ -23,5 +23,5 @@ CAPABILITIES: tuple[Capability[t.Any], ...] = (OPERATOR, TEAMS, FEDERATION_SOURC
 
 
 def named(name: str) -> Capability[t.Any]:
-    """The capability of this name; raises KeyError where there is none."""
+    """The capability of this name; raises KeyError if there is none."""
     return {capability.name: capability for capability in CAPABILITIES}[name]

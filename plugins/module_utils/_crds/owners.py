@@ -10,53 +10,40 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import RELEASE_ANNOTATIONS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import Fields
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED, united
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import (
+    Fields,
+    Owner,
+    common,
+    entries_of,
+    given_to,
+    is_of,
+    moved,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
 
 JsonObject = dict[str, t.Any]
 
 # With what client-side apply leaves: of another release it only misleads the next one.
 _TAKEN_ANNOTATIONS = RELEASE_ANNOTATIONS | {LAST_APPLIED}
 
+# What a restore writes with.
+_RESTORE: Owner = (FIELD_MANAGER, "Update")
 
-def _is_ours(entry: t.Mapping[str, t.Any]) -> bool:
-    return entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
 
-
-def taken_over(live: JsonObject, *, desired: JsonObject) -> list[JsonObject] | None:
-    """The managedFields of a live CRD after everything of a release became ours; None where nothing is others'.
+def of_release(live: JsonObject, *, desired: JsonObject) -> list[JsonObject] | None:
+    """The managedFields of a live CRD after everything of a release became ours; None if nothing is others'.
 
     What server-side apply does not own it does not remove; so fields that kubectl, Helm or an older tool left would
-    stay. ``spec.conversion`` and whatever else people and controllers noted at the CRD stays with its owners.
+    stay. ``spec.conversion``, and all other fields that people and controllers set, stay with their owners.
     """
-    entries = live["metadata"].get("managedFields") or []
     annotations = _TAKEN_ANNOTATIONS | set(desired["metadata"].get("annotations") or {})
-    kept: list[JsonObject] = []
-    ours: Fields = {}
-    taken = False
-    for entry in entries:
+
+    def share(entry: JsonObject) -> tuple[Fields, Fields]:
         fields = dict(entry.get("fieldsV1") or {})
-        if entry.get("subresource"):
-            kept.append(entry)
-        elif _is_ours(entry):
-            ours = _union(ours, fields)
-        else:
-            mine, theirs = _split(fields, annotations)
-            taken = taken or bool(mine)
-            ours = _union(ours, mine)
-            if theirs:
-                kept.append({**entry, "fieldsV1": theirs})
-    if not taken:
-        return None
-    own = {
-        "manager": FIELD_MANAGER,
-        "operation": "Apply",
-        "apiVersion": live["apiVersion"],
-        "fieldsType": "FieldsV1",
-        "fieldsV1": ours,
-    }
-    times = [entry["time"] for entry in entries if entry.get("time")]
-    return [*kept, {**own, "time": max(times)} if times else own]
+        mine, theirs = _split(fields, annotations)
+        return (mine, theirs) if mine else ({}, fields)
+
+    return moved(live, share=share, version=live["apiVersion"])
 
 
 def _split(fields: Fields, annotations: t.Collection[str]) -> tuple[Fields, Fields]:
@@ -87,51 +74,21 @@ def _share(mine: Fields, theirs: Fields, name: str, own: Fields, whole: Fields) 
         theirs[name] = left
 
 
-def _union(one: Fields, other: Fields) -> Fields:
-    return united(one, other) if one and other else one or other
-
-
 def handed_back(live: JsonObject, *, snapshot: JsonObject) -> list[JsonObject] | None:
     """The managedFields of a restored object after what we restored belongs again to those who had it in *snapshot*.
 
-    A field that we went on owning would stay when its owner drops it. None where nobody had any of it.
+    A field that we still owned would stay when its owner drops it. None if no manager owned any of it.
     """
-    entries = live["metadata"].get("managedFields") or []
+    entries = entries_of(live)
     restored: Fields = {}
     for entry in entries:
-        if _is_restore(entry):
+        if is_of(entry, (_RESTORE,)):
             restored = dict(entry.get("fieldsV1") or {})
     heirs = [
         (entry, both)
-        for entry in snapshot["metadata"].get("managedFields") or []
+        for entry in entries_of(snapshot)
         if not entry.get("subresource") and (both := common(restored, dict(entry.get("fieldsV1") or {})))
     ]
     if not heirs:
         return None
-    result = {_identity(entry): entry for entry in entries if not _is_restore(entry)}
-    for old, both in heirs:
-        now = result.get(_identity(old), {**old, "fieldsV1": {}})
-        result[_identity(old)] = {**now, "fieldsV1": _union(dict(now["fieldsV1"]), both)}
-    return list(result.values())
-
-
-def _is_restore(entry: JsonObject) -> bool:
-    return entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Update" and not entry.get("subresource")
-
-
-def _identity(entry: JsonObject) -> tuple[str, ...]:
-    return tuple(str(entry.get(name) or "") for name in ("manager", "operation", "apiVersion", "subresource"))
-
-
-def common(one: Fields, other: Fields) -> Fields:
-    """What both trees have. A node that is a whole in one of them is what the other has below it."""
-    result: Fields = {}
-    for name in one:
-        if name not in other:
-            continue
-        left, right = one[name], other[name]
-        if not left or not right:
-            result[name] = left or right
-        elif below := common(left, right):
-            result[name] = below
-    return result
+    return given_to([entry for entry in entries if not is_of(entry, (_RESTORE,))], heirs)

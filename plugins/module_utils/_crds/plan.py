@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a change of CRDs: what would be written, what would go, and what that would cost. Pure.
+"""The plan of a change of CRDs: which are written and deleted, and which data that loses. Pure.
 
 A CRD is compared as a whole, not by who owns which field: what an older or newer release left behind is a difference.
-Only ``spec.conversion`` belongs to whoever runs the conversion webhook, and is no part of it.
+Only ``spec.conversion`` belongs to the tool that runs the conversion webhook, and is not part of it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.managers import is_managed, without_marks
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.json_values import without_nulls
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.schema import (
     Schema,
     dotted,
@@ -26,17 +29,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.schema 
     lost_fields,
     schema_of,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import same
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import is_leaving
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import US, entries_of, is_of, same
 
 JsonObject = dict[str, t.Any]
 
 CRD_API = "apiextensions.k8s.io/v1"
+CRD_PLURAL = "customresourcedefinitions"
 CRD_KIND = "CustomResourceDefinition"
 # The operator's mark on its CRDs; releases up to 0.68 have none.
 VERSION_ANNOTATION = "operator.prometheus.io/version"
 # Our own mark: which source this CRD is from, how many CRDs that source has, and the digest of what was applied.
 SOURCE_ANNOTATION = f"{FIELD_MANAGER}/crds"
-# Annotations that come with a release; every other one belongs to whoever set it.
+# Annotations that come with a release; every other one belongs to the manager that set it.
 RELEASE_ANNOTATIONS = frozenset({VERSION_ANNOTATION, "controller-gen.kubebuilder.io/version", SOURCE_ANNOTATION})
 
 # A message names this many objects in full; the list of the refusal has them all.
@@ -44,17 +49,21 @@ NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
-    """What the user allows: an older release, the loss of fields or served versions, and where a snapshot may go."""
+class OptIns:
+    """The user's opt-ins, and the folder for a snapshot.
+
+    They allow an older release, the loss of fields or served versions, and the change of CRDs that others manage.
+    """
 
     allow_downgrade: bool = False
     allow_data_loss: bool = False
+    take_managed: bool = False
     snapshot_dir: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CrdWrite:
-    """A CRD that is to be applied; *live* is None where it is to be created. *before* and *after* are its content."""
+    """A CRD that is to be applied; *live* is None if it is to be created. *before* and *after* are its content."""
 
     desired: JsonObject
     live: JsonObject | None
@@ -76,14 +85,11 @@ class Losing:
 class Loss:
     """A live object that would lose fields."""
 
-    kind: str
-    namespace: str
-    name: str
+    key: Key
     fields: tuple[str, ...]
 
     def __str__(self) -> str:
-        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind} {place}: {', '.join(self.fields)}"
+        return f"{self.key}: {', '.join(self.fields)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +103,11 @@ class CrdPlan:
     stored: tuple[str, ...] = ()
     served: tuple[str, ...] = ()
     losing: tuple[Losing, ...] = ()
+
+    @property
+    def changed(self) -> list[JsonObject]:
+        """The live CRDs that would change."""
+        return [write.live for write in self.writes if write.live is not None]
 
     @property
     def new_kinds(self) -> list[str]:
@@ -126,7 +137,7 @@ def _text(release: tuple[int, ...] | None) -> str:
 
 def wanted_spec(crd: t.Mapping[str, t.Any]) -> JsonObject:
     """The spec of a CRD from a source, in the form in which a server returns it."""
-    spec = _without_nulls(crd["spec"])
+    spec = without_nulls(crd["spec"])
     names = spec["names"]
     kind = names["kind"]
     spec["names"] = {"listKind": f"{kind}List", "singular": kind.lower(), **names}
@@ -147,14 +158,6 @@ def _without_defaults(spec: JsonObject) -> JsonObject:
     return {name: value for name, value in spec.items() if not (name == "preserveUnknownFields" and value is False)}
 
 
-def _without_nulls(value: t.Any) -> t.Any:
-    if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
-
-
 def digest(value: t.Any) -> str:
     """A fingerprint of a JSON value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -164,7 +167,7 @@ def digest(value: t.Any) -> str:
 def desired_crd(crd: JsonObject, *, source: str, number: int) -> JsonObject:
     """What is applied for *crd*, one of *number* of the source with the digest *source*: with our mark, no status."""
     spec = wanted_spec(crd)
-    metadata = _without_nulls(crd["metadata"])
+    metadata = without_marks(without_nulls(crd["metadata"]))
     mark = json.dumps({"digest": digest(spec), "of": number, "source": source}, sort_keys=True)
     wanted: JsonObject = {
         "name": metadata["name"],
@@ -198,6 +201,7 @@ def is_recorded(live: t.Sequence[JsonObject], *, source: str) -> bool:
         and mark.get("of") == len(live)
         and mark.get("digest") == digest(live_spec(crd, conversion=_declares_conversion(crd)))
         and is_established(crd)
+        and not is_leaving(crd)
         for mark, crd in zip(marks, live, strict=True)
     )
 
@@ -213,10 +217,8 @@ def _mark(crd: JsonObject) -> JsonObject | None:
 def _declares_conversion(crd: JsonObject) -> bool:
     """Whether we applied ``spec.conversion`` ourselves, because the source has one."""
     return any(
-        entry.get("manager") == FIELD_MANAGER
-        and entry.get("operation") == "Apply"
-        and "f:conversion" in (entry.get("fieldsV1") or {}).get("f:spec", {})
-        for entry in crd["metadata"].get("managedFields") or ()
+        is_of(entry, (US,)) and "f:conversion" in (entry.get("fieldsV1") or {}).get("f:spec", {})
+        for entry in entries_of(crd)
     )
 
 
@@ -262,13 +264,27 @@ def _write(desired: JsonObject, live: JsonObject | None) -> CrdWrite | None:
     if live is None:
         return CrdWrite(desired=desired, live=None, before={}, after=after)
     before = content(live, like=desired)
-    return None if same(before, after) else CrdWrite(desired=desired, live=live, before=before, after=after)
+    # What others manage is left alone where it is right already: our mark is no reason to write there.
+    compared = _without_our_mark if is_managed(live) else _as_it_is
+    if same(compared(before), compared(after)):
+        return None
+    return CrdWrite(desired=desired, live=live, before=before, after=after)
+
+
+def _as_it_is(of_release: JsonObject) -> JsonObject:
+    return of_release
+
+
+def _without_our_mark(of_release: JsonObject) -> JsonObject:
+    metadata = of_release["metadata"]
+    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != SOURCE_ANNOTATION}
+    return {**of_release, "metadata": {**metadata, "annotations": annotations}}
 
 
 def _downgrades(pairs: t.Sequence[tuple[JsonObject, JsonObject]]) -> list[str]:
-    """CRDs that would go back: by their releases, and where one does not tell, by the schemas of all of those together.
+    """The CRDs that would be downgraded: by their releases, or, if one has none, by the schemas of all of them.
 
-    A newer release knows more: what loses more fields than it gains goes back.
+    A newer release has more fields: a change that loses more fields than it gains is a downgrade.
     """
     found: list[str] = []
     silent: list[str] = []
@@ -331,31 +347,28 @@ def losses(objects: t.Iterable[JsonObject], *, schema: Schema) -> list[Loss]:
     for obj in objects:
         fields = tuple(dotted(place) for place in dropped(obj, schema))
         if fields:
-            key = key_of(obj)
-            found.append(Loss(kind=key.kind, namespace=key.namespace, name=key.name, fields=fields))
+            found.append(Loss(key=key_of(obj), fields=fields))
     return found
 
 
-def require_words(plan: CrdPlan, lost: t.Sequence[Loss], *, words: Words) -> None:
-    """Raise Refused with everything that the plan needs a word for, or that no word allows."""
+def require_opt_ins(plan: CrdPlan, lost: t.Sequence[Loss], *, opt_ins: OptIns) -> None:
+    """Raise Refused with everything that the plan needs an opt-in for, or that no opt-in allows."""
     reasons: list[str] = []
     objects: list[str] = []
 
     def refuse(lines: t.Sequence[t.Any], text: str) -> None:
-        named = "; ".join(str(line) for line in lines[:NAMED])
-        more = f"; and {len(lines) - NAMED} more" if len(lines) > NAMED else ""
-        reasons.append(f"{text}: {named}{more}")
+        reasons.append(f"{text}: {first_of(lines, NAMED, separator='; ')}")
         objects.extend(str(line) for line in lines)
 
     if plan.stored:
-        refuse(plan.stored, "versions in which objects may be stored would go (migrate the storage first)")
-    if plan.downgrades and not words.allow_downgrade:
+        refuse(plan.stored, "versions in which objects may be stored would be removed (migrate the storage first)")
+    if plan.downgrades and not opt_ins.allow_downgrade:
         refuse(plan.downgrades, "the cluster has newer CRDs (choose their release, or set allow_downgrade)")
-    if plan.served and not words.allow_data_loss:
-        refuse(plan.served, "versions that clients may use would go (allow_data_loss permits it)")
-    if lost and not words.allow_data_loss:
+    if plan.served and not opt_ins.allow_data_loss:
+        refuse(plan.served, "versions that clients may use would be removed (allow_data_loss permits it)")
+    if lost and not opt_ins.allow_data_loss:
         refuse(lost, "live objects use fields that would be lost (change them, or set allow_data_loss)")
-    if lost and words.allow_data_loss and not words.snapshot_dir:
+    if lost and opt_ins.allow_data_loss and not opt_ins.snapshot_dir:
         refuse(lost, "fields of live objects would be lost, and snapshot_dir names no folder to save the objects in")
     if reasons:
         raise Refused("the CRDs stay as they are: " + " | ".join(reasons), objects=objects)

@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource, find_object
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import guess_plural, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, guess_plural, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER
-from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import LEASE, alone
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import alone, lock_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.owners import handed_back
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import storage_version
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.schema import (
@@ -30,16 +30,20 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.schema 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import lease
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.preflight import require_rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import on_object
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.blocked import told_once
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import WORKERS, Options
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Change, Outcome
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Change, Failure, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import same
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrecy import without_secrets
 
 JsonObject = dict[str, t.Any]
 
 MERGE_PATCH = "application/merge-patch+json"
 INTERVAL = 0.5
 PATIENCE = 60.0
+# Others may write the same object meanwhile.
+ATTEMPTS = 10
 _MISSING: t.Final = object()
 # What a server sets by itself, and refuses or ignores when an object is created.
 _GIVEN = ("creationTimestamp", "generation", "managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid")
@@ -55,7 +59,7 @@ class Restored:
 
 
 def merge_back(live: JsonObject, *, snapshot: JsonObject, base: JsonObject) -> tuple[JsonObject, list[str]]:
-    """*live* with what *snapshot* has more than *base* (the snapshot as older CRDs stored it), and what cannot be told.
+    """*live* with what *snapshot* has more than *base* (the snapshot as older CRDs stored it), and the conflicts.
 
     A field that somebody changed meanwhile stays as it is now. Where a lost field was inside something that has since
     changed its shape (a list with other items) it stays lost, and its place is returned.
@@ -91,15 +95,17 @@ def _equal(one: t.Any, other: t.Any) -> bool:
     return one is other or (one is not _MISSING and other is not _MISSING and same(one, other))
 
 
-def require_restorable(cluster: Cluster, objects: t.Sequence[JsonObject], *, create_missing: bool) -> None:
-    """Raise Forbidden where the account lacks a right for restoring *objects*; asked before the CRDs are changed."""
+def require_restorable(
+    cluster: Cluster, objects: t.Sequence[JsonObject], *, create_missing: bool, options: Options
+) -> None:
+    """Raise Forbidden if the account lacks a right for restoring *objects*; asked before the CRDs are changed."""
     verbs = ("get", "patch", "update", *(("create",) if create_missing else ()))
     needs = {
         replace(on_object(verb, obj, plural=guess_plural(obj["kind"])), **({"name": ""} if verb == "create" else {}))
         for obj in objects
         for verb in verbs
     }
-    require_rights(cluster, Plan(), needs=[*needs, *lease.needed_rights(LEASE)], always=bool(objects))
+    require_rights(cluster, Plan(), needs=[*needs, *lease.needed_rights(lock_of(options.place))], always=bool(objects))
 
 
 def restore_objects(
@@ -110,40 +116,143 @@ def restore_objects(
     create_missing: bool,
     options: Options,
 ) -> Restored:
-    """Restore the *objects* of a snapshot, while nobody else changes the CRDs.
+    """Restore the *objects* of a snapshot, while no other run changes the CRDs.
 
     *lossy* are the CRDs that came after the snapshot: what they do not know was lost. The CRDs of the snapshot must be
-    served again, outside check mode.
+    served again, outside check mode. What keeps one object from being restored is a failure in the outcome.
     """
     schemas = {crd["spec"]["names"]["kind"]: crd for crd in lossy}
-    result = Restored()
     writing = (
         contextlib.nullcontext()
         if options.check or not objects
-        else alone(cluster, seen=lease.look(cluster, LEASE), options=options)
+        else alone(cluster, seen=lease.look(cluster, lock_of(options.place)), options=options)
     )
+
+    def restore(obj: JsonObject) -> _Fate:
+        base = pruned(obj, _schema(schemas.get(obj["kind"]), obj))
+        return _attempt(cluster, _Wanted(snapshot=obj, base=base, create=create_missing), options=options)
+
     with writing, ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        found = list(pool.map(lambda obj: _find(cluster, obj), objects))
-        pairs = []
-        for obj, live in zip(objects, found, strict=True):
-            if live is None and not create_missing:
-                result.missing.append(str(key_of(obj)))
-            schema = _schema(schemas.get(obj["kind"]), obj)
-            merged, conflicts = merge_back(live, snapshot=obj, base=pruned(obj, schema)) if live else (obj, [])
-            if options.check and live and _is_untouched(live, snapshot=obj):
-                merged = live
-            result.conflicts += [f"{key_of(obj)}: {place}" for place in conflicts]
-            pairs.append((obj, live, merged))
-        todo = [pair for pair in pairs if (pair[1] is None and create_missing) or (pair[1] and pair[1] != pair[2])]
-        if not options.check:
-            list(pool.map(lambda pair: _write(cluster, *pair, options=options), todo))
-    result.outcome.unchanged = len(pairs) - len(todo)
-    result.outcome.changes = [_change(live, merged, local=options.check) for _obj, live, merged in todo]
+        fates = list(pool.map(restore, objects))
+    result = Restored()
+    for fate in fates:
+        result.conflicts += fate.conflicts
+        result.missing += [str(fate.key)] if fate.missing else []
+        if isinstance(fate.done, Change):
+            result.outcome.changes.append(fate.done)
+        elif isinstance(fate.done, Failure):
+            result.outcome.failures.append(fate.done)
+        else:
+            result.outcome.unchanged += 1
+    result.outcome.failures = told_once(result.outcome.failures, ())
     return result
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """An object of a *snapshot*, and what older CRDs stored of it (*base*). *create*: create it if it was deleted."""
+
+    snapshot: JsonObject
+    base: JsonObject
+    create: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fate:
+    """What became of one object: its change or failure, None if it is as it should be or *missing*."""
+
+    key: Key
+    done: Change | Failure | None = None
+    conflicts: tuple[str, ...] = ()
+    missing: bool = False
+
+
+def _attempt(cluster: Cluster, wanted: _Wanted, *, options: Options) -> _Fate:
+    """Restore one object; an error becomes a failure of this object, and the others are still restored."""
+    key = key_of(wanted.snapshot)
+    try:
+        return _restore(cluster, wanted, options=options)
+    except ApiError as error:
+        message = without_secrets(error.server_message, wanted.snapshot)
+        return _Fate(key=key, done=Failure(key=key, message=message, webhook=error.webhook))
+    except ClusterError as error:
+        return _Fate(key=key, done=Failure(key=key, message=str(error)))
+
+
+def _restore(cluster: Cluster, wanted: _Wanted, *, options: Options) -> _Fate:
+    """Restore one object; a write that meets another one, or whose answer was lost, begins again with what is there.
+
+    After a lost answer the object is as it is to be, which is a change all the same.
+    """
+    obj = wanted.snapshot
+    key = key_of(obj)
+    resource = cluster.resource(obj["apiVersion"], obj["kind"])
+    if resource is None:
+        raise ClusterError(f"the cluster does not serve {obj['apiVersion']} {obj['kind']}")
+    first = live = _find(cluster, obj)
+    for attempt in range(1, ATTEMPTS + 1):
+        if live is None and not wanted.create:
+            return _Fate(key=key, missing=True)
+        due = _due(live, wanted, check=options.check)
+        conflicts = tuple(f"{key}: {place}" for place in due.places)
+        if due.is_nothing and live == first:
+            return _Fate(key=key, conflicts=conflicts)
+        try:
+            if not options.check and not due.is_nothing:
+                _carry_out(cluster, due, live, wanted=wanted, resource=resource, options=options)
+        except ApiError as error:
+            if error.status not in (404, 409) or attempt == ATTEMPTS:
+                raise
+            live = _find(cluster, obj)
+        else:
+            return _Fate(key=key, done=_change(first, due.merged, local=options.check), conflicts=conflicts)
+    raise AssertionError("the last attempt returns or raises")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Due:
+    """What an object is to be, whether that *differs*, whose fields are to be theirs again, and what stays lost."""
+
+    merged: JsonObject
+    differs: bool
+    entries: list[JsonObject] | None
+    places: tuple[str, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the object is as it is to be."""
+        return not self.differs and self.entries is None
+
+
+def _due(live: JsonObject | None, wanted: _Wanted, *, check: bool) -> _Due:
+    if live is None:
+        return _Due(merged=wanted.snapshot, differs=True, entries=None)
+    merged, places = merge_back(live, snapshot=wanted.snapshot, base=wanted.base)
+    if check and _is_untouched(live, snapshot=wanted.snapshot):
+        merged = live
+    # A run that ended between its two requests left fields with us.
+    entries = handed_back(live, snapshot=wanted.snapshot)
+    return _Due(merged=merged, differs=merged != live, entries=entries, places=tuple(places))
+
+
+def _carry_out(
+    cluster: Cluster, due: _Due, live: JsonObject | None, *, wanted: _Wanted, resource: Resource, options: Options
+) -> None:
+    """Write an object, and then give its fields back to those who had them."""
+    entries = due.entries
+    if live is None or due.differs:
+        live = _write(cluster, wanted.snapshot, live, due.merged, resource=resource, options=options)
+        entries = handed_back(live, snapshot=wanted.snapshot)
+    if entries is not None:
+        metadata = live["metadata"]
+        path = resource.path(namespace=metadata.get("namespace"), name=metadata["name"])
+        # Refused if somebody wrote it since.
+        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "managedFields": entries}}
+        cluster.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
+
+
 def _is_untouched(live: JsonObject, *, snapshot: JsonObject) -> bool:
-    """Whether nobody has written an object since: then its fields come back with the CRDs, by themselves."""
+    """Whether no one has written an object since: then its fields reappear with the CRDs."""
     return bool(live["metadata"]["resourceVersion"] == snapshot["metadata"]["resourceVersion"])
 
 
@@ -157,37 +266,39 @@ def _schema(crd: JsonObject | None, obj: JsonObject) -> Schema:
 
 def _find(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
     live = find_object(cluster, obj)
-    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], **live} if live else None
+    return _typed(obj, live) if live else None
 
 
-def _path(cluster: Cluster, obj: JsonObject, *, collection: bool = False) -> str | None:
-    resource: Resource | None = cluster.resource(obj["apiVersion"], obj["kind"])
-    metadata = obj["metadata"]
-    name = None if collection else metadata["name"]
-    return resource.path(namespace=metadata.get("namespace"), name=name) if resource else None
+def _typed(obj: JsonObject, live: JsonObject) -> JsonObject:
+    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], **live}
 
 
-def _write(cluster: Cluster, obj: JsonObject, live: JsonObject | None, merged: JsonObject, *, options: Options) -> None:
-    if live is None:
-        metadata = {name: value for name, value in obj["metadata"].items() if name not in _GIVEN}
-        bare = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
-        _send(cluster, "POST", _path(cluster, obj, collection=True), body=bare, options=options)
-        return
-    after = _send(cluster, "PUT", _path(cluster, obj), body=merged, options=options)
-    entries = handed_back(after, snapshot=obj)
-    if entries is not None:
-        version = after["metadata"]["resourceVersion"]
-        patch = {"metadata": {"resourceVersion": version, "managedFields": entries}}
-        cluster.request("PATCH", _path(cluster, obj) or "", body=patch, content_type=MERGE_PATCH)
+def _write(
+    cluster: Cluster,
+    obj: JsonObject,
+    live: JsonObject | None,
+    merged: JsonObject,
+    *,
+    resource: Resource,
+    options: Options,
+) -> JsonObject:
+    """Write *merged* over *live*, or make *obj* again; returns the object as the server answers it."""
+    namespace, name = obj["metadata"].get("namespace"), obj["metadata"]["name"]
+    if live is not None:
+        path = resource.path(namespace=namespace, name=name)
+        return _typed(obj, _send(cluster, "PUT", path, body=merged, options=options))
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in _GIVEN}
+    bare = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
+    return _typed(obj, _send(cluster, "POST", resource.path(namespace=namespace), body=bare, options=options))
 
 
-def _send(cluster: Cluster, method: str, path: str | None, *, body: JsonObject, options: Options) -> JsonObject:
+def _send(cluster: Cluster, method: str, path: str, *, body: JsonObject, options: Options) -> JsonObject:
     """Write one object; a server that has not taken in the CRDs yet refuses the fields (strict), and is asked again."""
     deadline = time.monotonic() + (options.wait_timeout or PATIENCE)
     query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
     while True:
         try:
-            return cluster.request(method, path or "", query=query, body=body)[1]
+            return cluster.request(method, path, query=query, body=body)[1]
         except ApiError as error:
             if "unknown field" not in error.server_message or time.monotonic() > deadline:
                 raise

@@ -21,7 +21,7 @@ Schema = t.Mapping[str, t.Any]
 Place: t.TypeAlias = "tuple[str | int, ...]"
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
-# What the operator writes anew: losing it loses nothing that anybody gave.
+# The operator writes it again: losing it loses no user's data.
 _DERIVED = "status"
 _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
@@ -34,7 +34,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def schema_of(crd: t.Mapping[str, t.Any], version: str) -> Schema | None:
-    """The schema of one version of a CRD, or None where the CRD does not have that version."""
+    """The schema of one version of a CRD, or None if the CRD does not have that version."""
     for item in crd["spec"]["versions"]:
         if item["name"] == version:
             return dict((item.get("schema") or {}).get("openAPIV3Schema") or {})
@@ -86,7 +86,7 @@ def _unknown(value: t.Any, schema: Schema, *, place: Place, embedded: bool = Fal
 
 
 def _member(schema: Schema, name: str) -> Schema | None:
-    """The schema of the field *name* of an object, or None where the object's schema does not know it."""
+    """The schema of the field *name* of an object, or None if the object's schema does not know it."""
     properties = schema.get("properties") or {}
     extra = schema.get("additionalProperties")
     found = properties.get(name, extra if isinstance(extra, dict) else None)
@@ -100,7 +100,7 @@ def _keeps_unknown(schema: Schema) -> bool:
 def lost_fields(old: Schema, new: Schema) -> list[str]:
     """Fields that *old* knows and *new* does not, each at its highest place, without the status.
 
-    ``[]`` stands for the items of a list and ``.*`` for the keys of a map: ``spec.endpoints[].port``.
+    ``[]`` means the items of a list and ``.*`` the keys of a map: ``spec.endpoints[].port``.
     """
     return [path for path in _lost(old, new, path="") if path.split(".", 1)[0] != _DERIVED]
 

@@ -26,7 +26,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan im
     SOURCE_ANNOTATION,
     release_text,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.record import NAMESPACE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.place import keep
 
 JsonObject = dict[str, t.Any]
 
@@ -78,15 +78,15 @@ def bare_crd(live: JsonObject) -> JsonObject:
 # -- in the cluster -----------------------------------------------------------------------------------------------
 
 
-def manifest(live: t.Sequence[JsonObject], *, taken: str) -> JsonObject:
-    """The ConfigMap that holds CRDs, each compressed under its name. Pure."""
+def manifest(live: t.Sequence[JsonObject], *, namespace: str, taken: str) -> JsonObject:
+    """The ConfigMap in *namespace* that holds CRDs, each compressed under its name. Pure."""
     crds = [bare_crd(crd) for crd in live]
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
             "name": PREFIX + taken,
-            "namespace": NAMESPACE,
+            "namespace": namespace,
             "labels": {**common_labels("promfleet"), LABEL: "true"},
         },
         "data": {"taken": taken, "release": release_text(crds)},
@@ -105,31 +105,31 @@ def unpack(config_map: JsonObject) -> list[JsonObject]:
     return [json.loads(gzip.decompress(base64.b64decode(found[key]))) for key in sorted(found)]
 
 
-def snapshots(cluster: Cluster) -> list[JsonObject]:
-    """The snapshots in the cluster, oldest first."""
+def snapshots(cluster: Cluster, *, namespace: str) -> list[JsonObject]:
+    """The snapshots in a namespace of the cluster, oldest first."""
     resource = cluster.resource("v1", "ConfigMap")
     if resource is None:
         return []
-    found = cluster.list_objects(resource, namespace=NAMESPACE, selector=f"{LABEL}=true")
+    found = cluster.list_objects(resource, namespace=namespace, selector=f"{LABEL}=true")
     return sorted(found, key=lambda obj: str(obj["metadata"]["name"]))
 
 
-def save_crds(cluster: Cluster, live: t.Sequence[JsonObject], *, taken: str) -> str:
-    """Keep *live* in the cluster, and of all such snapshots the newest; returns its name."""
+def save_crds(cluster: Cluster, live: t.Sequence[JsonObject], *, namespace: str, taken: str) -> str:
+    """Keep *live* in a namespace of the cluster, and of all such snapshots the newest; returns its name."""
     resource = cluster.resource("v1", "ConfigMap")
     if resource is None:
         raise ClusterError("the cluster does not serve ConfigMaps")
-    wanted = manifest(live, taken=taken)
-    cluster.apply(wanted, resource=resource, dry_run=False, force=True)
-    for old in snapshots(cluster)[:-KEEP]:
+    wanted = manifest(live, namespace=namespace, taken=taken)
+    keep(cluster, wanted)
+    for old in snapshots(cluster, namespace=namespace)[:-KEEP]:
         cluster.delete(old, resource=resource, dry_run=False)
     return str(wanted["metadata"]["name"])
 
 
-def forget(cluster: Cluster) -> None:
-    """Delete all snapshots in the cluster."""
+def forget(cluster: Cluster, *, namespace: str) -> None:
+    """Delete all snapshots in a namespace of the cluster."""
     resource = cluster.resource("v1", "ConfigMap")
-    for old in snapshots(cluster):
+    for old in snapshots(cluster, namespace=namespace):
         if resource is not None:
             cluster.delete(old, resource=resource, dry_run=False)
 
@@ -148,7 +148,7 @@ def save_objects(
 ) -> Path:
     """Write CRDs and custom resources to a file of its own in *folder* that only its owner can read; returns it.
 
-    *changed_to* are the CRDs to come: what they do not know is what a restore has to give back.
+    *changed_to* are the new CRDs: a restore has to give back the fields that they do not have.
     """
     content = {
         "format": _FORMAT,
@@ -178,9 +178,9 @@ def read_file(path: Path) -> Snapshot:
     try:
         content = json.loads(gzip.decompress(path.read_bytes()))
     except (OSError, ValueError, EOFError) as error:
-        raise ClusterError(f"{path} is no snapshot: {error}") from error
+        raise ClusterError(f"{path} is not a snapshot: {error}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ClusterError(f"{path} is no snapshot that this release of the collection can read")
+        raise ClusterError(f"{path} is not a snapshot that this release of the collection can read")
     return Snapshot(
         name=str(path),
         cluster_uid=content["cluster"],
@@ -191,19 +191,19 @@ def read_file(path: Path) -> Snapshot:
     )
 
 
-def find_snapshot(cluster: Cluster, name: str, *, cluster_uid: str) -> Snapshot:
-    """The snapshot of a file (where *name* has a slash), or of that name in the cluster.
+def find_snapshot(cluster: Cluster, name: str, *, namespace: str, cluster_uid: str) -> Snapshot:
+    """The snapshot of a file (where *name* has a slash), or of that name in a namespace of the cluster.
 
-    Raises ClusterError where there is none, or where it is of another cluster.
+    Raises ClusterError if there is none, or if it is of another cluster.
     """
     if "/" in name:
         found = read_file(Path(name).expanduser())
         if found.cluster_uid != cluster_uid:
             raise ClusterError(f"{name} is of another cluster (kube-system has the UID {found.cluster_uid} there)")
         return found
-    there = {obj["metadata"]["name"]: obj for obj in snapshots(cluster)}
+    there = {obj["metadata"]["name"]: obj for obj in snapshots(cluster, namespace=namespace)}
     if name not in there:
         listed = ", ".join(there) or "none"
-        raise ClusterError(f"there is no snapshot {name} in the cluster; there are: {listed}")
+        raise ClusterError(f"there is no snapshot {name} in the namespace {namespace}; there are: {listed}")
     config_map = there[name]
     return Snapshot(name=name, cluster_uid=cluster_uid, taken=config_map["data"]["taken"], crds=unpack(config_map))

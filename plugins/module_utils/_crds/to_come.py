@@ -16,7 +16,7 @@ JsonObject = dict[str, t.Any]
 
 @dataclass(frozen=True, kw_only=True)
 class CrdsToCome:
-    """The schemas of CRDs that are not in the cluster yet, by apiVersion and kind; empty where none are to come."""
+    """The schemas of CRDs that this run installs first, by apiVersion and kind; empty if it installs none."""
 
     schemas: t.Mapping[tuple[str, str], Schema] = field(default_factory=dict)
 
@@ -26,7 +26,7 @@ class CrdsToCome:
         return sorted(kind for _api_version, kind in self.schemas)
 
     def problems(self, obj: JsonObject) -> list[str] | None:
-        """Why these CRDs would refuse *obj*; None where they say nothing about its kind."""
+        """Why these CRDs would refuse *obj*; None if they say nothing about its kind."""
         schema = self.schemas.get((obj["apiVersion"], obj["kind"]))
         return None if schema is None else problems(obj, schema)
 

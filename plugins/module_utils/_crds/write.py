@@ -10,12 +10,14 @@ import time
 import typing as t
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
-from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.owners import taken_over
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.owners import of_release
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import (
     CRD_API,
     CRD_KIND,
@@ -24,12 +26,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan im
     content,
     is_established,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.blocked import (
+    CREATE,
+    UPDATE,
+    Blocked,
+    Untried,
+    told_once,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import WORKERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import (
     Change,
+    Failure,
     Incomplete,
     Outcome,
-    listed,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.takeover import rewrite
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.compare import changed_paths, for_display
@@ -49,58 +58,71 @@ def crd_resource(cluster: Cluster) -> Resource:
 
 def ask_server(cluster: Cluster, plan: CrdPlan) -> None:
     """Let the server refuse in check mode what it would refuse in the run."""
-    resource = crd_resource(cluster)
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        errors = list(pool.map(lambda write: _attempt(cluster, write, resource=resource, dry_run=True)[1], plan.writes))
-    _raise_first(errors, outcome=Outcome())
+    _send(cluster, plan, outcome=Outcome(), dry_run=True)
 
 
 def write_all(cluster: Cluster, plan: CrdPlan, *, outcome: Outcome, progress: Progress) -> None:
-    """Write what is planned into *outcome*; raises Incomplete where a CRD could not be written, or is not as wanted."""
-    resource = crd_resource(cluster)
-
-    def attempt(write: CrdWrite) -> tuple[Change | None, str | None]:
-        return _attempt(cluster, write, resource=resource, dry_run=False)
-
+    """Write what is planned into *outcome*; raises Incomplete if a CRD could not be written, or is not as wanted."""
     progress.step("applying", total=len(plan.writes), unit="CRDs")
+    _send(cluster, plan, outcome=outcome, dry_run=False, progress=progress)
+
+
+def _send(cluster: Cluster, plan: CrdPlan, *, outcome: Outcome, dry_run: bool, progress: Progress = SILENT) -> None:
+    """Apply every CRD of *plan*; where a webhook cannot be called, one of them is enough to know that."""
+    resource = crd_resource(cluster)
+    blocked = Blocked(cluster)
+
+    def one(write: CrdWrite) -> _Answer | Failure | Untried:
+        return blocked.tried(
+            write.desired,
+            CREATE if write.live is None else UPDATE,
+            attempt=lambda: _attempt(cluster, write, resource=resource, dry_run=dry_run),
+        )
+
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        results = list(pool.map(progress.counting(attempt), plan.writes))
-    outcome.changes = [change for change, _error in results if change is not None]
-    _raise_first([error for _change, error in results], outcome=outcome)
-
-
-def _raise_first(errors: Sequence[str | None], *, outcome: Outcome) -> None:
-    found = [error for error in errors if error]
-    if found:
+        results = list(pool.map(progress.counting(one), plan.writes))
+    answers = [result for result in results if isinstance(result, _Answer)]
+    failed = [result for result in results if isinstance(result, Failure)]
+    untried = [result for result in results if isinstance(result, Untried)]
+    outcome.changes = [answer.change for answer in answers]
+    problems = [answer.problem for answer in answers if answer.problem]
+    number = len(problems) + len(failed) + len(untried)
+    problems += [f"{failure.key.name}: {failure.message}" for failure in told_once(failed, untried)]
+    if problems:
         raise Incomplete(
-            f"{len(found)} CRDs could not be applied: {listed(found)}. Operators that were scaled to zero "
-            "stay so until a run succeeds",
+            f"{number} CRDs could not be applied: {first_of(problems, separator='; ')}. "
+            "Operators that were stopped (scaled to zero) stay stopped until a run succeeds",
             outcome=outcome,
         )
 
 
-def _attempt(
-    cluster: Cluster, write: CrdWrite, *, resource: Resource, dry_run: bool
-) -> tuple[Change | None, str | None]:
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """What the server made of a CRD, and in words where that is not what was wanted."""
+
+    change: Change
+    problem: str = ""
+
+
+def _attempt(cluster: Cluster, write: CrdWrite, *, resource: Resource, dry_run: bool) -> _Answer | Failure:
     name = write.desired["metadata"]["name"]
     try:
         if not dry_run:
             _take_over(cluster, write, resource=resource)
         after = cluster.apply(write.desired, resource=resource, dry_run=dry_run, force=True)[1]
     except ApiError as error:
-        return None, f"{name}: {error.server_message}"
+        return Failure(key=key_of(write.desired), message=error.server_message, webhook=error.webhook)
     found = content(after, like=write.desired)
     left = [] if dry_run else changed_paths(found, write.after)
-    if left:
-        return change_of(write, after=found), f"{name} is not what was applied: {', '.join(left)} (a webhook's work?)"
-    return change_of(write, after=found), None
+    problem = f"{name} is not what was applied: {', '.join(left)} (a webhook's work?)" if left else ""
+    return _Answer(change=change_of(write, after=found), problem=problem)
 
 
 def _take_over(cluster: Cluster, write: CrdWrite, *, resource: Resource) -> None:
     """Own what other installers own of the CRD, so that our apply removes what it does not have."""
 
     def change(live: JsonObject) -> JsonObject:
-        entries = taken_over(live, desired=write.desired)
+        entries = of_release(live, desired=write.desired)
         return live if entries is None else {**live, "metadata": {**live["metadata"], "managedFields": entries}}
 
     if write.live is not None and change(write.live) is not write.live:

@@ -4,243 +4,168 @@
 
 """Is everything that was asked for there, and does it work? Facts in, findings out. Pure.
 
-Each chain follows the way that the data takes; it stops at its first broken link, because what comes after can only
-fail for the same reason.
+Each check judges by evidence of its own, so that two faults of one chain are both found; which of them follows from
+which is the catalogue's knowledge. A check whose facts could not be observed is not made, and that is a finding, too.
 """
 
 from __future__ import annotations
 
+import abc
 import typing as t
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import (
+    Evidence,
+    Finding,
+    Placed,
+    Subject,
+    attach,
+    found,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import Link
 
 JsonObject = dict[str, t.Any]
+Value = t.TypeVar("Value")
+
+# What looking into an answer of unexpected form raises.
+UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """One link of a chain: *ok*, or what is broken and what to do."""
+class Unobserved:
+    """A fact that could not be observed: code and evidence of the finding, *object* is what did not answer."""
 
-    check: str
-    subject: str
-    ok: bool
-    message: str
-    hint: str = ""
+    code: str
+    object: Subject
+    evidence: t.Mapping[str, Evidence]
 
-    def result(self) -> JsonObject:
-        """The entry in the module's ``checks``."""
-        return asdict(self)
+
+Fact: t.TypeAlias = "Value | Unobserved"
+
+
+class Facts(abc.ABC):
+    """What is known of one thing. Each kind of facts is in a file of its own, which names its checks."""
+
+    @property
+    @abc.abstractmethod
+    def scope(self) -> tuple[str, ...]:
+        """Where they belong, as a path from the whole cluster to the part."""
+
+    @property
+    @abc.abstractmethod
+    def object(self) -> Subject:
+        """What they are about."""
+
+    @property
+    @abc.abstractmethod
+    def checks(self) -> tuple[Check[t.Any], ...]:
+        """What is asked of them."""
+
+    def subject_of(self, check: Check[t.Any]) -> Subject:
+        """What a check is about, where not all are about the same."""
+        del check
+        return self.object
+
+
+F = t.TypeVar("F", bound=Facts)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatorFacts:
-    """*missing_kinds*: custom resources that the API server does not serve; *deployment*: None where there is none."""
+class Check(t.Generic[F]):
+    """One question about facts of one kind.
 
-    namespace: str
-    missing_kinds: tuple[str, ...]
-    deployment: JsonObject | None
+    *reads* names the facts that it needs. *judge* gives the findings, none where all is well; None if there is
+    nothing to judge by, which is said by another check. *kind* is that of the object, where not the facts' own: an
+    instance's Alertmanager.
+    """
 
-
-@dataclass(frozen=True, kw_only=True)
-class InstanceFacts:
-    """What is known of one team's instance. *error*: why its Prometheus did not answer."""
-
-    team: str
-    namespace: str
-    prometheus: JsonObject | None
-    alertmanager: JsonObject | None
-    wants_prometheus: bool
-    wants_alertmanager: bool
-    error: str = ""
-    reload_ok: bool = False
-    targets: tuple[JsonObject, ...] = ()
+    name: str
+    reads: tuple[str, ...]
+    judge: t.Callable[[F], list[Finding] | None]
+    kind: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceFacts:
-    """One federated instance as the central side sees it. *objects*: kinds of its objects that are there."""
-
-    cluster: str
-    team: str
-    job: str
-    addresses: tuple[str, ...]
-    missing_objects: tuple[str, ...]
-    selector: t.Mapping[str, str] = field(default_factory=dict)
-    service_labels: t.Mapping[str, str] = field(default_factory=dict)
-    targets: tuple[JsonObject, ...] = ()
-    series: int = 0
-    samples_scraped: float = 0
+# -- all of them ------------------------------------------------------------------------------------------------------
 
 
-def operator_checks(facts: OperatorFacts) -> list[Check]:
-    """The operator: its CRDs are served, its Deployment runs the wanted generation."""
-    subject = f"operator in namespace {facts.namespace}"
-    if facts.missing_kinds:
-        return [
-            Check(
-                check="crds",
-                subject=subject,
-                ok=False,
-                message=f"the API server does not serve {', '.join(facts.missing_kinds)}",
-                hint="run the playbook promfleet.monitoring.operator: it installs the CRDs",
-            )
-        ]
-    checks = [Check(check="crds", subject=subject, ok=True, message="all custom resources are served")]
-    if facts.deployment is None:
-        reason: str | None = "the Deployment prometheus-operator does not exist"
-    else:
-        reason = not_ready(facts.deployment)
-    checks.append(
-        Check(
-            check="operator",
-            subject=subject,
-            ok=reason is None,
-            message=reason or "the Deployment is available in its current generation",
-            hint=f"look at its pods and events: kubectl -n {facts.namespace} describe pods" if reason else "",
-        )
-    )
-    return checks
+def judge_all(facts: t.Iterable[Facts]) -> tuple[list[Link], list[Finding]]:
+    """Every check of every fact: the links, and the findings, consequences with their causes."""
+    links: list[tuple[str, Subject, Finding | Unobserved | None]] = []
+    placed: list[Placed] = []
+    unseen: dict[tuple[str, Subject], _Unseen] = {}
+    for one in facts:
+        for name, obj, answer in _run(one):
+            links.append((name, obj, answer))
+            if isinstance(answer, Finding):
+                placed.append(Placed(scope=one.scope, finding=answer))
+            elif isinstance(answer, Unobserved):
+                seen = unseen.setdefault((answer.code, answer.object), _Unseen(answer, one.scope, {}))
+                seen.add(name, one.scope)
+    not_observed = {key: entry.placed() for key, entry in unseen.items()}
+    findings = attach([*not_observed.values(), *placed])
+    by_print = {finding.fingerprint: finding for finding in findings}
+
+    def of(answer: Finding | Unobserved | None) -> Finding | None:
+        if isinstance(answer, Unobserved):
+            answer = not_observed[answer.code, answer.object].finding
+        return None if answer is None else by_print[answer.fingerprint]
+
+    return [Link(check=name, object=obj, finding=of(answer)) for name, obj, answer in links], findings
 
 
-def instance_checks(facts: InstanceFacts) -> list[Check]:
-    """One team's instance: its custom resources are available, Prometheus answers, has configuration and targets."""
-    checks: list[Check] = []
-    if facts.wants_alertmanager:
-        checks.append(_resource_check("Alertmanager", facts.alertmanager, facts))
-    if not facts.wants_prometheus:
-        return checks
-    available = _resource_check("Prometheus", facts.prometheus, facts)
-    checks.append(available)
-    if not available.ok:
-        return checks
-    subject = f"Prometheus {facts.namespace}/{facts.team}"
-    checks.append(
-        Check(
-            check="prometheus_answers",
-            subject=subject,
-            ok=not facts.error,
-            message=facts.error or "Prometheus answers through the API server",
-            hint="is the Service there, and may this account use services/proxy?" if facts.error else "",
-        )
-    )
-    if facts.error:
-        return checks
-    checks.append(
-        Check(
-            check="configuration_loaded",
-            subject=subject,
-            ok=facts.reload_ok,
-            message="the last reload succeeded" if facts.reload_ok else "the last reload of the configuration failed",
-            hint=""
-            if facts.reload_ok
-            else f"kubectl -n {facts.namespace} logs prometheus-{facts.team}-0 -c prometheus",
-        )
-    )
-    own = [target for target in facts.targets if target.get("labels", {}).get("namespace") == facts.namespace]
-    healthy = any(target.get("health") == "up" for target in own)
-    checks.append(
-        Check(
-            check="own_target_up",
-            subject=subject,
-            ok=healthy,
-            message="it scrapes itself" if healthy else f"none of its {len(own)} own targets is up",
-            hint="" if healthy else "is its ServiceMonitor selected, and its Service labelled as the monitor expects?",
-        )
-    )
-    return checks
+@dataclass
+class _Unseen:
+    """One thing that could not be observed, and the checks that need it."""
+
+    fact: Unobserved
+    scope: tuple[str, ...]
+    # In the order of the checks, each once.
+    checks: dict[str, None]
+
+    def add(self, check: str, scope: tuple[str, ...]) -> None:
+        """One more check that needs it; what several parts need lies above them all."""
+        self.checks[check] = None
+        same = [own == other for own, other in zip(self.scope, scope, strict=False)]
+        self.scope = self.scope[: same.index(False) if False in same else len(same)]
+
+    def placed(self) -> Placed:
+        """The finding about it."""
+        finding = found(self.fact.code, self.fact.object, **self.fact.evidence, checks=tuple(self.checks))
+        return Placed(scope=self.scope, finding=finding)
 
 
-def _resource_check(kind: str, live: JsonObject | None, facts: InstanceFacts) -> Check:
-    reason = "it does not exist" if live is None else not_ready(live)
-    return Check(
-        check="instance_available",
-        subject=f"{kind} {facts.namespace}/{facts.team}",
-        ok=reason is None,
-        message=reason or "available and reconciled in its current generation",
-        hint=f"kubectl -n {facts.namespace} describe {kind.lower()} {facts.team}; is the operator running?"
-        if reason
-        else "",
-    )
+def _run(facts: Facts) -> t.Iterator[tuple[str, Subject, Finding | Unobserved | None]]:
+    """What each check says: a finding (or several), what it could not observe, or None if all is well."""
+    for check in facts.checks:
+        obj = facts.subject_of(check)
+        facts_read = [getattr(facts, name) for name in check.reads]
+        unseen = {(fact.code, fact.object): fact for fact in facts_read if isinstance(fact, Unobserved)}
+        for fact in unseen.values():
+            yield check.name, obj, fact
+        if unseen:
+            continue
+        try:
+            findings = check.judge(facts)
+        except UNEXPECTED as error:
+            # What one object looks like must not cost the checks of all others.
+            yield check.name, obj, Unobserved(code="PF005", object=obj, evidence={"reason": repr(error)})
+            continue
+        if findings is None:
+            continue
+        if not findings:
+            yield check.name, obj, None
+        for finding in findings:
+            yield check.name, obj, finding
 
 
-def source_checks(facts: SourceFacts) -> list[Check]:
-    """One federated source: objects, selection, target, health, and at last data."""
-    subject = f"federation of {facts.cluster}/{facts.team}"
-    links: list[tuple[str, str | None, str, str]] = [
-        (
-            "objects",
-            f"missing: {', '.join(facts.missing_objects)}" if facts.missing_objects else None,
-            "its objects are there",
-            "run the playbook promfleet.monitoring.federation",
-        ),
-        (
-            "selection",
-            _unselected(facts),
-            "the monitor selects its Service",
-            "the label on the Service was changed by hand; run the playbook promfleet.monitoring.federation",
-        ),
-        (
-            "target",
-            _target_reason(facts),
-            "Prometheus has a target for each address",
-            "does the central Prometheus select monitors of this namespace? see its /service-discovery page",
-        ),
-        (
-            "target_up",
-            "; ".join(
-                f"{target.get('scrapeUrl')}: {target.get('lastError') or target.get('health')}"
-                for target in facts.targets
-                if target.get("health") != "up"
-            )
-            or None,
-            "every target is up",
-            "is the worker's exposed address reachable from this cluster, and its network policy open for it?",
-        ),
-        (
-            "data",
-            None if facts.series else _no_data(facts),
-            f"{facts.series} series carry cluster={facts.cluster!r}",
-            (
-                "open the target's /federate address: do its match[] selectors match anything, and does the worker's "
-                "external label `cluster` have this name?"
-            ),
-        ),
-    ]
-    checks: list[Check] = []
-    for name, reason, fine, hint in links:
-        checks.append(
-            Check(
-                check=f"federation_{name}",
-                subject=subject,
-                ok=reason is None,
-                message=reason or fine,
-                hint=hint if reason else "",
-            )
-        )
-        if reason:
-            break
-    return checks
+def known(fact: Fact[Value]) -> Value:
+    """The value of a fact that a check declares to read: it is observed whenever the check is made."""
+    if isinstance(fact, Unobserved):
+        # Not one of UNEXPECTED: this is a fault of the check.
+        raise AssertionError("a check reads a fact that it does not declare")  # noqa: TRY004
+    return fact
 
 
-def _unselected(facts: SourceFacts) -> str | None:
-    wrong = {name: value for name, value in facts.selector.items() if facts.service_labels.get(name) != value}
-    if not wrong:
-        return None
-    listed = ", ".join(f"{name}={value}" for name, value in sorted(wrong.items()))
-    return (
-        f"the ServiceMonitor selects {listed}, which its Service does not carry: the target is dropped without an error"
-    )
-
-
-def _target_reason(facts: SourceFacts) -> str | None:
-    if len(facts.targets) >= len(facts.addresses):
-        return None
-    return f"the central Prometheus has {len(facts.targets)} of {len(facts.addresses)} targets of job {facts.job}"
-
-
-def _no_data(facts: SourceFacts) -> str:
-    if facts.samples_scraped:
-        samples = f"{facts.samples_scraped:.0f} samples"
-        return f"the target is up with {samples}, but no series carries cluster={facts.cluster!r}"
-    return "the target is up, but its answer is empty"
+def scrape_error(target: t.Mapping[str, t.Any]) -> str:
+    """Why Prometheus could not scrape a target, in its own words."""
+    return str(target.get("lastError") or target.get("health") or "unknown")

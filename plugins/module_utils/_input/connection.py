@@ -46,7 +46,7 @@ def resolve(
 ) -> dict[str, t.Any]:
     """The options of the one connection that *options* or, where ``use_environment`` is true, *environ* names.
 
-    Raises InputError where no cluster is named, where credentials are missing, and where two clusters are named; the
+    Raises InputError if no cluster is named, if credentials are missing, and if two clusters are named; the
     message has both names and no secret. Nothing is taken from *environ* that the options did not ask for.
     """
     # Of a secret the check of all input knows only whether it is given.
@@ -92,7 +92,9 @@ def _require_one_place(given: Options, *, path: str) -> None:
                 "password",
             )
     elif "kubeconfig" in given and "context" not in given:
-        raise InputError(path, "kubeconfig is given, but no context: the current context of a file is no safe choice")
+        raise InputError(
+            path, "kubeconfig is given, but no context: the current context of a file is not a safe choice"
+        )
     elif "kubeconfig" not in given:
         raise InputError(
             path,

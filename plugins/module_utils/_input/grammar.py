@@ -2,18 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Words of Kubernetes and Prometheus: checks that say what is wrong, and canonical forms. Pure.
+"""Names, labels, durations and quantities of Kubernetes and Prometheus: checks with a reason, canonical forms. Pure.
 
 A check returns None for good text, else the reason as a phrase that follows the value's path.
 """
 
 from __future__ import annotations
 
-import functools
 import ipaddress
+import math
 import re
 import typing as t
-from fractions import Fraction
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import quantities
 
 Check: t.TypeAlias = "t.Callable[[str], str | None]"
 
@@ -31,19 +32,17 @@ _MILLISECONDS = {
     "ms": 1,
 }
 
-# k8s.io/apimachinery/pkg/api/resource, without the forms with an exponent, which nobody writes.
-_QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<suffix>[numkMGTPE]|[KMGTPE]i)?")
-_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
-
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _PROMETHEUS_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+# In IPv6's ::ffff:0:0/96 the last 32 bits are an IPv4 address.
+_MAPPED_BITS = 96
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _VERSION = re.compile(r"v?(?P<number>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)")
 
 
 def milliseconds(text: str) -> int | None:
-    """The length of a duration in Prometheus' grammar (``90s``, ``1h30m``, ``10d``), or None where it is none."""
+    """The length of a duration in Prometheus' grammar (``90s``, ``1h30m``, ``10d``), or None if it is none."""
     match = _DURATION.fullmatch(text)
     if not text or match is None:
         return 0 if text == "0" else None
@@ -54,7 +53,7 @@ def duration(text: str) -> str | None:
     """Check a duration that must be longer than nothing."""
     length = milliseconds(text)
     if length is None:
-        return f"{text!r} is no duration; write a number with its unit, such as 30s, 5m, 1h30m or 10d"
+        return f"{text!r} is not a duration; write a number with its unit, such as 30s, 5m, 1h30m or 10d"
     return None if length else f"{text!r} must be longer than 0"
 
 
@@ -66,61 +65,26 @@ def hours_duration(text: str) -> str | None:
     return problem
 
 
-@functools.cache
-def quantity_value(text: str) -> Fraction | None:
-    """The number that a Kubernetes quantity stands for, or None where it is none."""
-    match = _QUANTITY.fullmatch(text)
-    if match is None:
-        return None
-    suffix = match["suffix"] or ""
-    number = Fraction(match["number"])
-    if suffix in _BINARY:
-        return number * Fraction(1024) ** (_BINARY.index(suffix) + 1)
-    return number * Fraction(10) ** _DECIMAL[suffix]
-
-
 def quantity(text: str) -> str | None:
-    """Check a Kubernetes quantity above zero."""
-    value = quantity_value(text)
-    if value is None:
-        return f"{text!r} is no quantity; write a number with a unit, such as 500m, 2, 400Mi or 10Gi"
-    return None if value > 0 else f"{text!r} must be greater than 0"
+    """Check a Kubernetes quantity above zero that Kubernetes can calculate with."""
+    found = quantities.parse(text)
+    if found is None:
+        return f"{text!r} is not a quantity; write a number with a unit, such as 500m, 2, 400Mi or 10Gi"
+    if found.value <= 0:
+        return f"{text!r} must be greater than 0"
+    return f"{text!r} is more than Kubernetes can count (8Ei)" if found.value >= quantities.LARGEST else None
 
 
 def byte_quantity(text: str) -> str | None:
     """Check an amount of bytes: 400m would be less than one byte, a common slip for 400Mi."""
     problem = quantity(text)
-    value = quantity_value(text)
-    if problem is None and value is not None and value.denominator != 1:
-        return f"{text!r} is no whole number of bytes; did you mean {text[:-1]}Mi?"
-    return problem
-
-
-@functools.cache
-def canonical_quantity(text: str) -> str:
-    """The form in which the API server keeps a quantity: ``1000m`` is ``1``, ``0.5Gi`` is ``512Mi``."""
-    match = _QUANTITY.fullmatch(text)
-    value = quantity_value(text)
-    if match is None or value is None:
-        raise ValueError(f"{text!r} is no quantity")
-    return format_bytes(value) if (match["suffix"] or "") in _BINARY else format_decimal(value)
-
-
-def format_bytes(value: Fraction) -> str:
-    """An amount with the largest binary unit that needs no fraction."""
-    for power in range(len(_BINARY), 0, -1):
-        if value and (value / 1024**power).denominator == 1:
-            return f"{value / 1024**power}{_BINARY[power - 1]}"
-    return format_decimal(value)
-
-
-def format_decimal(value: Fraction) -> str:
-    """An amount with the largest decimal unit that needs no fraction; finer than nano is rounded up."""
-    for suffix, power in sorted(_DECIMAL.items(), key=lambda item: -item[1]):
-        scaled = value / Fraction(10) ** power
-        if scaled.denominator == 1 and (value or not suffix):
-            return f"{scaled}{suffix}"
-    return f"{-(-value * 10**9 // 1)}n"
+    found = quantities.parse(text)
+    if problem is not None or found is None or found.value.denominator == 1:
+        return problem
+    if text.endswith("m"):
+        return f"{text!r} is not a whole number of bytes; did you mean {text[:-1]}Mi?"
+    mebibytes = math.ceil(found.value / 2**20)
+    return f"{text!r} is not a whole number of bytes; write it without a fraction, such as {mebibytes}Mi"
 
 
 def dns_label(text: str) -> str | None:
@@ -153,26 +117,49 @@ def qualified_name(text: str) -> str | None:
     prefix, slash, name = text.rpartition("/")
     if _LABEL_VALUE.fullmatch(name) and (dns_subdomain(prefix) is None if slash else True):
         return None
-    return f"{text!r} is no name for a label or annotation; write name or domain/name"
+    return f"{text!r} is not a name for a label or annotation; write name or domain/name"
+
+
+def data_key(text: str) -> str | None:
+    """Check a key of the data of a Secret or ConfigMap (IsConfigMapKey in k8s.io/apimachinery/pkg/util/validation)."""
+    if _DATA_KEY.fullmatch(text) and text != "." and not text.startswith(".."):
+        return None
+    return f"{text!r} is not a key of a Secret or ConfigMap; use letters, digits, '-', '_' and '.'"
 
 
 def prometheus_label(text: str) -> str | None:
     """Check the name of a label in Prometheus; names that begin with two underscores are Prometheus' own."""
     if not _PROMETHEUS_LABEL.fullmatch(text):
-        return f"{text!r} is no label name; use letters, digits and '_', and do not begin with a digit"
+        return f"{text!r} is not a label name; use letters, digits and '_', and do not begin with a digit"
     return f"{text!r} is reserved: names that begin with '__' belong to Prometheus" if text.startswith("__") else None
 
 
 def prometheus_label_value(text: str) -> str | None:
     """Check the value of a label that goes into Prometheus' configuration, where a dollar would begin a variable."""
     if not text:
-        return "must not be empty: a label without a value is no label"
+        return "must not be empty: a label without a value is not a label"
     return f"{text!r} must not contain '$', which begins a variable in the configuration" if "$" in text else None
 
 
 def version(text: str) -> str | None:
     """Check a release number such as 3.13.5 (with or without ``v``)."""
-    return None if _VERSION.fullmatch(text) else f"{text!r} is no version; write it as 3.13.5"
+    return None if _VERSION.fullmatch(text) else f"{text!r} is not a version; write it as 3.13.5"
+
+
+def version_from(oldest: str, *, who: str) -> Check:
+    """A check of a release number that must not be older than *oldest*, which is what *who* needs."""
+
+    def check(text: str) -> str | None:
+        problem = version(text)
+        if problem is None and _numbers(text) < _numbers(oldest):
+            return f"{text!r} is too old; {who} needs {oldest} or newer"
+        return problem
+
+    return check
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall("[0-9]+", text)[:3]))
 
 
 def plain_version(text: str) -> str:
@@ -183,17 +170,41 @@ def plain_version(text: str) -> str:
 def network(text: str) -> str | None:
     """Check an address range in CIDR form."""
     try:
-        ipaddress.ip_network(text)
+        found = ipaddress.ip_network(text)
     except ValueError as error:
         hint = ""
         if "/" in text and "host bits" in str(error):
             hint = f"; did you mean {ipaddress.ip_network(text, strict=False)}?"
-        return f"{text!r} is no address range such as 10.0.0.0/8{hint}"
-    return None if "/" in text else f"{text!r} lacks the length of its prefix, as in {text}/32"
+        return f"{text!r} is not an address range such as 10.0.0.0/8{hint}"
+    if "/" not in text:
+        return f"{text!r} lacks the length of its prefix, as in {text}/32"
+    address = found.network_address
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    if mapped is not None and found.prefixlen >= _MAPPED_BITS:
+        # The API server refuses an IPv4 address in the form of IPv6 (IsValidCIDR in
+        # k8s.io/apimachinery/pkg/util/validation/ip.go).
+        return f"{text!r} is an IPv4 range in the form of IPv6; write {mapped}/{found.prefixlen - _MAPPED_BITS}"
+    if "%" in text:
+        return f"{text!r} has a zone (%), which other machines do not know"
+    return None
+
+
+def canonical_network(text: str) -> str:
+    """An address range as the API server wants it (``fd00::/8`` for ``FD00::/8``); what is not one stays as it is."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        return text
+
+
+def can_be_a_client(text: str) -> bool:
+    """Whether requests to a pod can come from the range *text*, which must be a good one: not from loopback."""
+    found = ipaddress.ip_network(text)
+    return not (found.is_loopback or found.is_multicast or (found.is_unspecified and found.num_addresses == 1))
 
 
 def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that *text* writes down, or None where it is a name."""
+    """The address that *text* writes down, or None if it is a name."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -210,10 +221,10 @@ def host(text: str) -> str | None:
     name = text.removesuffix(".")
     # A name whose last part is a number is read as an address by resolvers: a mistyped IP.
     if 0 < len(name) <= 253 and all(_DNS_LABEL.fullmatch(part) for part in name.lower().split(".")):
-        return f"{text!r} is no valid IP address" if name.rpartition(".")[2].isdigit() else None
+        return f"{text!r} is not a valid IP address" if name.rpartition(".")[2].isdigit() else None
     return f"{text!r} is neither an IP address nor a DNS name (no scheme, no port, no path)"
 
 
 def port(number: int) -> str | None:
     """Check a TCP port."""
-    return None if 1 <= number <= 65535 else f"{number} is no port; ports go from 1 to 65535"
+    return None if 1 <= number <= 65535 else f"{number} is not a port; ports go from 1 to 65535"

@@ -17,7 +17,12 @@ import functools
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import (
+    Collecting,
+    Errors,
+    InputError,
+    Place,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import Check
 
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -32,103 +37,137 @@ _WORDS = {
     "str": "text",
 }
 
+# The placeholder for a required value that is missing or wrong, until all errors are reported.
+_EMPTY: dict[str, t.Any] = {"bool": False, "dict": {}, "float": 0.0, "int": 0, "list": [], "str": ""}
+
 # What ansible-core takes as it is, where nothing is to be chosen from.
 _AS_IT_IS: dict[str, type] = {"dict": dict, "list": list, "str": str}
 
 
-def validate_mapping(raw: object, spec: Spec, *, path: str) -> Values:
+def validate_mapping(raw: object, spec: Spec, *, path: str, errors: Errors | None = None) -> Values:
     """Validate one mapping and return it converted, defaults filled in, every option of *spec* present.
 
-    None counts as not given, at every level. Raises InputError for the first thing that is wrong, in the order of the
-    input, with the path of exactly that value.
+    None counts as not given, at every level. What is wrong is noted in *errors*, with the path of exactly that value;
+    such a value is replaced by its default, or by an empty value where it is required. Without *errors* all of it is
+    raised as one InputError.
     """
-    if not isinstance(raw, t.Mapping):
-        raise InputError(path, f"must be a mapping, found {_found(raw)}")
-    given = {name: value for name, value in raw.items() if value is not None}
-    for name in raw:
-        if name not in spec:
-            raise InputError(_join(path, str(name)), _unknown(str(name), spec))
-    values: Values = {}
-    for name, option in spec.items():
-        place = _join(path, name)
-        if name in given:
-            values[name] = _value(given[name], option, path=place)
-        elif option.get("required"):
-            raise InputError(place, "is required")
-        else:
-            values[name] = _default(option, path=place)
-    return values
+    with Collecting(errors) as found:
+        if not isinstance(raw, t.Mapping):
+            found.add(path, f"must be a mapping, found {_found(raw)}")
+            raw = {}
+        given = {}
+        meant = set()
+        for name, value in raw.items():
+            place = _join(path, str(name))
+            if name not in spec:
+                found.add(place, _unknown(str(name), spec))
+                meant.update(_similar(str(name), spec))
+            elif value is not None:
+                given[name] = _value(value, spec[name], path=place, errors=found)
+        values: Values = {}
+        for name, option in spec.items():
+            if name in given:
+                values[name] = given[name]
+            else:
+                place = _join(path, name)
+                if name in meant:
+                    found.explain(place)
+                elif option.get("required"):
+                    found.add(place, "is required")
+                values[name] = _instead(option)
+        return values
 
 
-def validate_list(raw: object, spec: Spec, *, path: str) -> list[Values]:
-    """Validate a list of mappings; None is an empty list."""
-    if raw is None:
-        return []
-    if not isinstance(raw, (list, tuple)):
-        raise InputError(path, f"must be a list, found {_found(raw)}")
-    return [validate_mapping(item, spec, path=f"{path}[{index}]") for index, item in enumerate(raw)]
+def validate_list(raw: object, spec: Spec, *, path: str, errors: Errors | None = None) -> list[Values]:
+    """Validate a list of mappings; None is an empty list. Errors as for validate_mapping, each item keeps its place."""
+    with Collecting(errors) as found:
+        if raw is not None and not isinstance(raw, (list, tuple)):
+            found.add(path, f"must be a list, found {_found(raw)}")
+        items = raw if isinstance(raw, (list, tuple)) else ()
+        return [validate_mapping(item, spec, path=f"{path}[{index}]", errors=found) for index, item in enumerate(items)]
 
 
-def validate_strings(raw: object, *, path: str) -> list[str]:
+def validate_strings(raw: object, *, path: str, errors: Errors | None = None) -> list[str]:
     """Validate a list of strings; None is an empty list."""
-    return [] if raw is None else t.cast("list[str]", _value(raw, {"type": "list", "elements": "str"}, path=path))
+    with Collecting(errors) as found:
+        option = {"type": "list", "elements": "str", "required": True}
+        return [] if raw is None else t.cast("list[str]", _value(raw, option, path=path, errors=found))
 
 
-def require(check: Check, value: str, *, path: str) -> str:
-    """Return *value* where *check* finds nothing wrong with it, else raise InputError with the reason."""
+def require(check: Check, value: str, *, path: str, errors: Errors | None = None) -> str:
+    """Return *value*; what *check* finds wrong with it is noted, or raised as InputError."""
     problem = check(value)
     if problem is not None:
-        raise InputError(path, problem)
+        if errors is None:
+            raise InputError(path, problem)
+        errors.add(path, problem)
     return value
 
 
-def require_each(check: Check, values: t.Iterable[str], *, path: str) -> tuple[str, ...]:
+def require_each(check: Check, values: t.Iterable[str], *, path: str, errors: Errors | None = None) -> tuple[str, ...]:
     """The same for each item of a list, which must not hold one value twice."""
     seen: dict[str, int] = {}
-    for index, value in enumerate(values):
-        require(check, value, path=f"{path}[{index}]")
-        if value in seen:
-            raise InputError(f"{path}[{index}]", f"{value!r} stands here already, as {path}[{seen[value]}]")
-        seen[value] = index
+    with Collecting(errors) as found:
+        for index, value in enumerate(values):
+            place = f"{path}[{index}]"
+            require(check, value, path=place, errors=found)
+            if value in seen:
+                found.add(place, f"{value!r} is in the list already, as ", Place(f"{path}[{seen[value]}]"))
+            elif found.is_good(place):
+                seen[value] = index
     return tuple(seen)
 
 
-def text_mapping(raw: t.Mapping[str, t.Any], *, path: str, check_name: Check, check_value: Check) -> dict[str, str]:
+def text_mapping(
+    raw: t.Mapping[str, t.Any], *, path: str, check_name: Check, check_value: Check, errors: Errors | None = None
+) -> dict[str, str]:
     """A mapping of text to text, sorted by name. Numbers become text; true and false must be quoted by the user."""
     result: dict[str, str] = {}
-    for name in sorted(raw, key=str):
-        place = _join(path, str(name))
-        require(check_name, str(name), path=place)
-        value = raw[name]
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise InputError(place, f"must be text, found {_found(value)}; put it in quotes")
-        result[str(name)] = require(check_value, str(value), path=place)
+    with Collecting(errors) as found:
+        for name in sorted(raw, key=str):
+            place = _join(path, str(name))
+            require(check_name, str(name), path=place, errors=found)
+            value = raw[name]
+            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+                found.add(place, f"must be text, found {_found(value)}; put it in quotes")
+            else:
+                result[str(name)] = require(check_value, str(value), path=place, errors=found)
     return result
 
 
 def nearest(name: str, known: t.Iterable[str]) -> str:
     """The hint that follows an unknown name: the nearest known one, else all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(name.lower(), names, n=1)
+    close = _similar(name, names)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(names)}" if names else "none is known"
+
+
+def _similar(name: str, known: t.Iterable[str]) -> list[str]:
+    """The one known name that *name* was probably meant to be, if there is one."""
+    return difflib.get_close_matches(name.lower(), sorted(known), n=1)
 
 
 def _unknown(name: str, spec: Spec) -> str:
     return f"unknown key; {nearest(name, spec)}"
 
 
-def _value(raw: object, option: t.Mapping[str, t.Any], *, path: str) -> t.Any:
+def _value(raw: object, option: t.Mapping[str, t.Any], *, path: str, errors: Errors) -> t.Any:
     kind = str(option.get("type", "str"))
-    value = _convert(raw, kind, option, path=path)
+    try:
+        value = _convert(raw, kind, option, path=path)
+    except InputError as error:
+        errors.add(path, *error.parts)
+        return _instead(option)
     if kind == "dict" and "options" in option:
-        return validate_mapping(value, option["options"], path=path)
+        return validate_mapping(value, option["options"], path=path, errors=errors)
     if kind == "list":
         if "options" in option:
-            return validate_list(value, option["options"], path=path)
-        element = {"type": option.get("elements", "str"), "choices": option.get("choices")}
-        return [_value(item, element, path=f"{path}[{index}]") for index, item in enumerate(value)]
+            return validate_list(value, option["options"], path=path, errors=errors)
+        # The placeholder for an item that is not a value of its type.
+        element = {"type": option.get("elements", "str"), "choices": option.get("choices"), "required": True}
+        return [_value(item, element, path=f"{path}[{index}]", errors=errors) for index, item in enumerate(value)]
     return value
 
 
@@ -170,10 +209,16 @@ def _validator(kind: str, choices: tuple[t.Any, ...]) -> ArgumentSpecValidator:
     return ArgumentSpecValidator({"value": spec})
 
 
-def _default(option: t.Mapping[str, t.Any], *, path: str) -> t.Any:
-    if option.get("default") is not None:
-        return _value(copy.deepcopy(option["default"]), option, path=path)
-    return None
+def _instead(option: t.Mapping[str, t.Any]) -> t.Any:
+    """The value for an option that is missing or wrong: its default, None, or a placeholder if it is required."""
+    kind = str(option.get("type", "str"))
+    raw = copy.deepcopy(option.get("default"))
+    if raw is None and option.get("required"):
+        raw = copy.copy(_EMPTY.get(kind, ""))
+        if kind != "dict":
+            return raw
+    # Keys that the mapping itself requires are reported where it is given.
+    return None if raw is None else _value(raw, option, path="", errors=Errors())
 
 
 def _found(raw: object) -> str:

@@ -6,48 +6,120 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import time
 import typing as t
 from urllib.parse import quote
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import BRIEF
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import BRIEF, Patience
 
 JsonObject = dict[str, t.Any]
 
 PORT_NAME = "web"
+# So much of an answer that is none of Prometheus' is shown.
+TEXT_BYTES = 200
+
+# With 503 and an object of kind Status the API server's proxy says that no pod behind the Service answered; from a
+# Prometheus that starts a 503 has other words. 502 and 504 come from what is between us and the API server.
+NO_ANSWER = 503
+BETWEEN = frozenset({502, 504})
+# Prometheus' answer to a request that it does not understand.
+BAD_REQUEST = 400
 
 
 class PrometheusError(ClusterError):
-    """Prometheus did not answer, or answered with an error."""
+    """Prometheus gave no usable answer. *reached* is False if the answer is not from a pod behind its Service."""
+
+    def __init__(self, message: str, *, reached: bool = True) -> None:
+        super().__init__(message)
+        self.reached = reached
 
 
 class Prometheus:
-    """One Prometheus behind a Service of a cluster."""
+    """One Prometheus behind a Service of a cluster; *patience* says what the next request may take."""
 
-    def __init__(self, cluster: Cluster, *, namespace: str, service: str) -> None:
+    def __init__(
+        self, cluster: Cluster, *, namespace: str, service: str, patience: t.Callable[[], Patience] = lambda: BRIEF
+    ) -> None:
         self._cluster = cluster
+        self._patience = patience
         self._root = f"/api/v1/namespaces/{quote(namespace)}/services/{quote(service)}:{PORT_NAME}/proxy"
 
-    def _get(self, path: str, query: t.Mapping[str, str] | None = None) -> t.Any:
-        status, data = self._cluster.send("GET", self._root + path, query=query, patience=BRIEF)
+    def _get(self, path: str, query: t.Mapping[str, str] | None = None) -> JsonObject:
+        status, data = self._cluster.send("GET", self._root + path, query=query, patience=self._patience())
         try:
             answer = json.loads(data)
         except ValueError:
-            raise PrometheusError(f"HTTP {status}: {data[:200].decode(errors='replace').strip()}") from None
-        if answer.get("status") != "success":
-            raise PrometheusError(f"HTTP {status}: {answer.get('error') or answer.get('message') or answer}")
-        return answer["data"]
+            text = " ".join(data[:TEXT_BYTES].decode(errors="replace").split())
+            raise PrometheusError(f"HTTP {status}: {text}", reached=status not in BETWEEN) from None
+        if not isinstance(answer, dict) or answer.get("status") != "success":
+            said = (answer.get("error") or answer.get("message")) if isinstance(answer, dict) else None
+            by_proxy = isinstance(answer, dict) and answer.get("kind") == "Status" and status == NO_ANSWER
+            reached = not by_proxy and status not in BETWEEN
+            raise PrometheusError(f"HTTP {status}: {said or str(answer)[:TEXT_BYTES]}", reached=reached)
+        found = answer.get("data")
+        if not isinstance(found, dict):
+            raise PrometheusError(f"HTTP {status}: an answer without data: {str(answer)[:200]}")
+        return found
+
+    def _get_list(self, name: str, path: str, query: t.Mapping[str, str]) -> list[JsonObject]:
+        found = self._get(path, query).get(name)
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise PrometheusError(f"{path}: {name} is not a list of objects: {str(found)[:200]}")
+        return found
 
     def query(self, expression: str) -> list[JsonObject]:
         """The result of an instant query: ``{"metric": …, "value": [time, text]}`` each; raises PrometheusError."""
-        return list(self._get("/api/v1/query", {"query": expression})["result"])
+        return self._get_list("result", "/api/v1/query", {"query": expression})
 
     def active_targets(self) -> list[JsonObject]:
         """The active targets, with ``labels``, ``health``, ``lastError`` and ``scrapeUrl``."""
-        return list(self._get("/api/v1/targets", {"state": "active"})["activeTargets"])
+        return self._get_list("activeTargets", "/api/v1/targets", {"state": "active"})
 
     def runtime_info(self) -> JsonObject:
         """``/api/v1/status/runtimeinfo``: among others ``reloadConfigSuccess``."""
-        return dict(self._get("/api/v1/status/runtimeinfo"))
+        return self._get("/api/v1/status/runtimeinfo")
+
+    def configuration(self) -> str:
+        """``/api/v1/status/config``: the configuration that it runs with, in YAML, without secrets."""
+        return str(self._get("/api/v1/status/config")["yaml"])
+
+    def refusal_of(self, selector: str) -> str:
+        """Why this Prometheus does not take *selector* in ``match[]``, in its own words; empty if it takes it.
+
+        ``/api/v1/series`` parses it as ``/federate`` does. It looks at one series of one moment.
+        """
+        now = f"{time.time():.0f}"
+        path = f"{self._root}/api/v1/series"
+        query = {"match[]": selector, "start": now, "end": now, "limit": "1"}
+        status, data = self._cluster.send("GET", path, query=query, patience=self._patience())
+        if status != BAD_REQUEST:
+            return ""
+        try:
+            answer = json.loads(data)
+        except ValueError:
+            answer = None
+        said = answer.get("error") if isinstance(answer, dict) else None
+        return str(said or data[:TEXT_BYTES].decode(errors="replace"))
+
+    def federate(self, selectors: t.Sequence[str], *, seconds: float) -> tuple[bytes, float]:
+        """The body of ``/federate`` for *selectors*, and the seconds that it took; at most *seconds* are waited."""
+        patience = dataclasses.replace(self._patience(), attempts=1, read=seconds, total=seconds)
+        began = time.monotonic()
+        return self._text("/federate", query={"match[]": list(selectors)}, patience=patience), time.monotonic() - began
+
+    def own_metrics(self, names: t.Collection[str]) -> dict[str, float]:
+        """The values of those of its own metrics without labels that have one of *names*, from ``/metrics``."""
+        text = self._text("/metrics", query=None, patience=self._patience()).decode(errors="replace")
+        pairs = (line.split() for line in text.splitlines() if not line.startswith("#"))
+        return {pair[0]: float(pair[1]) for pair in pairs if len(pair) >= 2 and pair[0] in names}
+
+    def _text(self, path: str, *, query: t.Mapping[str, t.Any] | None, patience: Patience) -> bytes:
+        status, data = self._cluster.send("GET", self._root + path, query=query, patience=patience)
+        if status >= 300:
+            text = " ".join(data[:TEXT_BYTES].decode(errors="replace").split())
+            raise PrometheusError(f"HTTP {status}: {text}", reached=status not in BETWEEN)
+        return data

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import traceback
 import urllib.parse
+from dataclasses import dataclass
 
 try:
     import promql_parser
@@ -17,14 +19,58 @@ except ImportError:
 else:
     IMPORT_ERROR = None
 
+# The label that holds the name of a metric.
+METRIC_NAME = "__name__"
+
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 # The operator's config reloader replaces $(NAME) in the configuration by an environment variable, or fails.
 _VARIABLE = re.compile(r"\$\([A-Za-z0-9_]+\)")
 
 
+# What to write instead of a selector that the parser does not take.
+_EMPTY = 'is empty; write a selector such as {__name__=~"job:.*"}'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matcher:
+    """One condition of a selector; *operator* is ``=``, ``!=``, ``=~`` or ``!~``."""
+
+    label: str
+    operator: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.label}{self.operator}{json.dumps(self.value, ensure_ascii=False)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selector:
+    """A selector that was read; the name of a metric before the braces is a matcher like all others."""
+
+    text: str
+    matchers: tuple[Matcher, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Why a text is not a selector for ``match[]``: the *code* of the finding, and the *reason* as a whole sentence.
+
+    PF330: the parser does not understand it; Prometheus might.
+    """
+
+    code: str
+    reason: str
+
+
 def check_selector(text: str) -> str | None:
-    """The reason why Prometheus would refuse *text* in ``match[]``, or None where it is good.
+    """The reason why Prometheus would refuse *text* in ``match[]``, or None if it is good; see `read_selector`."""
+    read = read_selector(text)
+    return read.reason if isinstance(read, Fault) else None
+
+
+def read_selector(text: str) -> Selector | Fault:
+    """The selector *text*, or what is wrong with it.
 
     It must be one plain vector selector with a matcher that does not match the empty string (Prometheus'
     ``ParseMetricSelectors``). Needs promql-parser: where IMPORT_ERROR is set, raises RuntimeError.
@@ -32,31 +78,53 @@ def check_selector(text: str) -> str | None:
     if IMPORT_ERROR:
         raise RuntimeError("the Python library promql-parser is missing")
     if not text.strip():
-        return 'is empty; write a selector such as {__name__=~"job:.*"}'
+        return Fault(code="PF330", reason=_EMPTY)
     if _VARIABLE.search(text):
-        return f"{text!r} holds $(…), which the operator's config reloader takes for an environment variable"
-    problem = _problem(text)
-    if problem is not None and _ENCODED.search(text):
+        reason = f"{text!r} holds $(…), which the operator's config reloader takes for an environment variable"
+        return Fault(code="PF334", reason=reason)
+    read = _read(text)
+    if isinstance(read, Fault) and _ENCODED.search(text):
         decoded = urllib.parse.unquote_plus(text)
-        if _problem(decoded) is None:
-            return f"{text!r} is URL-encoded; write it plainly: {decoded}"
-    return problem
+        if isinstance(_read(decoded), Selector):
+            return Fault(code="PF331", reason=f"{text!r} is URL-encoded; write it plainly: {decoded}")
+    return read
 
 
-def _problem(text: str) -> str | None:
+def _read(text: str) -> Selector | Fault:
     try:
         expression = promql_parser.parse(text)
     except ValueError as error:
         if "non-empty matcher" in str(error):
-            return (
+            reason = (
                 f"{text!r} would select every series; at least one matcher must not match the empty string"
                 ' (as =~".*" and !="x" do)'
             )
-        return f"{text!r} is no PromQL: {error}"
+            return Fault(code="PF333", reason=reason)
+        return Fault(code="PF330", reason=f"{text!r} is not understood as PromQL: {error}")
     if not isinstance(expression, promql_parser.VectorSelector):
-        return f'{text!r} is an expression, not a selector; /federate takes only selectors such as up{{job="node"}}'
+        reason = f'{text!r} is an expression, not a selector; /federate takes only selectors such as up{{job="node"}}'
+        return Fault(code="PF332", reason=reason)
     if expression.offset is not None or expression.at is not None:
-        return f"{text!r} has an offset or @ modifier; /federate gives only the newest samples"
+        reason = f"{text!r} has an offset or @ modifier; /federate gives only the newest samples"
+        return Fault(code="PF332", reason=reason)
     if expression.matchers.or_matchers:
-        return f"{text!r} joins matchers with 'or', which Prometheus does not know; write two selectors"
-    return None
+        reason = f"{text!r} joins matchers with 'or', which Prometheus does not know; write two selectors"
+        return Fault(code="PF332", reason=reason)
+    matchers = [
+        Matcher(label=matcher.name, operator=_operator(matcher.op), value=matcher.value)
+        for matcher in expression.matchers.matchers
+    ]
+    name = expression.name
+    if name is not None:
+        matchers.insert(0, Matcher(label=METRIC_NAME, operator="=", value=name))
+    return Selector(text=text, matchers=tuple(matchers))
+
+
+def _operator(found: promql_parser.MatchOp) -> str:
+    # They can be compared, but not hashed.
+    known = (
+        (promql_parser.MatchOp.Equal, "="),
+        (promql_parser.MatchOp.NotEqual, "!="),
+        (promql_parser.MatchOp.Re, "=~"),
+    )
+    return next((sign for operator, sign in known if found == operator), "!~")

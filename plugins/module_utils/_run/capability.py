@@ -6,21 +6,32 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.platforms import require_supported
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
     Model,
     Situation,
+    model_of,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import in_shared
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.fleet import fleet_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import (
+    CHANGE_OPTIONS,
+    SET_OPTIONS,
+    cluster_options,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import JsonObject, Run
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
-# What a module tells beside the outcome, once the set is as desired; the model is None where it was removed.
+# What a module tells beside the outcome, once the set is as desired; the model is None if it was removed.
 After = t.Callable[[Run, t.Any], JsonObject]
 
 
@@ -28,25 +39,48 @@ def _nothing(_run: Run, _model: t.Any) -> JsonObject:
     return {}
 
 
-def definition_of(capability: Capability[Model], *, needs_promql: bool = False, after: After = _nothing) -> Definition:
+def set_of(fleet: str, *, capability: str) -> SetId:
+    """The set of a fleet for one capability; raises InputError if *fleet* cannot be a part of its names."""
+    require(functools.partial(fleet_name, capability=capability), fleet, path="fleet")
+    return SetId(fleet=fleet, capability=capability)
+
+
+def _where_supported(request: Request, cluster: Cluster) -> Request:
+    """The same request, refused on a platform that is not supported; a run that writes nothing asks nothing.
+
+    A removal is never refused: an interrupted installation can be taken away again.
+    """
+
+    def guard(plan: Plan) -> None:
+        if plan.writes:
+            require_supported(cluster)
+        request.guard(plan)
+
+    return request.guarded(guard)
+
+
+def definition_of(capability: Capability[Model], *, after: After = _nothing) -> Definition:
     """The module of *capability*; *after* gives what its result has beside the outcome."""
 
     def work(run: Run) -> JsonObject:
-        model = capability.parse(run.params) if run.params["state"] == "present" else None
+        model = model_of(capability, run.params) if run.params["state"] == "present" else None
         options = run.options()
         request = Request(
-            owner=SetId(fleet=run.params["fleet"], capability=capability.name),
-            desired=tuple(capability.desired(model)) if model is not None else (),
+            owner=set_of(run.params["fleet"], capability=capability.name),
+            desired=tuple(in_shared(capability.desired(model), options.shared_namespaces)) if model is not None else (),
             kinds=capability.kinds,
             neighbours=capability.neighbours,
         )
         situation = Situation(cluster=run.cluster, params=run.params, check=run.check, to_come=options.to_come)
-        outcome = converge(run.cluster, capability.policy(request, model, situation), options=options)
+        request = capability.policy(request, model, situation)
+        if model is not None:
+            request = _where_supported(request, run.cluster)
+        outcome = converge(run.cluster, request, options=options)
         return {"outcome": outcome, **after(run, model)}
 
     return Definition(
         name=capability.module,
-        options=cluster_options(capability.options, writes=True),
+        options=cluster_options(capability.options, CHANGE_OPTIONS, SET_OPTIONS),
         work=work,
-        needs_promql=needs_promql,
+        needs_promql=capability.needs_promql,
     )

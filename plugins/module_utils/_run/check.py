@@ -6,103 +6,113 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
-    parse_only,
-    team_named,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
-    Team,
-    parse_clusters,
-    parse_fleet_teams,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input import fleet
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability, option_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import team_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import fleet, grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import resolve
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors, InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
+    nearest,
+    require,
+    require_each,
+    validate_mapping,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.everywhere import pattern_problem
+
+Capabilities = t.Sequence[Capability[t.Any]]
 
 # The options of the module input_check, which the action plugin of this name needs too.
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "role": {"type": "str", "required": True},
-    "known": {"type": "list", "elements": "str", "default": []},
+    "options": {"type": "raw"},
+    "variables": {"type": "raw"},
     "found": {"type": "list", "elements": "str", "default": []},
     "libraries": {"type": "bool", "default": False},
     "fleet": {"type": "dict", "options": fleet.OPTIONS},
     "connection": {"type": "dict"},
-    "operator": {"type": "dict"},
-    "teams": {"type": "raw"},
-    "only": {"type": "list", "elements": "str", "default": []},
-    "platform": {"type": "raw"},
-    "platform_team": {"type": "str", "default": "platform"},
-    "namespace_prefix": {"type": "str", "default": "monitoring-"},
-    "sources": {"type": "raw"},
-    "central_team": {"type": "str"},
-    "cluster": {"type": "str"},
-    "clusters": {"type": "list", "elements": "str", "default": []},
+    "capabilities": {"type": "dict", "default": {}},
 }
+LONGEST_CAPABILITY = max((capability.name for capability in CAPABILITIES), key=len)
+# Variables that are no option of a capability and become parts of the names of objects: what such a value must be.
+NAMES: dict[str, grammar.Check] = {
+    "promfleet_fleet": functools.partial(fleet.fleet_name, capability=LONGEST_CAPABILITY),
+    "promfleet_platform_team": team_name,
+}
+# The same for the items of lists.
+LISTED: dict[str, grammar.Check] = {
+    "promfleet_disposable_objects": pattern_problem,
+    "promfleet_shared_namespaces": grammar.dns_label,
+}
+# What the check of the fleet is about: it reports wrong names of clusters.
+_OF_THE_FLEET = ("cluster", "clusters")
 
 
 def find_errors(
-    params: t.Mapping[str, t.Any],
-    *,
-    environ: t.Mapping[str, str],
-    check_match: t.Callable[[str], str | None],
+    params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], capabilities: Capabilities = CAPABILITIES
 ) -> list[str]:
     """What is wrong with the parameters of the module ``input_check``; an empty list where nothing is."""
-    role = params["role"]
-    errors = [
-        f"{name}: unknown variable of the role {role}; {nearest(name, params['known'])}"
-        for name in sorted(set(params["found"]) - set(params["known"]))
+    role, options = params["role"], t.cast("t.Mapping[str, t.Any]", params["options"] or {})
+    told = [
+        f"{name}: unknown variable of the role {role}; {nearest(name, options)}"
+        for name in sorted(set(params["found"]) - set(options))
+    ]
+    if params["fleet"] is not None:
+        told += fleet.fleet_errors(params["fleet"])
+    errors = Errors()
+    _check_variables(params["variables"] or {}, options=options, errors=errors)
+    if params["connection"] is not None:
+        errors.attempt(lambda: resolve(params["connection"], environ=environ, spec=AUTH_ARG_SPEC))
+    for capability, given in _asked_for(params["capabilities"], capabilities=capabilities, errors=errors):
+        for error in capability_errors(capability, given):
+            errors.add(error.path, *error.parts)
+    return [*told, *(str(error) for error in errors.sorted())]
+
+
+def _check_variables(given: t.Mapping[str, t.Any], *, options: t.Mapping[str, t.Any], errors: Errors) -> None:
+    """Note which of the variables *given* are not what the role's *options* say, or no good names."""
+    documented = {name: options[name] for name in given if name in options}
+    validate_mapping({name: given[name] for name in documented}, documented, path="", errors=errors)
+    for name, check in NAMES.items():
+        if name in given and errors.is_good(name):
+            require(check, str(given[name]), path=name, errors=errors)
+    for name, check in LISTED.items():
+        if isinstance(given.get(name), list) and errors.is_good(name):
+            require_each(check, [str(item) for item in given[name]], path=name, errors=errors)
+
+
+def needs_promql(params: t.Mapping[str, t.Any], *, capabilities: Capabilities = CAPABILITIES) -> bool:
+    """Whether the check of these parameters needs promql-parser."""
+    asked_for = _asked_for(params["capabilities"], capabilities=capabilities, errors=Errors())
+    return any(capability.needs_promql for capability, _given in asked_for)
+
+
+def capability_errors(capability: Capability[t.Any], given: t.Mapping[str, t.Any]) -> list[InputError]:
+    """All that is wrong with the options *given* to the module of *capability*, by the variables of its role."""
+    errors = Errors()
+    params = validate_mapping(given, capability.options, path="", errors=errors)
+    errors.attempt(lambda: capability.parse(params, errors))
+    return [
+        error.renamed(capability.variable) for error in errors.sorted() if option_of(error.path) not in _OF_THE_FLEET
     ]
 
-    def attempt(parse: t.Callable[[], t.Any]) -> t.Any:
-        try:
-            return parse()
-        except InputError as error:
-            errors.append(str(error))
-            return None
 
-    if params["fleet"] is not None:
-        errors += fleet.fleet_errors(params["fleet"])
-    if params["connection"] is not None:
-        attempt(lambda: resolve(params["connection"], environ=environ, spec=AUTH_ARG_SPEC))
-    if params["operator"] is not None:
-        attempt(lambda: parse_operator(params["operator"], path=role))
-    teams: t.Sequence[Team] | None = None
-    if params["teams"] is not None or params["platform"] is not None:
-        clusters = attempt(lambda: parse_clusters(params["clusters"]))
-        teams = attempt(lambda: _teams(params, clusters=clusters or ()))
-        if teams is not None:
-            known = teams
-            attempt(lambda: parse_only(params["only"], teams=known, path="team_monitoring_only"))
-            if params["central_team"] is not None:
-                path = "prometheus_federation_central_team"
-                attempt(lambda: team_named(params["central_team"], teams=known, path=path))
-    if params["sources"] is not None:
-        replicas = None if teams is None else {team.name: team.prometheus.replicas for team in teams}
-        attempt(
-            lambda: parse_sources(
-                params["sources"],
-                teams=replicas,
-                platform=params["platform_team"],
-                path="prometheus_federation_sources",
-                check_match=check_match,
-            )
-        )
-    return errors
-
-
-def _teams(params: t.Mapping[str, t.Any], *, clusters: t.Sequence[str]) -> tuple[Team, ...]:
-    return parse_fleet_teams(
-        params["teams"],
-        params["platform"],
-        clusters=clusters,
-        platform_team=params["platform_team"],
-        namespace_prefix=params["namespace_prefix"],
-        path="team_monitoring_teams",
-        platform_path="team_monitoring_platform",
-    )
+def _asked_for(
+    given: object, *, capabilities: Capabilities, errors: Errors
+) -> t.Iterator[tuple[Capability[t.Any], t.Mapping[str, t.Any]]]:
+    """The capabilities that are to be checked, each with what was given for it."""
+    known = {capability.name: capability for capability in capabilities}
+    if given is not None and not isinstance(given, t.Mapping):
+        errors.add("capabilities", "must be a mapping of capabilities to the options of their modules")
+        return
+    for name, options in (given or {}).items():
+        if name not in known:
+            errors.add(f"capabilities.{name}", f"unknown capability; {nearest(str(name), known)}")
+        elif isinstance(options, t.Mapping):
+            yield known[name], options
+        else:
+            errors.add(f"capabilities.{name}", "must be a mapping of options to their values")

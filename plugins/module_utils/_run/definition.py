@@ -19,8 +19,9 @@ class Definition:
     """One module, called *name*.
 
     *options* is its argument spec. *rules* are further arguments of ansible-core's validator (``required_if`` and the
-    like). *work* returns the module's result as plain data; an outcome of the engine stands in it as ``outcome``, and
-    ``failure`` is the message of a failed module. *needs_cluster* and *needs_promql* say which libraries it imports.
+    like). *work* returns the module's result as plain data; an outcome of the engine is in it as ``outcome``, and
+    ``failure`` is the message of a failed module, ``warnings`` are its warnings. *needs_cluster* and *needs_promql* say
+    which libraries it imports.
     """
 
     name: str

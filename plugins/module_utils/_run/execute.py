@@ -28,16 +28,16 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a module tells: its *result*, with ``failed`` and ``msg`` where it failed, and its *warnings*."""
+    """What a module returns: its *result*, with ``failed`` and ``msg`` where it failed, and its *warnings*."""
 
     result: JsonObject
     warnings: tuple[str, ...] = ()
 
 
 def execute(definition: Definition, params: JsonObject, *, check: bool, diff: bool) -> Answer:
-    """Run the work of a module with its checked parameters and return what it tells.
+    """Run the work of a module with its checked parameters and return its result and warnings.
 
-    Known errors become a failure with a message for people; any other exception is an error of ours and goes through.
+    Known errors become a failure with a message for users; any other exception is a bug of ours and is not caught.
     *check* and *diff* are Ansible's modes. Nothing of the process is changed: not its environment, not its output.
     """
     missing = _missing_library(definition)
@@ -57,11 +57,13 @@ def execute(definition: Definition, params: JsonObject, *, check: bool, diff: bo
     except Refused as error:
         return _failed(str(error), **refusal(error.objects))
     except Incomplete as error:
+        warnings.extend(shortened(error.outcome.warnings))
         return _failed(str(error), warnings=warnings, **reported(error.outcome))
     except (InputError, ClusterError) as error:
         return _failed(str(error))
     outcome = result.pop("outcome", None)
     failure = result.pop("failure", None)
+    warnings.extend(result.pop("warnings", ()))
     if isinstance(outcome, Outcome):
         warnings.extend(shortened(outcome.warnings))
         result = {**reported(outcome), **result}

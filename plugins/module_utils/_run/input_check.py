@@ -10,8 +10,8 @@ import importlib.util
 import sys
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import listed
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors, needs_promql
 
 # The packages that modules import, and the distributions that bring them.
 LIBRARIES = {"kubernetes": "kubernetes", "yaml": "PyYAML", "promql_parser": "promql-parser"}
@@ -19,12 +19,12 @@ LIBRARIES = {"kubernetes": "kubernetes", "yaml": "PyYAML", "promql_parser": "pro
 
 def missing_libraries(params: t.Mapping[str, t.Any]) -> list[str]:
     """The distributions that this Python lacks, of those that *params* ask for or the check itself needs."""
-    needed = set(LIBRARIES) if params["libraries"] else {"promql_parser"} if params["sources"] is not None else set()
+    needed = set(LIBRARIES) if params["libraries"] else {"promql_parser"} if needs_promql(params) else set()
     return [LIBRARIES[name] for name in LIBRARIES if name in needed and importlib.util.find_spec(name) is None]
 
 
 def check_input(params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str]) -> tuple[list[str], str | None]:
-    """Every error in *params*, the parameters of input_check, and all of them as one message (None where all is well).
+    """Every error in *params*, the parameters of input_check, and all of them as one message (None if all is well).
 
     *environ* is the environment that modules run with: connection options may come from it.
     """
@@ -33,5 +33,5 @@ def check_input(params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str]) 
         install = f"{sys.executable} -m pip install {missing}"
         errors = [f"Python libraries are missing where modules run: {missing}. Install them with: {install}"]
     else:
-        errors = find_errors(params, environ=environ, check_match=promql.check_selector)
-    return errors, f"{params['role']}: " + "; ".join(errors) if errors else None
+        errors = find_errors(params, environ=environ)
+    return errors, f"{params['role']}: {listed(errors)}" if errors else None

@@ -19,23 +19,35 @@ CONNECTION_OPTIONS: Spec = {
     "login_timeout": {"type": "int", "default": 60},
     "progress_file": {"type": "path"},
 }
-WRITE_OPTIONS: Spec = {
-    "fleet": {"type": "str", "default": "default"},
-    "force_conflicts": {"type": "bool", "default": False},
-    "adopt_managers": {"type": "list", "elements": "str", "default": []},
+# Also for modules that only read what runs noted there.
+RECORDS_OPTION: Spec = {"records_namespace": {"type": "str"}}
+# Of modules that change a cluster.
+CHANGE_OPTIONS: Spec = {
+    **RECORDS_OPTION,
     "result_file": {"type": "path"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
+    "lock_timeout": {"type": "int", "default": 60},
+}
+# Of those of them that keep a set of objects.
+SET_OPTIONS: Spec = {
+    "fleet": {"type": "str", "default": "default"},
+    "force_conflicts": {"type": "bool", "default": False},
+    "adopt_managers": {"type": "list", "elements": "str", "default": []},
+    "claim_managers": {"type": "list", "elements": "str", "default": []},
+    "shared_namespaces": {"type": "list", "elements": "str", "default": []},
+    "disposable_objects": {"type": "list", "elements": "str", "default": []},
     "crds_to_come": {
         "type": "dict",
         "options": {"version": {"type": "str"}, "source": {"type": "str"}, "checksum": {"type": "str"}},
     },
-    "lock_timeout": {"type": "int", "default": 60},
+    "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
 }
-STATE_OPTION: Spec = {"state": {"type": "str", "default": "present", "choices": ["present", "absent"]}}
 
 
-def cluster_options(own: Spec, *, writes: bool = False) -> Spec:
-    """The options of a module that talks to a cluster: its *own*, authentication, and for writers what they share."""
-    common = {**WRITE_OPTIONS, **STATE_OPTION} if writes else {}
-    return copy.deepcopy({**AUTH_ARG_SPEC, **CONNECTION_OPTIONS, **common, **own})
+def cluster_options(own: Spec, *shared: Spec) -> Spec:
+    """The options of a module that talks to a cluster: its *own*, authentication, and the groups that it shares."""
+    result: Spec = {}
+    for group in (AUTH_ARG_SPEC, CONNECTION_OPTIONS, *shared, own):
+        result |= copy.deepcopy(group)
+    return result

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import typing as t
 from pathlib import Path
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.files import write_private
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Change, Outcome
 
 JsonObject = dict[str, t.Any]
@@ -22,8 +21,7 @@ WARNINGS = 50
 
 
 def write_whole(path: Path, outcome: Outcome) -> None:
-    """Write all of an outcome as JSON, readable by its owner only. Nobody sees half a file. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Write all of an outcome as JSON, readable by its owner only, in one step. Raises OSError."""
     changes = outcome.sorted_changes()
     whole = {
         "changed": bool(changes),
@@ -33,15 +31,7 @@ def write_whole(path: Path, outcome: Outcome) -> None:
         "failures": [failure.result() for failure in outcome.failures],
         "warnings": outcome.warnings,
     }
-    # mkstemp makes the file with mode 0600.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(whole, file, indent=2)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_private(path, json.dumps(whole, indent=2))
 
 
 def shortened(warnings: t.Sequence[str]) -> list[str]:
@@ -66,7 +56,7 @@ def refusal(objects: t.Sequence[str]) -> JsonObject:
 def report(outcome: Outcome, *, diff: bool) -> JsonObject:
     """The result of an outcome: counts whole; what failed, what changed, then diffs, each while there is room. Pure."""
     changes = outcome.sorted_changes()
-    room = _Room(RESULT_BYTES)
+    room = Room(RESULT_BYTES)
     failures = room.take(failure.result() for failure in outcome.failures)
     objects = room.take(change.result() for change in changes)
     result: JsonObject = {"changed": bool(changes), "counts": outcome.counts(), "objects": objects}
@@ -86,7 +76,7 @@ def report(outcome: Outcome, *, diff: bool) -> JsonObject:
     return result
 
 
-class _Room:
+class Room:
     """Bytes that a result may still have."""
 
     def __init__(self, size: int) -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, connect
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import LOGIN_TIMEOUT, Cluster, connect
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import Progress
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds import kinds
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.to_come import to_come
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import dns_label
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require_each
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.everywhere import pattern_problem
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import (
     NOTHING_TO_COME,
     Options,
@@ -23,6 +28,28 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options
 JsonObject = dict[str, t.Any]
 
 
+def records_namespace(given: str | None) -> str | None:
+    """The namespace of records and Leases as an option gives it, None for none; raises InputError for a wrong name."""
+    if given is None or not given.strip():
+        return None
+    problem = dns_label(given)
+    if problem is not None:
+        raise InputError("records_namespace", problem)
+    return given
+
+
+def shared_namespaces(given: t.Sequence[str]) -> frozenset[str]:
+    """The namespaces that an option says are shared with others; raises InputError for wrong names."""
+    with Collecting(None) as errors:
+        return frozenset(require_each(dns_label, given, path="shared_namespaces", errors=errors))
+
+
+def disposable_objects(given: t.Sequence[str]) -> tuple[str, ...]:
+    """The patterns of an option for objects of others that go with a namespace; raises InputError for wrong ones."""
+    with Collecting(None) as errors:
+        return tuple(require_each(pattern_problem, given, path="disposable_objects", errors=errors))
+
+
 class Run:
     """What a module's work gets: its checked parameters, the mode of the run, and the connection, made on first use.
 
@@ -30,32 +57,39 @@ class Run:
     """
 
     def __init__(self, *, params: JsonObject, check: bool) -> None:
+        kinds.register()
         self.params = params
         self.check = check
         self.progress = Progress(path=params.get("progress_file"))
+        # How long a login helper may take; a module with a time limit of its own may lower it before it connects.
+        self.login_seconds = float(params.get("login_timeout", LOGIN_TIMEOUT))
         self._cluster: Cluster | None = None
 
     @property
     def cluster(self) -> Cluster:
-        """The cluster that the options name; raises InputError where they name none, Unreachable for one of no use."""
+        """The cluster that the options name; raises InputError if they name none, Unreachable for one of no use."""
         if self._cluster is None:
             self.progress.step("connecting")
             names = (*AUTH_ARG_SPEC, "in_cluster", "use_environment")
             given = {name: self.params.get(name) for name in names}
-            self._cluster = connect(given, login_timeout=float(self.params["login_timeout"]))
+            self._cluster = connect(given, login_timeout=self.login_seconds)
         return self._cluster
 
     def options(self) -> Options:
-        """How the engine is to work, from the common options."""
+        """How the engine is to work, from those of the shared options that the module has."""
         timeout = float(self.params["wait_timeout"]) if self.params["wait"] else None
         return Options(
             check=self.check,
-            force_conflicts=self.params["force_conflicts"],
-            adopt_managers=tuple(self.params["adopt_managers"]),
+            force_conflicts=bool(self.params.get("force_conflicts")),
+            adopt_managers=tuple(self.params.get("adopt_managers") or ()),
+            claim_managers=frozenset(self.params.get("claim_managers") or ()),
+            shared_namespaces=shared_namespaces(self.params.get("shared_namespaces") or ()),
+            disposable_objects=disposable_objects(self.params.get("disposable_objects") or ()),
             wait_timeout=timeout,
             progress=self.progress,
             to_come=self._crds_to_come(),
             lock_timeout=float(self.params["lock_timeout"]),
+            records_namespace=records_namespace(self.params["records_namespace"]),
         )
 
     def _crds_to_come(self) -> Prediction:

@@ -12,30 +12,47 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of, phase_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import record
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import ROLES, bound_role
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import bound_role
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.blocked import (
+    CREATE,
+    UPDATE,
+    Blocked,
+    Untried,
+    told_once,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import (
     Change,
     Failure,
     Incomplete,
     Outcome,
-    listed,
     predicted,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, Write, mentions_unknown
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.write import refusal, write_one
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.grants import ROLES
 
 
 def apply_all(
     cluster: Cluster, plan: Plan, outcome: Outcome, *, absent_namespaces: frozenset[str], options: Options
 ) -> None:
-    """Write what the plan says into *outcome*; raises Incomplete where an object could not be applied."""
+    """Write what the plan says into *outcome*; raises Incomplete if an object could not be applied.
+
+    Where a webhook cannot be called, one object of its sort is tried, and no others.
+    """
     options.progress.step("predicting" if options.check else "applying", total=len(plan.writes))
     roles = {key_of(write.desired) for write in plan.writes if write.desired["kind"] in ROLES}
+    blocked = Blocked(cluster)
+    untried: list[Untried] = []
 
-    def one(write: Write) -> Change | Failure | None:
-        return attempt(cluster, write, absent_namespaces=absent_namespaces, roles=roles, options=options)
+    def one(write: Write) -> Change | Failure | Untried | None:
+        return blocked.tried(
+            write.desired,
+            CREATE if write.live is None else UPDATE,
+            attempt=lambda: attempt(cluster, write, absent_namespaces=absent_namespaces, roles=roles, options=options),
+        )
 
     for batch in _batches(plan.writes):
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
@@ -45,18 +62,23 @@ def apply_all(
                 outcome.changes.append(result)
             elif isinstance(result, Failure):
                 outcome.failures.append(result)
+            elif isinstance(result, Untried):
+                untried.append(result)
             else:
                 outcome.unchanged += 1
         if outcome.failures and record.is_record(batch[0].desired):
             break  # what no later run could find is not made
     if outcome.failures:
+        number = len(outcome.failures) + len(untried)
+        outcome.failures = told_once(outcome.failures, untried)
         raise Incomplete(
-            f"{len(outcome.failures)} objects could not be applied: {listed(outcome.failures)}", outcome=outcome
+            f"{number} objects could not be applied: {first_of(outcome.failures, separator='; ')}",
+            outcome=outcome,
         )
 
 
 def _batches(writes: t.Sequence[Write]) -> list[list[Write]]:
-    """The order of work. The record of kinds comes before all else: an interrupted run must leave nothing unfound."""
+    """The order of writes. The record is first, so that the next run finds everything after an interruption."""
     ordered = sorted(writes, key=lambda write: key_of(write.desired))
     batches = [[write for write in ordered if record.is_record(write.desired)]]
     rest = [write for write in ordered if not record.is_record(write.desired)]
@@ -73,7 +95,7 @@ def attempt(
     roles: t.Container[Key] = (),
     options: Options,
 ) -> Change | Failure | None:
-    """Write one object: its change, None where the server saw no difference, or why it could not be.
+    """Write one object: its change, None if the server saw no difference, or why it could not be.
 
     *roles* are written by the same run: about what binds them the server has no answer before they are there.
     """
@@ -92,7 +114,7 @@ def attempt(
     try:
         return write_one(cluster, write, resource=resource, options=options)
     except ApiError as error:
-        judged_by_old_crd = error.status != 403 and not error.conflicts
+        judged_by_old_crd = error.status != 403 and not error.conflicts and error.webhook is None
         if options.check and judged_by_old_crd and options.to_come.problems(write.desired) is not None:
             return _predicted(write, options=options)
         return refusal(write, error)
@@ -101,7 +123,7 @@ def attempt(
 
 
 def _predicted(write: Write, *, options: Options) -> Change | Failure:
-    """Our own prediction where the run itself first changes what the server would judge by."""
+    """Our own prediction, if the run itself first changes what the server's answer depends on."""
     refused = None if mentions_unknown(write.desired) else options.to_come.problems(write.desired)
     if refused:
         message = f"the CRDs of this run would refuse it: {'; '.join(refused)}"

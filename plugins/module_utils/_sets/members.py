@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of, url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SET_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Decision, Unchanged
@@ -75,7 +75,7 @@ def list_members(
             found.live[key] = _identity(live) if isinstance(decision, Unchanged) else live
         return found
 
-    progress.step("asking what is served")
+    progress.step("reading which kinds are served")
     with ThreadPoolExecutor(max_workers=LISTERS) as pool:
         list(pool.map(cluster.resources, sorted({version for version, _kind in kinds})))
     resources = _readings(cluster, kinds=kinds, desired=desired_kinds)
@@ -104,7 +104,7 @@ def _list(cluster: Cluster, resource: Resource, namespace: str | None, *, select
         return cluster.list_objects(resource, namespace=namespace, selector=selector)
     except ApiError as error:
         # A right that was given in one namespace went with it.
-        if error.status == 403 and namespace and cluster.find(f"/api/v1/namespaces/{namespace}") is None:
+        if error.status == 403 and namespace and cluster.find(url_path("v1", "namespaces", name=namespace)) is None:
             return []
         raise
 

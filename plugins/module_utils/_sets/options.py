@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import RECORDS_NAMESPACE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
 
 # Requests to one API server at the same time.
@@ -26,7 +27,7 @@ class Prediction(t.Protocol):
         """The kinds that it knows, sorted."""
 
     def problems(self, obj: JsonObject) -> list[str] | None:
-        """Why the CRDs to come would refuse *obj*; None where they say nothing about its kind."""
+        """Why the CRDs that this run installs would refuse *obj*; None if they do not define its kind."""
 
 
 class _NothingToCome:
@@ -48,6 +49,9 @@ class Options:
     """How to work; *wait_timeout* in seconds, None to wait for nothing; *lock_timeout* for another run to end.
 
     *adopt_managers*: what these managers own in desired objects becomes ours. *to_come* counts in check mode only.
+    *records_namespace*: where records and Leases are, None if the run was not told. *shared_namespaces*: namespaces in
+    which pods of others are not looked for. *claim_managers*: what these put back with the label of the set is the
+    set's again. *disposable_objects*: patterns (KIND/NAME) of objects of others that go with their namespace.
     """
 
     check: bool = False
@@ -55,5 +59,14 @@ class Options:
     adopt_managers: tuple[str, ...] = ()
     wait_timeout: float | None = None
     lock_timeout: float = 60.0
+    records_namespace: str | None = None
+    shared_namespaces: frozenset[str] = frozenset()
+    claim_managers: frozenset[str] = frozenset()
+    disposable_objects: tuple[str, ...] = ()
     progress: Progress = SILENT
     to_come: Prediction = NOTHING_TO_COME
+
+    @property
+    def place(self) -> str:
+        """The namespace to look for records and Leases first."""
+        return self.records_namespace or RECORDS_NAMESPACE

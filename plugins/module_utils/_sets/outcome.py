@@ -11,18 +11,23 @@ from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Conflict
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.webhooks import FailingWebhook
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.compare import (
     changed_paths,
     for_display,
     our_part,
     with_values,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import applied_part
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import (
+    Fields,
+    extract,
+    own_fields,
+    union,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.proof import applied_part
 
 JsonObject = dict[str, t.Any]
 
-# A message names this many objects in full.
-NAMED = 20
 ACTIONS = ("created", "updated", "replaced", "deleted", "released", "unchanged")
 
 
@@ -41,7 +46,7 @@ class Change:
         entry: JsonObject = {"action": self.action, "kind": self.key.kind, "name": self.key.name}
         if self.key.namespace:
             entry["namespace"] = self.key.namespace
-        if self.action in ("updated", "replaced"):
+        if self.action in ("updated", "replaced") or (self.action == "released" and self.after):
             entry["fields"] = changed_paths(self.before, self.after)
         if self.local:
             entry["local"] = True
@@ -50,11 +55,15 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """One object that could not be applied. *message* holds no secret values; *conflicts* name fields and managers."""
+    """One object that could not be applied. *message* holds no secret values; *conflicts* name fields and managers.
+
+    *webhook*: the admission webhook that the API server could not call, if that is the reason.
+    """
 
     key: Key
     message: str
     conflicts: tuple[Conflict, ...] = ()
+    webhook: FailingWebhook | None = None
 
     def __str__(self) -> str:
         return f"{self.key}: {self.message}"
@@ -79,7 +88,7 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """How many objects met each fate; always whole."""
+        """The number of objects for each action, and of those unchanged; always complete."""
         counts = dict.fromkeys(ACTIONS, 0)
         for change in self.changes:
             counts[change.action] += 1
@@ -92,17 +101,11 @@ class Outcome:
 
 
 class Incomplete(ClusterError):
-    """Some objects could not be applied; *outcome* tells what was done nevertheless."""
+    """Some objects could not be applied; *outcome* says what was still done."""
 
     def __init__(self, message: str, *, outcome: Outcome) -> None:
         super().__init__(message)
         self.outcome = outcome
-
-
-def listed(items: t.Sequence[object], *, separator: str = "; ") -> str:
-    """Some of *items* in full, and how many more there are."""
-    more = len(items) - NAMED
-    return separator.join(str(item) for item in items[:NAMED]) + (f"{separator}and {more} more" if more > 0 else "")
 
 
 def written(*, action: str, before: JsonObject | None, after: JsonObject) -> Change:
@@ -126,3 +129,11 @@ def removed(*, action: str, live: JsonObject) -> Change:
     key = key_of(live)
     old, new = for_display(key.kind, our_part(live), {})
     return Change(action=action, key=key, before=old, after=new)
+
+
+def given_back(*, live: JsonObject, after: JsonObject, fields: Fields) -> Change:
+    """The change of an object that is released with what it had before us: in our fields, and in these *fields*."""
+    key = key_of(live)
+    shown = union(own_fields(live), fields)
+    old, new = for_display(key.kind, extract(live, shown), extract(after, shown))
+    return Change(action="released", key=key, before=old, after=new)

@@ -9,18 +9,18 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.step import NOTHING_BESIDE, Step
 
 JsonObject = dict[str, t.Any]
+# Raises Refused, or returns warnings.
+Guard: t.TypeAlias = "t.Callable[[Plan], t.Sequence[str] | None]"
 
 
 def _keep_none(_live: JsonObject) -> bool:
     return False
-
-
-def _allow_all(_plan: Plan) -> None:
-    return None
 
 
 def _none_removable(_plan: Plan) -> t.Callable[[JsonObject], bool]:
@@ -31,41 +31,57 @@ def _nothing(_plan: Plan) -> t.Sequence[JsonObject]:
     return ()
 
 
+def _nothing_beside(_cluster: Cluster, _plan: Plan, _place: str) -> Step:
+    return NOTHING_BESIDE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One set and what is wanted of it.
 
     *kinds*: (apiVersion, kind) pairs that this capability can ever make, so that a run finds what is no longer desired.
-    *guard*: raises Refused where the plan needs a word that was not given; it is asked before the first write.
-    *keep*: which members stay although they are not desired; *keep_reason* why, for people, where that is worth a word.
-    *removable*: which foreign objects of a namespace may go with it, for a plan.
-    *extra_deletes*: live objects outside the set that go with this plan (volume claims, on an explicit word).
+    *guards*: each raises Refused if the plan must not be, or returns warnings; called before the first write.
+    *reads*: rights for what guards read. They are named where a read is refused, and not required otherwise.
+    *keep*: which members stay although they are not desired; *keep_reason*: the reason, for a warning.
+    *removable*: which foreign objects of a namespace may be deleted with it, for a plan.
+    *extra_deletes*: live objects outside the set that are deleted with this plan (volume claims, with an opt-in).
     *neighbours*: capabilities whose objects of the same fleet may be deleted together with a namespace of this set.
     *needs*: rights for what the module asks after writing; they too are required before the first write.
+    *beside*: what the run does beside the objects, for a plan and the namespace of the records; it may raise Refused.
     """
 
     owner: SetId
     desired: tuple[JsonObject, ...]
     kinds: tuple[tuple[str, str], ...]
-    guard: t.Callable[[Plan], None] = _allow_all
+    guards: tuple[Guard, ...] = ()
+    reads: tuple[Right, ...] = ()
     keep: t.Callable[[JsonObject], bool] = _keep_none
     keep_reason: str = ""
     removable: t.Callable[[Plan], t.Callable[[JsonObject], bool]] = _none_removable
     extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]] = _nothing
     neighbours: tuple[str, ...] = ()
     needs: tuple[Right, ...] = ()
+    beside: t.Callable[[Cluster, Plan, str], Step] = _nothing_beside
 
     def wanting(self, desired: t.Iterable[JsonObject]) -> Request:
         """The same request for other desired objects."""
         return replace(self, desired=tuple(desired))
 
-    def guarded(self, guard: t.Callable[[Plan], None]) -> Request:
-        """The same request with a guard."""
-        return replace(self, guard=guard)
+    def guarded(self, guard: Guard, *, reads: t.Iterable[Right] = ()) -> Request:
+        """The same request with one more guard, and the rights for what that reads."""
+        return replace(self, guards=(*self.guards, guard), reads=(*self.reads, *reads))
+
+    def guard(self, plan: Plan) -> list[str]:
+        """The warnings of all guards about *plan*; raises Refused if one of them refuses it."""
+        return [text for guard in self.guards for text in guard(plan) or ()]
 
     def needing(self, needs: t.Iterable[Right]) -> Request:
         """The same request with more rights that must be there before the first write."""
         return replace(self, needs=(*self.needs, *needs))
+
+    def doing(self, beside: t.Callable[[Cluster, Plan, str], Step]) -> Request:
+        """The same request with work beside the objects."""
+        return replace(self, beside=beside)
 
     def keeping(self, keep: t.Callable[[JsonObject], bool], *, reason: str) -> Request:
         """The same request for a part of the set: what *keep* names stays."""
@@ -77,5 +93,5 @@ class Request:
         removable: t.Callable[[Plan], t.Callable[[JsonObject], bool]],
         extra_deletes: t.Callable[[Plan], t.Sequence[JsonObject]],
     ) -> Request:
-        """The same request with the word that more than the set may go."""
+        """The same request with the opt-in that objects outside the set may be deleted."""
         return replace(self, removable=removable, extra_deletes=extra_deletes)

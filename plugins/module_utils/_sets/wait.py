@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting: for objects to be ready, and for deleted ones to be gone."""
+"""Waits until objects are ready, and until deleted ones no longer exist."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.refused_pods import why_no_pods
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import PREDICATES, not_ready
 
 JsonObject = dict[str, t.Any]
@@ -29,7 +31,7 @@ def wait_ready(
     """Wait until all *objects* are ready; after *timeout* seconds raise ClusterError with each object's own reason."""
     watched = {key_of(obj): (obj["apiVersion"], obj["kind"]) for obj in objects if obj["kind"] in PREDICATES}
     wanted = len(watched)
-    progress.step("looking what is not ready yet")
+    progress.step("checking what is not ready yet")
     deadline = time.monotonic() + timeout
     while True:
         reasons = _reasons(cluster, watched, selector=selector)
@@ -39,13 +41,20 @@ def wait_ready(
         first, reason = next(iter(reasons.items()))
         progress.step(f"waiting for {len(reasons):,} of {wanted:,}: {first}: {reason}")
         if time.monotonic() > deadline:
-            listed = "; ".join(f"{key}: {reason}" for key, reason in list(reasons.items())[:NAMED])
+            told = {key: _with_refusal(cluster, key, reason) for key, reason in list(reasons.items())[:NAMED]}
+            listed = first_of([f"{key}: {reason}" for key, reason in (reasons | told).items()], NAMED, separator="; ")
             raise ClusterError(f"not ready after {timeout:.0f} s: {listed}")
         time.sleep(INTERVAL)
 
 
+def _with_refusal(cluster: Cluster, key: Key, reason: str) -> str:
+    """*reason*, and why the object's pods were refused, if they were."""
+    refusal = why_no_pods(cluster, key)
+    return f"{reason}; its pods are refused: {refusal}" if refusal else reason
+
+
 def _reasons(cluster: Cluster, watched: t.Mapping[Key, tuple[str, str]], *, selector: str) -> dict[Key, str]:
-    """Why the watched objects are not ready, for those that are not; at most one LIST a kind, whatever their number."""
+    """The reasons why watched objects are not ready; at most one LIST for each kind."""
     live: dict[Key, JsonObject] = {}
     for kind in sorted(set(watched.values())):
         resource = cluster.resource(*kind)
@@ -60,7 +69,7 @@ def _reasons(cluster: Cluster, watched: t.Mapping[Key, tuple[str, str]], *, sele
         live |= {key_of(obj): obj for obj in objects}
     reasons: dict[Key, str] = {}
     for key in sorted(watched):
-        reason = not_ready(live[key]) if key in live else "it is not there"
+        reason = not_ready(live[key]) if key in live else "it does not exist"
         if reason:
             reasons[key] = reason
     return reasons
@@ -80,7 +89,7 @@ def wait_gone(
                 still.append((obj, live))
         left = [obj for obj, _live in still]
         if left and time.monotonic() > deadline:
-            listed = "; ".join(f"{key_of(obj)} ({what_holds(live)})" for obj, live in still[:NAMED])
+            listed = first_of([f"{key_of(obj)} ({what_holds(live)})" for obj, live in still], NAMED, separator="; ")
             raise ClusterError(f"still there {timeout:.0f} s after their deletion: {listed}")
         if left:
             progress.step(f"waiting until {len(left):,} of {len(objects):,} are gone: {key_of(left[0])}")
@@ -88,13 +97,16 @@ def wait_gone(
 
 
 def what_holds(live: JsonObject) -> str:
-    """Why an object that was deleted is still there: its finalizers, and of a namespace what its conditions say. Pure.
+    """Why an object that was deleted is still there: its finalizers, and what its conditions say. Pure.
 
-    Those conditions name the kinds that remain in it, and the finalizers of these (Kubernetes' namespace controller).
+    Those of a namespace name the kinds that remain in it, and the finalizers of these (Kubernetes' namespace
+    controller); those of a CRD say how far the deletion of its objects is.
     """
     finalizers = [*(live["metadata"].get("finalizers") or ()), *((live.get("spec") or {}).get("finalizers") or ())]
     reasons = [f"finalizers: {', '.join(finalizers) or 'none'}"]
-    if live.get("kind") == "Namespace":
+    kind = live.get("kind")
+    if kind in ("CustomResourceDefinition", "Namespace"):
         conditions = (live.get("status") or {}).get("conditions") or ()
-        reasons += [condition["message"] for condition in conditions if condition.get("status") == "True"]
+        told = [item for item in conditions if kind == "Namespace" or item.get("type") == "Terminating"]
+        reasons += [condition["message"] for condition in told if condition.get("status") == "True"]
     return "; ".join(reasons)

@@ -7,33 +7,22 @@
 from __future__ import annotations
 
 import functools
+import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP
 
-
-def _names(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
 # Names under which a group's kinds hold nothing but maps that are merged as a whole (`+mapType=atomic`,
-# `+structType=atomic`) or that cannot be empty (a required field), by the OpenAPI of Kubernetes and the CRDs of the
-# operator's releases. Others are not trusted: a map that was applied empty and filled by others looks the same in
-# managedFields.
-_BUILT_IN = _names(
+# `+structType=atomic`) or that cannot be empty (a required field), by the OpenAPI of Kubernetes. Others are not
+# trusted: a map that was applied empty and filled by others looks the same in managedFields.
+_BUILT_IN = names(
     "claimRef configMapKeyRef fieldRef namespaceSelector nodeSelector objectSelector podSelector resourceFieldRef "
     "roleRef scopeSelector secretKeyRef selector targetRef"
 )
-_MONITORING = _names(
-    "accessKey additionalAlertManagerConfigs additionalAlertRelabelConfigs additionalScrapeConfigs "
-    "alertRelabelConfigs alertmanagerConfigNamespaceSelector alertmanagerConfigSelector alertmanagersConfig apiKey "
-    "apiSecret apiURL authPassword authSecret bearerTokenSecret botToken clientSecret configMap configMapKeyRef "
-    "credentials fieldRef keySecret labelSelector objectStorageConfig opsGenieApiKey opsGenieApiUrl password "
-    "podMonitorNamespaceSelector podMonitorSelector probeNamespaceSelector probeSelector resourceFieldRef "
-    "routingKey ruleNamespaceSelector ruleSelector scrapeConfigNamespaceSelector scrapeConfigSelector secretKey "
-    "secretKeyRef selector serviceKey serviceMonitorNamespaceSelector serviceMonitorSelector slackApiUrl token "
-    "urlSecret userKey username webhookURL webhookUrl"
-)
-_GROUPS = {
+_GROUPS: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         (
             "",
@@ -46,11 +35,19 @@ _GROUPS = {
         ),
         _BUILT_IN,
     ),
-    MONITORING_GROUP: _MONITORING,
 }
-# ServiceMonitor and PodMonitor have maps of this name that are merged key by key.
-_KINDS = {(MONITORING_GROUP, "ScrapeConfig"): _MONITORING | {"params"}}
+_KINDS: dict[tuple[str, str], frozenset[str]] = {}
 _NONE: frozenset[str] = frozenset()
+
+
+def register(group: str, maps: frozenset[str], *, kinds: t.Mapping[str, frozenset[str]]) -> None:
+    """Say under which names (*maps*) the kinds of a *group* hold only maps that are merged as a whole.
+
+    *kinds* have names of their own instead.
+    """
+    _GROUPS[group] = maps
+    _KINDS.update({(group, kind): own for kind, own in kinds.items()})
+    atomic_maps.cache_clear()
 
 
 @functools.cache

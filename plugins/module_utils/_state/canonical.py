@@ -11,14 +11,15 @@ the live one, which costs a request; it can never look equal.
 from __future__ import annotations
 
 import base64
-import re
+import functools
 import typing as t
-from decimal import Decimal
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import quantities
 
 JsonObject = dict[str, t.Any]
 Path = tuple[str, ...]
 
-# Quantities of built-in kinds, as paths; `*` stands for every item of a list or every value of a map. Those of custom
+# Quantities of built-in kinds, as paths; `*` means every item of a list or every value of a map. Those of custom
 # resources are stored as they were sent.
 _RESOURCES: tuple[Path, ...] = (("resources", "limits", "*"), ("resources", "requests", "*"))
 _POD: tuple[Path, ...] = (
@@ -45,12 +46,6 @@ QUANTITIES: dict[tuple[str, str], tuple[Path, ...]] = {
 # Maps of plain strings that mean the same empty and absent. An apply that empties one makes it null on the server,
 # which the schema of a custom resource then refuses.
 _NO_MATTER_IF_EMPTY = frozenset({"annotations", "externalLabels", "labels", "matchLabels", "nodeSelector"})
-
-_NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d+)?|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?|[eE][+-]?\d+)")
-_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_BINARY = {"": 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
-# The server calculates larger ones in another way; they are left as they are.
-_LARGEST = 2**63 - 1
 
 
 def canonical(obj: JsonObject) -> JsonObject:
@@ -97,46 +92,22 @@ def _rewrite(holder: t.Any, path: Path) -> None:
         if rest:
             _rewrite(holder[place], rest)
         else:
-            holder[place] = quantity(holder[place])
+            holder[place] = _quantity(holder[place], is_resource=name == "*")
 
 
-def quantity(value: t.Any) -> t.Any:
-    """A quantity as the API server writes it (its resource.Quantity): ``1000m`` is ``1``, ``0.5Gi`` is ``512Mi``.
+def _quantity(value: t.Any, *, is_resource: bool) -> t.Any:
+    """A quantity as the API server keeps it; what is none stays, for the server to refuse.
 
-    What is no quantity, is too large or too fine for an exact answer, or has an exponent, comes back as it is.
+    Amounts of resources (SetDefaults_ResourceList of Kubernetes) are rounded up to thousandths.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
-    match = _NUMBER.fullmatch(str(value))
-    if match is None or match[3][1:].lstrip("+-").isdigit():
-        return value
-    sign, digits, suffix = match.groups()
-    factor = Decimal(2) ** _BINARY[suffix] if suffix in _BINARY and suffix else Decimal(10) ** _DECIMAL[suffix]
-    number = Decimal(digits) * factor
-    if number > _LARGEST:
-        return value
-    text = _in_binary(number) if suffix.endswith("i") and number >= 1024 else _in_decimal(number)
-    if text is None:
-        return value
-    return f"-{text}" if sign == "-" and number else text
+    return _written(str(value), is_resource=is_resource) or value
 
 
-def _in_binary(number: Decimal) -> str | None:
-    if number != int(number):
+@functools.lru_cache(maxsize=4096)
+def _written(text: str, *, is_resource: bool) -> str | None:
+    found = quantities.parse(text)
+    if found is None:
         return None
-    whole = int(number)
-    suffix = next(name for name, bits in reversed(_BINARY.items()) if whole % 2**bits == 0)
-    return f"{whole >> _BINARY[suffix]}{suffix}"
-
-
-def _in_decimal(number: Decimal) -> str | None:
-    if number == 0:
-        return "0"
-    # What is finer the server rounds up for resources.
-    fine = number.scaleb(3)
-    if fine != int(fine):
-        return None
-    suffix = next(
-        name for name, power in reversed(_DECIMAL.items()) if power >= -3 and int(fine) % 10 ** (power + 3) == 0
-    )
-    return f"{int(fine) // 10 ** (_DECIMAL[suffix] + 3)}{suffix}"
+    return str(found.rounded_up(quantities.MILLI) if is_resource else found)

@@ -10,9 +10,11 @@ import hashlib
 import json
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import BEFORE_ANNOTATION
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import (
+    cover,
+    entries_of,
     extract,
-    merge,
     own_fields,
     same,
 )
@@ -28,13 +30,21 @@ def meaningful(obj: JsonObject) -> JsonObject:
         for name, value in obj.get("metadata", {}).items()
         if name not in ("resourceVersion", "generation", "uid", "creationTimestamp", "selfLink", "managedFields")
     }
-    entries = [
-        {name: value for name, value in entry.items() if name != "time"}
-        for entry in obj.get("metadata", {}).get("managedFields") or ()
-        if entry.get("subresource") != "status"
-    ]
+    # The server sorts them by their times.
+    entries = sorted(
+        (
+            {name: value for name, value in entry.items() if name != "time"}
+            for entry in entries_of(obj)
+            if entry.get("subresource") != "status"
+        ),
+        key=_identity,
+    )
     body = {name: value for name, value in obj.items() if name not in ("status", "metadata")}
     return {**body, "metadata": {**metadata, "managedFields": entries}}
+
+
+def _identity(entry: JsonObject) -> tuple[str, ...]:
+    return tuple(str(entry.get(name)) for name in ("manager", "operation", "apiVersion", "subresource"))
 
 
 def is_changed(before: JsonObject, after: JsonObject) -> bool:
@@ -48,7 +58,7 @@ def our_part(obj: JsonObject, *others: JsonObject) -> JsonObject:
     for state in (obj, *others):
         owned = own_fields(state)
         if owned:
-            fields = merge(fields, owned) if fields else owned
+            fields = cover(fields, owned) if fields else owned
     part = extract(obj, fields) if fields else {}
     return part if isinstance(part, dict) else {}
 
@@ -77,10 +87,23 @@ def changed_paths(before: t.Any, after: t.Any, *, path: str = "") -> list[str]:
 
 
 def for_display(kind: str, before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:
-    """Both states as people may and want to see them: no secret values, and schemas of CRDs as fingerprints."""
+    """Both states as people may and want to see them: no secret values, and schemas of CRDs as fingerprints.
+
+    What an adopted object had before is not shown: an adoption shows it as what changes.
+    """
+    before, after = _without_note(before), _without_note(after)
     if kind == "CustomResourceDefinition":
         return _without_schemas(before), _without_schemas(after)
     return hidden(kind, before, after)
+
+
+def _without_note(obj: JsonObject) -> JsonObject:
+    metadata = obj.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    if BEFORE_ANNOTATION not in annotations:
+        return obj
+    rest = {name: value for name, value in annotations.items() if name != BEFORE_ANNOTATION}
+    return {**obj, "metadata": {**metadata, "annotations": rest}}
 
 
 def _without_schemas(crd: JsonObject) -> JsonObject:

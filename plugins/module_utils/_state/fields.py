@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading ``metadata.managedFields``: what our manager owns, and whether it is exactly what we desire. Pure.
+"""Arithmetic with ``metadata.managedFields``: who owns which fields of an object, unions, parts. Pure.
 
 The format is structured-merge-diff's ``fieldsV1``: ``f:<name>`` a field, ``k:<json>`` an item of a list by its keys,
 ``v:<json>`` a value of a set, ``.`` the item itself; a node without children is owned as a whole. The shape of the tree
@@ -16,186 +16,53 @@ import json
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.atomic import atomic_maps
 
 JsonObject = dict[str, t.Any]
 Fields = dict[str, t.Any]
+# A manager of an object: its name and operation (Apply or Update).
+Owner = tuple[str, str]
+# Which fields of one entry of managedFields become ours, and which stay with their manager.
+Share = t.Callable[[JsonObject], tuple[Fields, Fields]]
+
+US: Owner = (FIELD_MANAGER, "Apply")
+
+
+def entries_of(live: t.Mapping[str, t.Any]) -> list[JsonObject]:
+    """The managedFields of *live*, one entry for each manager, operation, version and subresource."""
+    return live.get("metadata", {}).get("managedFields") or []
+
+
+def is_of(entry: t.Mapping[str, t.Any], owners: t.Collection[Owner]) -> bool:
+    """Whether an entry of managedFields is of one of *owners*. What one owns by a subresource does not count."""
+    return not entry.get("subresource") and (entry.get("manager"), entry.get("operation")) in owners
 
 
 def own_entry(live: t.Mapping[str, t.Any]) -> JsonObject | None:
-    """Our Apply entry in the managedFields of *live*, or None where we never applied it. Not to be changed."""
-    for entry in live.get("metadata", {}).get("managedFields") or ():
-        if _is_own(entry):
-            return t.cast("JsonObject", entry)
-    return None
-
-
-def _is_own(entry: t.Mapping[str, t.Any]) -> bool:
-    return entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
+    """Our Apply entry in the managedFields of *live*, or None if we never applied it. Not to be changed."""
+    return next((entry for entry in entries_of(live) if is_of(entry, (US,))), None)
 
 
 def own_fields(live: t.Mapping[str, t.Any]) -> Fields:
-    """The tree of fields that our manager owns in *live* (empty where it owns none)."""
+    """The tree of fields that our manager owns in *live* (empty if it owns none)."""
     entry = own_entry(live)
     return dict((entry or {}).get("fieldsV1") or {})
 
 
 def owns_label(live: t.Mapping[str, t.Any], label: str) -> bool:
-    """Whether our manager owns this label of *live*: a label that a controller copied is nobody's proof."""
+    """Whether our manager owns this label of *live*: a label that a controller copied proves nothing."""
     labels = own_fields(live).get("f:metadata", {}).get("f:labels", {})
     return f"f:{label}" in labels
 
 
-def is_unchanged(desired: JsonObject, live: JsonObject) -> bool:
-    """Whether applying *desired* provably leaves *live* as it is.
-
-    True only where the fields that we own are exactly the desired ones and each has the desired value. Everything
-    else is for the server to decide: a wrong False costs one request, a wrong True would hide a change.
-    """
-    version = desired["apiVersion"]
-    if live["apiVersion"] != version:
-        return False
-    ours = None
-    for entry in live["metadata"].get("managedFields") or ():
-        # The server drops entries of versions that are no longer served; which these are cannot be seen from here.
-        if entry.get("apiVersion") != version:
-            return False
-        if _is_own(entry):
-            if ours is not None:
-                return False
-            ours = entry
-    if ours is None:
-        return False
-    atomic = atomic_maps(version.rpartition("/")[0], desired["kind"])
-    return _proves_equal(applied_part(desired), ours.get("fieldsV1") or {}, live, atomic=atomic)
-
-
-def applied_part(desired: JsonObject) -> JsonObject:
-    """*desired* without what the server does not track as fields: type and identity."""
-    part = dict(desired)
-    metadata = dict(part.pop("metadata"))
-    for holder, names in ((part, ("apiVersion", "kind")), (metadata, ("name", "namespace"))):
-        for name in names:
-            holder.pop(name, None)
-    return {**part, "metadata": metadata} if metadata else part
-
-
 @functools.lru_cache(maxsize=4096)
-def _parsed(text: str) -> t.Any:
-    """The keys of a list's item, or the value of a set's, as its name has them; the same few stand in every object."""
+def parsed(text: str) -> t.Any:
+    """The keys of a list's item, or the value of a set's, as its name has them; the same few are in every object."""
     return json.loads(text)
 
 
-def _children(fields: Fields) -> Fields:
+def children_of(fields: Fields) -> Fields:
+    """What a tree has below itself."""
     return {name: sub for name, sub in fields.items() if name != "."}
-
-
-# From here to `same` each line runs for each field of each object, which is half of an unchanged run.
-
-
-def _proves_equal(
-    desired: t.Any, fields: Fields, live: t.Any, *, atomic: frozenset[str], name: str = "", is_item: bool = False
-) -> bool:
-    itself = "." in fields
-    number = len(fields) - itself
-    if not number:
-        return _proves_leaf(desired, live, whole=name in atomic)
-    # Beside children an apply owns each item of a list itself, and no named field. What it owns otherwise (after a
-    # takeover, in maps without a schema) may differ from what the next apply would own.
-    if itself is not is_item or number != len(desired if isinstance(desired, (dict, list)) else ()):
-        return False
-    if isinstance(desired, dict) and isinstance(live, dict):
-        return _proves_map(desired, fields, live, atomic=atomic)
-    if isinstance(desired, list) and isinstance(live, list):
-        return _proves_list(desired, _children(fields), live, atomic=atomic)
-    return False
-
-
-def _proves_list(desired: list[t.Any], children: Fields, live: list[t.Any], *, atomic: frozenset[str]) -> bool:
-    if all(child.startswith("k:") for child in children):
-        return _proves_keyed_list(desired, children, live, atomic=atomic)
-    return all(child.startswith("v:") for child in children) and _proves_set(desired, children, live)
-
-
-def _proves_map(desired: JsonObject, fields: Fields, live: JsonObject, *, atomic: frozenset[str]) -> bool:
-    """As many fields as desired values, and each of the values is among them."""
-    for key, value in desired.items():
-        sub = fields.get("f:" + key)
-        if sub is None or key not in live:
-            return False
-        if sub:
-            mine = live[key]
-            # The same as `_proves_equal` would do with a map, without asking it.
-            if isinstance(value, dict) and isinstance(mine, dict) and len(sub) == len(value) and "." not in sub:
-                if not _proves_map(value, sub, mine, atomic=atomic):
-                    return False
-            elif not _proves_equal(value, sub, mine, atomic=atomic, name=key):
-                return False
-        elif isinstance(value, str):  # most are, and no other type of JSON equals one
-            if value != live[key]:
-                return False
-        elif not _proves_leaf(value, live[key], whole=key in atomic):
-            return False
-    return True
-
-
-def _proves_leaf(desired: t.Any, live: t.Any, *, whole: bool) -> bool:
-    """A node that is owned as a whole: a scalar, an atomic list or map, or a map that we last applied empty.
-
-    A map that was applied empty and filled by others looks the same as an atomic one; only the name tells them apart.
-    """
-    if isinstance(desired, dict) and desired and not whole:
-        return False
-    return same(desired, live)
-
-
-def _proves_keyed_list(desired: list[t.Any], children: Fields, live: list[t.Any], *, atomic: frozenset[str]) -> bool:
-    positions: dict[int, int] = {}
-    for name, sub in children.items():
-        keys = _parsed(name[2:])
-        # A key that a desired item leaves out was defaulted by the server: then we do not own that field.
-        wanted = _the_item(desired, keys, defaulted=[key for key in keys if f"f:{key}" not in sub])
-        present = _the_item(live, keys)
-        if wanted is None or present is None or wanted in positions:
-            return False
-        if not _proves_equal(desired[wanted], sub, live[present], atomic=atomic, is_item=True):
-            return False
-        positions[wanted] = present
-    return _in_order(positions)
-
-
-def _the_item(items: list[t.Any], keys: JsonObject, *, defaulted: t.Sequence[str] = ()) -> int | None:
-    """Where the one item with these *keys* is, of which it may leave out *defaulted*; None where not exactly one is."""
-    found = None
-    for index, item in enumerate(items):
-        if not isinstance(item, dict):
-            continue
-        for key, value in keys.items():
-            if not same(item[key], value) if key in item else key not in defaulted:
-                break
-        else:
-            if found is not None:
-                return None
-            found = index
-    return found
-
-
-def _proves_set(desired: list[t.Any], children: Fields, live: list[t.Any]) -> bool:
-    positions: dict[int, int] = {}
-    for name in children:
-        value = _parsed(name[2:])
-        wanted = [index for index, item in enumerate(desired) if same(item, value)]
-        present = [index for index, item in enumerate(live) if same(item, value)]
-        if len(wanted) != 1 or len(present) != 1:
-            return False
-        positions[wanted[0]] = present[0]
-    return _in_order(positions)
-
-
-def _in_order(positions: t.Mapping[int, int]) -> bool:
-    """Order counts: the server writes when an apply moves an item, in keyed lists and sets too."""
-    found = [positions[index] for index in sorted(positions)]
-    return found == sorted(found)
 
 
 def same(one: t.Any, other: t.Any) -> bool:
@@ -234,7 +101,7 @@ def extract(value: t.Any, fields: Fields) -> t.Any:
 
     Of an item of a list that is what its manager set: a key that the server gave it is not shown.
     """
-    children = _children(fields)
+    children = children_of(fields)
     if not children:
         return value
     if isinstance(value, dict):
@@ -256,11 +123,11 @@ def _extract_item(item: t.Any, children: Fields) -> list[t.Any]:
 
 
 def item_name(item: t.Any, children: Fields) -> str | None:
-    """The name under which the tree *children* of a list holds this *item*, by its keys or value; None where not."""
+    """The name under which the tree *children* of a list holds this *item*, by its keys or value; None if not."""
     for name in children:
         if name == ".":
             continue
-        wanted = _parsed(name[2:])
+        wanted = parsed(name[2:])
         if name.startswith("v:") and same(item, wanted):
             return name
         if (
@@ -272,11 +139,124 @@ def item_name(item: t.Any, children: Fields) -> str | None:
     return None
 
 
-def merge(one: Fields, other: Fields) -> Fields:
-    """The union of two trees. A node that is a whole in either stays a whole."""
-    if not _children(one) or not _children(other):
+def cover(one: Fields, other: Fields) -> Fields:
+    """What shows everything that either tree has: a node that is a whole in one of them stays a whole."""
+    if not children_of(one) or not children_of(other):
         return {}
     return {
-        name: merge(one[name], other[name]) if name in one and name in other else one.get(name, other.get(name))
+        name: cover(one[name], other[name]) if name in one and name in other else one.get(name, other.get(name))
         for name in {**one, **other}
     }
+
+
+def union(one: Fields, other: Fields) -> Fields:
+    """The fields that one of the two sets has. A node without children, or with ``.`` among them, is itself a field."""
+    return _union(one, other) if one and other else one or other
+
+
+def _union(one: Fields, other: Fields) -> Fields:
+    result = {
+        name: _union(one[name], other[name]) if name in one and name in other else one.get(name, other.get(name))
+        for name in {**one, **other}
+        if name != "."
+    }
+    is_field = any(not tree or "." in tree for tree in (one, other))
+    return {".": {}, **result} if is_field and result else result
+
+
+def common(one: Fields, other: Fields) -> Fields:
+    """What both trees have. A node that is a whole in one of them is what the other has below it."""
+    result: Fields = {}
+    for name in one:
+        if name not in other:
+            continue
+        left, right = one[name], other[name]
+        if not left or not right:
+            result[name] = left or right
+        elif below := common(left, right):
+            result[name] = below
+    return result
+
+
+def beyond(one: Fields, other: Fields) -> Fields:
+    """What *one* has and *other* does not. A whole does not have what is below it: it may be a map that was empty."""
+    result: Fields = {}
+    for name, sub in children_of(one).items():
+        known = other.get(name)
+        if known is None:
+            result[name] = sub
+        elif children_of(sub) and (below := beyond(sub, known)):
+            result[name] = below
+    return result
+
+
+def given_to(entries: t.Sequence[JsonObject], heirs: t.Iterable[tuple[JsonObject, Fields]]) -> list[JsonObject]:
+    """The *entries* of managedFields after each of the *heirs*, an entry of former times, got the fields beside it."""
+    result = {_identity(entry): entry for entry in entries}
+    for old, fields in heirs:
+        now = result.get(_identity(old), {**old, "fieldsV1": {}})
+        result[_identity(old)] = {**now, "fieldsV1": union(dict(now.get("fieldsV1") or {}), fields)}
+    return list(result.values())
+
+
+def _identity(entry: JsonObject) -> tuple[str, ...]:
+    return tuple(str(entry.get(name) or "") for name in ("manager", "operation", "apiVersion", "subresource"))
+
+
+def without(value: t.Any, fields: Fields, kept: Fields | None) -> t.Any:
+    """*value* without what *fields* cover and *kept* does not (None: nothing of it); None if nothing is left."""
+    if not children_of(fields):
+        return None if kept is None else value
+    # With children in the one tree the node is not an atomic one: without any in the other nothing inside is kept.
+    inside = kept or {}
+    if isinstance(value, dict):
+        names = {name: f"f:{name}" for name in value}
+        left: t.Any = {
+            name: without(item, fields[names[name]], inside.get(names[name])) if names[name] in fields else item
+            for name, item in value.items()
+        }
+        left = {name: item for name, item in left.items() if item is not None}
+    elif isinstance(value, list):
+        parts = [(item, item_name(item, fields)) for item in value]
+        left = [item if name is None else without(item, fields[name], inside.get(name)) for item, name in parts]
+        left = [item for item in left if item is not None]
+    else:
+        return value
+    return left if left or not value else None
+
+
+def moved(live: JsonObject, *, share: Share, version: str, mark: Fields | None = None) -> list[JsonObject] | None:
+    """The managedFields of *live* after what *share* takes from the entries of others became ours.
+
+    *version* is the apiVersion of our entry. Our entries in another version are dropped, because paths there may mean
+    other fields. *mark* becomes ours too where we had no entry. What is owned by a subresource stays. None if *share*
+    takes nothing.
+    """
+    entries = entries_of(live)
+    ours: Fields = (mark if mark and own_entry(live) is None else None) or {}
+    kept: list[JsonObject] = []
+    taken = False
+    for entry in entries:
+        fields = dict(entry.get("fieldsV1") or {})
+        if is_of(entry, (US,)):
+            ours = union(ours, fields) if entry.get("apiVersion") == version else ours
+            continue
+        mine, theirs = ({}, fields) if entry.get("subresource") else share(entry)
+        if not mine and theirs == fields:
+            kept.append(entry)
+            continue
+        taken = True
+        ours = union(ours, mine)
+        if theirs:
+            kept.append({**entry, "fieldsV1": theirs})
+    if not taken:
+        return None
+    own = {
+        "manager": FIELD_MANAGER,
+        "operation": "Apply",
+        "apiVersion": version,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": ours,
+    }
+    times = [entry["time"] for entry in entries if entry.get("time")]
+    return [{**own, "time": max(times)} if times else own, *kept]

@@ -9,12 +9,24 @@ from __future__ import annotations
 import typing as t
 
 JsonObject = dict[str, t.Any]
+# Why an object is not ready yet, None if it is.
+Predicate = t.Callable[[JsonObject], "str | None"]
 
 
 def not_ready(obj: JsonObject) -> str | None:
-    """Why *obj* is not ready yet, or None where it is; kinds without a predicate are ready when they exist."""
+    """Why *obj* is not ready yet, or None if it is; kinds without a predicate are ready when they exist."""
     predicate = PREDICATES.get(obj["kind"])
     return predicate(obj) if predicate else None
+
+
+def register(kind: str, predicate: Predicate, *, stateful_sets: str = "") -> None:
+    """Say when objects of a *kind* are ready that Kubernetes itself does not have.
+
+    *stateful_sets*: their pods are made by a StatefulSet with the object's name behind this one and a dash.
+    """
+    PREDICATES[kind] = predicate
+    if stateful_sets:
+        STATEFUL_SETS[kind] = stateful_sets
 
 
 def _condition(obj: JsonObject, name: str) -> JsonObject:
@@ -22,7 +34,8 @@ def _condition(obj: JsonObject, name: str) -> JsonObject:
     return next((dict(item) for item in conditions if item.get("type") == name), {})
 
 
-def _wanted_condition(obj: JsonObject, name: str, *, generations: bool) -> str | None:
+def wanted_condition(obj: JsonObject, name: str, *, generations: bool) -> str | None:
+    """Why the condition *name* is not true; with *generations* it must be of the object's current generation."""
     condition = _condition(obj, name)
     if not condition:
         return f"no condition {name} yet"
@@ -35,37 +48,31 @@ def _wanted_condition(obj: JsonObject, name: str, *, generations: bool) -> str |
     return None
 
 
+def counters_differ(status: JsonObject, *, wanted: int) -> str | None:
+    """Which counter of updated and available replicas is not *wanted* yet."""
+    for counter in ("updatedReplicas", "availableReplicas"):
+        if status.get(counter, 0) != wanted:
+            return f"{counter} is {status.get(counter, 0)} of {wanted}"
+    return None
+
+
 def _deployment(obj: JsonObject) -> str | None:
     status = obj.get("status") or {}
     wanted = obj["spec"].get("replicas", 1)
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
         return "the Deployment controller has not seen this generation"
-    for counter in ("updatedReplicas", "availableReplicas"):
-        if status.get(counter, 0) != wanted:
-            return f"{counter} is {status.get(counter, 0)} of {wanted}"
+    reason = counters_differ(status, wanted=wanted)
+    if reason:
+        # Why its pods are not made (a quota, Pod Security, a webhook), in the API server's words.
+        refused = _condition(obj, "ReplicaFailure")
+        return f"{reason}: {refused.get('message')}" if refused.get("status") == "True" else reason
     if status.get("replicas", 0) != wanted:
         return f"replicas is {status.get('replicas', 0)} of {wanted}: old pods are still there"
     return None
 
 
-def _instance(obj: JsonObject) -> str | None:
-    """Prometheus and Alertmanager: ``Available`` alone ignores updated pods and may be of an older generation."""
-    for name in ("Reconciled", "Available"):
-        reason = _wanted_condition(obj, name, generations=True)
-        if reason:
-            return reason
-    status = obj.get("status") or {}
-    if status.get("paused"):
-        return "it is paused: the operator changes nothing"
-    wanted = obj["spec"].get("replicas", 1) * obj["spec"].get("shards", 1)
-    for counter in ("updatedReplicas", "availableReplicas"):
-        if status.get(counter, 0) != wanted:
-            return f"{counter} is {status.get(counter, 0)} of {wanted}"
-    return None
-
-
 def _crd(obj: JsonObject) -> str | None:
-    return _wanted_condition(obj, "NamesAccepted", generations=False) or _wanted_condition(
+    return wanted_condition(obj, "NamesAccepted", generations=False) or wanted_condition(
         obj, "Established", generations=False
     )
 
@@ -82,11 +89,11 @@ def _namespace(obj: JsonObject) -> str | None:
     return None if phase in (None, "Active") else f"phase is {phase}"
 
 
-PREDICATES: dict[str, t.Callable[[JsonObject], str | None]] = {
-    "Alertmanager": _instance,
+# By kind: how the names of the StatefulSets begin that make the pods of an object.
+STATEFUL_SETS: dict[str, str] = {}
+PREDICATES: dict[str, Predicate] = {
     "CustomResourceDefinition": _crd,
     "Deployment": _deployment,
     "Namespace": _namespace,
-    "Prometheus": _instance,
     "Service": _service,
 }

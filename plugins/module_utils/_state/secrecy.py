@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What nobody may see of an object: values of Secrets, fields named like secrets, passwords in URLs. Pure.
+"""Hides what must not be shown of an object: values of Secrets, fields named like secrets, passwords in URLs. Pure.
 
-Diffs, results and messages go through here. Secrets should travel by reference anyway; this is the net below.
+Diffs, results and messages are filtered here. Secrets should be given by reference anyway; this is a second safeguard.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import binascii
 import re
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import BEFORE_ANNOTATION
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
 
 JsonObject = dict[str, t.Any]
@@ -42,8 +43,8 @@ SECRET_NAMES = frozenset(
         "xauthtoken",
     }
 )
-# The annotation of client-side apply holds the whole object, a Secret's values too.
-_WHOLE_OBJECTS = frozenset({LAST_APPLIED})
+# The annotation of client-side apply holds the whole object, a Secret's values too; ours what an adoption changed.
+_WHOLE_OBJECTS = frozenset({LAST_APPLIED, BEFORE_ANNOTATION})
 _SECRET_PARTS = ("data", "stringData")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
 # Shorter values cannot be cut out of a message without destroying it.
@@ -57,7 +58,7 @@ def hidden(kind: str, before: JsonObject, after: JsonObject) -> tuple[JsonObject
 
 
 def _hide(value: t.Any, other: t.Any, *, path: tuple[str, ...]) -> t.Any:
-    """*value* with marks in place of secrets; *other* is the state before, None where there is none to compare."""
+    """*value* with marks in place of secrets; *other* is the state before, None if there is none to compare."""
     if isinstance(value, dict):
         known = other if isinstance(other, dict) else {} if other is not None else None
         return {

@@ -47,6 +47,10 @@ class Audit:
         """What *account* asked, about resources."""
         return [event for event in self._events() if event.account == account]
 
+    def all_events(self) -> list[Event]:
+        """What everybody asked, about resources, in the order of the answers."""
+        return list(self._events())
+
     def _events(self) -> Iterator[Event]:
         with self.path.open("rb") as log:
             log.seek(self.start)

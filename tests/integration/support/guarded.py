@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api import client
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import CrdOutcome, apply_crds
-from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import Words
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import OptIns
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.report import report
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import CrdSource, open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
@@ -46,21 +46,21 @@ class Guarded:
     def folder(self, release: str) -> Path:
         return crd_folder(release, only=self.only)
 
-    def apply(self, release: str, *, check: bool = False, lock_timeout: float = 60.0, **words: t.Any) -> CrdOutcome:
+    def apply(self, release: str, *, check: bool = False, lock_timeout: float = 60.0, **opt_ins: t.Any) -> CrdOutcome:
         """What the module crds does for a release."""
         found = self.source(release)
         return apply_crds(
             self.cluster,
             source=found.digest,
             load=found.load,
-            words=Words(**words),
+            opt_ins=OptIns(**opt_ins),
             options=Options(check=check, wait_timeout=120, lock_timeout=lock_timeout),
         )
 
     def report(self, release: str) -> JsonObject:
         """What the module crds_info tells."""
         found = self.source(release)
-        return report(self.cluster, found.load(), source=found.digest)
+        return report(self.cluster, found.load(), source=found.digest, records_namespace=None)
 
     # -- what others do -----------------------------------------------------------------------------------------
 
@@ -112,14 +112,21 @@ class Guarded:
     def run_operator(self, name: str, *, version: str, replicas: int = 1) -> None:
         """An operator's Deployment as a chart would make it. Nothing runs here, but its pods come and go."""
         self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATORS}}, force=True)
+        for obj in operator_rights(name, namespace=OPERATORS):
+            self.api.apply(obj, manager="helm", force=True)
         labels = {"app": name}
-        container = {"name": "operator", "image": f"mirror.example/prometheus-operator/prometheus-operator:v{version}"}
+        # The name that Rancher's mirror has: no part of an image's name tells what it is.
+        image = f"rancher/mirrored-prometheus-operator-prometheus-operator:v{version}"
+        container = {"name": "operator", "image": image}
         spec = {
             "replicas": replicas,
             # Nothing here becomes ready, so that a rolling update would never end.
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"serviceAccountName": name, "containers": [container]},
+            },
         }
         metadata = {"name": name, "namespace": OPERATORS}
         deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
@@ -134,6 +141,26 @@ class Guarded:
 
     def operator(self, name: str) -> JsonObject:
         return self.api.get("apps/v1", "Deployment", name, OPERATORS)
+
+
+def operator_rights(name: str, *, namespace: str) -> list[JsonObject]:
+    """The account of an operator with what it must be allowed at least, by which it is known to be one."""
+    rbac = "rbac.authorization.k8s.io"
+    rules = [
+        {"apiGroups": [GROUP], "resources": ["prometheuses", "prometheuses/status"], "verbs": ["*"]},
+        {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["*"]},
+    ]
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}},
+        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": f"chart-{name}"}, "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": f"chart-{name}"},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": f"chart-{name}"},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        },
+    ]
 
 
 def guarded(plane: ControlPlane, *, only: tuple[str, ...] = ()) -> Guarded:

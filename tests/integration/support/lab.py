@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.integration.support import account
@@ -21,7 +22,8 @@ def up(*names: str) -> None:
     PROMFLEET_TEST_KUBECONFIG names clusters of another making instead, with the lab's names for their contexts.
     """
     if not os.environ.get("PROMFLEET_TEST_KUBECONFIG"):
-        subprocess.run([LAB, "up", *names], stdin=subprocess.DEVNULL, check=True)
+        # On stderr: a worker of pytest-xdist has no stdout.
+        subprocess.run([LAB, "up", *names], stdin=subprocess.DEVNULL, stdout=sys.__stderr__, check=True)
 
 
 def kubeconfig() -> Path:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,10 +125,11 @@ def run_playbook(
     env: Mapping[str, str] | None = None,
     prefix: Path = Path(sys.prefix),
     live: bool = False,
+    watch: Callable[[str], None] | None = None,
 ) -> Run:
     """Runs a playbook of the collection (by name) or a list of plays; *folder* takes the files that this needs.
 
-    *live* shows the output on the terminal while it comes, instead of keeping it.
+    *live* shows the output on the terminal while it comes, instead of keeping it; *watch* gets each line as it comes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # JSON is YAML; so nothing has to be quoted by hand.
@@ -147,7 +148,8 @@ def run_playbook(
         **(env or {}),
     }
     command = ["ansible-playbook", "-i", str(folder / "inventory.yml"), target, *arguments]
-    done = subprocess.run(
+    lines: list[str] = []
+    with subprocess.Popen(
         [str(prefix / "bin" / command[0]), *command[1:]],
         env=environment(prefix, **variables),
         cwd=folder,
@@ -155,9 +157,13 @@ def run_playbook(
         stdout=None if live else subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-    )
-    return _read(record, status=done.returncode, output=f"$ {' '.join(command)}\n{done.stdout or ''}")
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if watch:
+                watch(line)
+    return _read(record, status=process.returncode, output=f"$ {' '.join(command)}\n{''.join(lines)}")
 
 
 def _read(record: Path, *, status: int, output: str) -> Run:

@@ -43,7 +43,7 @@ class Prometheus:
         """The label sets of /federate, as any reader of the text format gets them."""
         text = self._cluster.send("GET", f"{self._root}/federate", query={"match[]": list(match)}).decode()
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-        # Prometheus writes instance="" where a series has none, and an empty label is no label.
+        # Prometheus writes instance="" where a series has none, and an empty label is not a label.
         return Counter(
             frozenset(
                 {"__name__": sample.name, **{name: value for name, value in sample.labels.items() if value}}.items()

@@ -62,6 +62,7 @@ class Fault:
 
 
 Rule = Callable[[Request], Fault | None]
+Hold = Callable[[Request], None]
 
 BUSY = Fault(status=429, retry_after=0)
 CONFLICT = Fault(status=409, message="the object has been modified; please apply your changes to the latest version")
@@ -91,11 +92,16 @@ def seeded(seed: int, *, percent: int, faults: tuple[Fault, ...] = ANY) -> Rule:
 
 @dataclass(kw_only=True)
 class Proxy:
-    """A running proxy; *rule* may be changed while it runs. *compressed* counts answers that the server compressed."""
+    """A running proxy; *rule* and *hold* may be changed while it runs.
+
+    *hold* is called for each request and returns when that may go on; others go on meanwhile. *compressed* counts
+    answers that the server compressed.
+    """
 
     url: str
     kubeconfig: Path
     rule: Rule
+    hold: Hold = lambda _request: None
     requests: list[tuple[Request, Fault | None]] = field(default_factory=list)
     turns: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -193,7 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, _mark, query = self.path.partition("?")
-        _request, fault = self.proxy.seen(self.command, path, query)
+        request, fault = self.proxy.seen(self.command, path, query)
+        self.proxy.hold(request)
         fault = fault or Fault()
         time.sleep(fault.delay)
         if fault.status:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api import client
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.proxy import proxy_pods
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import LEASE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 
@@ -31,13 +32,30 @@ from tests.tools.rights import Account, accounts, compact
 ACCOUNTS = {account.name: account for account in accounts()}
 TESTER = "tester"
 PLATFORM = "monitoring-platform"
+# Pods whose nodes a run asks for: namespace, name and labels. The name of a proxy's pod says nothing.
+PODS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    (PLATFORM, "prometheus-platform-0", {}),
+    ("monitoring-pay", "proxy", proxy_pods("pay", 0)),
+)
 # What each set has one of.
 RECORDS = (["configmaps"], ["leases"])
 
-TEAM: JsonObject = {"name": "pay", "namespaces": ["pay"], "groups": ["pay-people"]}
+TEAM: JsonObject = {
+    "name": "pay",
+    "namespaces": ["pay"],
+    "groups": ["pay-people"],
+    "prometheus": {"storage": {"size": "1Gi"}},
+}
 GROUPS = [{"name": "any", "rules": [{"record": "any:up:sum", "expr": "sum(up)"}]}]
 SHARED: JsonObject = {"cluster": "hub", "clusters": ["hub", "edge"], "teams": [TEAM]}
-SOURCES = [{"team": "platform", "expose": "NodePort"}]
+PROXIED: JsonObject = {
+    "team": "pay",
+    "expose": "NodePort",
+    "scheme": "https",
+    "tls_config": {"cert": {"secret": "any"}},
+    "proxy": {"certificate": {"secret": "any"}, "client_ca": {"secret": "any"}, "clients": ["any"]},
+}
+SOURCES = [{"team": "platform", "expose": "NodePort"}, PROXIED]
 ENDPOINTS: list[JsonObject] = [
     {"cluster": "edge", "team": "platform", "targets": [{"address": "192.0.2.7", "port": 31090, "replica": 0}]},
     {"cluster": "edge", "team": "pay", "targets": [{"address": "edge.example.com", "port": 31091}]},
@@ -48,7 +66,7 @@ WAIT: JsonObject = {"wait": True, "wait_timeout": 300}
 # Name, module and options of each run. What they find decides what they take, so each is for a state of the cluster.
 CALLS: dict[str, tuple[str, JsonObject]] = {
     "crds": ("crds", WAIT),
-    "operator": ("prometheus_operator", {"rules": GROUPS, **NO_WAIT}),
+    "operator": ("prometheus_operator", {"rules": GROUPS, "replaces": ["any/prometheus-operator"], **NO_WAIT}),
     "teams": ("team_monitoring", {**SHARED, "base_rules": GROUPS, **NO_WAIT}),
     "source": ("federation_source", {**SHARED, "sources": SOURCES, **NO_WAIT}),
     "endpoints": ("federation_endpoints", {**SHARED, "sources": ENDPOINTS, **NO_WAIT}),
@@ -98,13 +116,15 @@ class Bench:
         return client.connect({"kubeconfig": str(self.kubeconfig), "context": self.plane.context})
 
     def run_platform(self) -> None:
-        """A node and on it the platform's pod, as far as the API server knows: here nobody runs pods."""
+        """A node with the pods whose place is asked for, as far as the API server knows: here nobody runs pods."""
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}}
         self.admin.apply(node, force=True)
         addresses = {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.9"}]}}
         self.admin.request("PATCH", "/api/v1/nodes/node/status", body=addresses, content_type=MERGE)
+        places = [namespace for namespace, _name, _labels in PODS]
         self.admin.wait_until(
-            lambda: self.admin.find("v1", "ServiceAccount", "default", PLATFORM) is not None, "pods can be made"
+            lambda: all(self.admin.find("v1", "ServiceAccount", "default", place) for place in places),
+            "pods can be made",
         )
         security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
         resources = {"requests": {"cpu": "10m", "memory": "10Mi"}, "limits": {"memory": "10Mi"}}
@@ -115,13 +135,17 @@ class Bench:
             "containers": [container],
             "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         }
-        metadata = {"name": "prometheus-platform-0", "namespace": PLATFORM}
-        self.admin.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}, force=True)
+        for namespace, name, labels in PODS:
+            metadata = {"name": name, "namespace": namespace, "labels": labels}
+            self.admin.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}, force=True)
 
-    def stop_platform(self) -> None:
-        """Takes the pod away, which no kubelet would do."""
-        path = f"/api/v1/namespaces/{PLATFORM}/pods/prometheus-platform-0"
-        self.admin.send("DELETE", path, body={"gracePeriodSeconds": 0})
+    def stop_platform(self, *namespaces: str) -> None:
+        """Takes the pods away, all or those of *namespaces*, which no kubelet would do."""
+        for namespace, name, _labels in PODS:
+            if namespaces and namespace not in namespaces:
+                continue
+            path = f"/api/v1/namespaces/{namespace}/pods/{name}"
+            self.admin.send("DELETE", path, body={"gracePeriodSeconds": 0})
 
     def give(
         self,

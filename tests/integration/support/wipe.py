@@ -17,13 +17,16 @@ CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 # A mistake in a name must not cost anybody a cluster.
 CONTEXTS = ("kind-test-",)
 NAMESPACE_PREFIX = "monitoring-"
+# What the tests install of others (published.py), and what that operator makes outside of its namespace.
+OTHERS_NAMESPACE = "monitoring"
+OTHERS = ("app.kubernetes.io/part-of=kube-prometheus", "app.kubernetes.io/managed-by=prometheus-operator")
 TIMEOUT = 120
 
 
 def wipe(cluster: Cluster) -> list[str]:
     """Deletes what carries a label of ours and the operator's CRDs, waits until all is gone, and tells what it was."""
     if not cluster.context.startswith(CONTEXTS):
-        message = f"{cluster.context} is no cluster of the tests"
+        message = f"{cluster.context} is not a cluster of the tests"
         raise SystemExit(message)
     deadline = time.monotonic() + TIMEOUT
     found: dict[str, None] = {}
@@ -46,7 +49,9 @@ def _leftovers(cluster: Cluster) -> list[tuple[Kind, JsonObject]]:
     ours = [
         (namespaces, obj)
         for obj in cluster.list_kind(namespaces)
-        if _is_ours(obj) or obj["metadata"]["name"].startswith(NAMESPACE_PREFIX)
+        if _is_ours(obj)
+        or obj["metadata"]["name"].startswith(NAMESPACE_PREFIX)
+        or obj["metadata"]["name"] == OTHERS_NAMESPACE
     ]
     names = {obj["metadata"]["name"] for _kind, obj in ours}
     # A namespace that still has a terminating pod is looked at again after half the pod's grace period: Prometheus
@@ -63,7 +68,8 @@ def _leftovers(cluster: Cluster) -> list[tuple[Kind, JsonObject]]:
     crds = next(kind for kind in kinds if kind.kind == CRD[1])
     rest = [(crds, obj) for obj in cluster.list_kind(crds) if obj["spec"]["group"] == GROUP]
     for kind in kinds:
-        rest += [(kind, obj) for obj in cluster.list_kind(kind, selector=SET_LABEL)]
+        for selector in (SET_LABEL, *OTHERS):
+            rest += [(kind, obj) for obj in cluster.list_kind(kind, selector=selector)]
     return rest
 
 

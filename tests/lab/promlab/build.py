@@ -43,6 +43,7 @@ def go_cache_need(program: Program, go: Go) -> int:
         "etcd": f"go.etcd.io/etcd/server/v3@v{pins.ETCD}",
         "crictl": f"sigs.k8s.io/cri-tools@v{pins.CRICTL}",
         "kind": f"sigs.k8s.io/kind@v{pins.KIND}",
+        "kube-rbac-proxy": f"github.com/brancz/kube-rbac-proxy@v{pins.KUBE_RBAC_PROXY}",
         "local-path-provisioner": f"github.com/rancher/local-path-provisioner@v{pins.LOCAL_PATH_PROVISIONER}",
     }.get(program.module)
     warm = fetched is not None and (go.module_cache / fetched).exists()
@@ -141,7 +142,8 @@ def prepare(images: Images, *, lab: Lab, machine: Machine, progress: Progress) -
         )
     ensure(build_requirements(), machine=machine, lab=lab, progress=progress)
     go = find_go(lab, progress)
-    run_tasks([*_program_tasks(PROGRAMS, lab=lab, go=go), *_image_tasks(lab, go)], progress=progress)
+    needed = [name for name, program in PROGRAMS.items() if program.for_clusters]
+    run_tasks([*_program_tasks(needed, lab=lab, go=go), *_image_tasks(lab, go)], progress=progress)
     link_programs(lab, go.architecture)
     key = rootfs_key(go.architecture)
     return Prepared(

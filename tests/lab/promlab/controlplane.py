@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import ipaddress
 import json
 import shutil
 import signal
@@ -31,6 +32,9 @@ from promlab.shell import logged, tail, wait_until
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubeadm", "kubectl")
 ADMIN_TOKEN = "admin"
 START_SECONDS = 60.0
+SERVICES = "10.96.0.0/12"
+# Where the API server says that it can be reached: of the first family of the Services, else it does not start.
+ADVERTISED_IPV6 = "fd00:10:96::1"
 PR_SET_PDEATHSIG = 1
 # Controllers of nodes and clouds have nothing to do here.
 CONTROLLERS = (
@@ -106,15 +110,11 @@ class ControlPlane:
             )
 
     def stop(self) -> None:
-        """End what was started, last first."""
+        """End what was started, at once: nothing of it is kept, and an API server that ends in peace takes 10 s."""
         for process in reversed(self.processes):
-            process.terminate()
-        for process in reversed(self.processes):
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+        for process in self.processes:
+            process.wait()
         self.processes.clear()
 
 
@@ -181,7 +181,15 @@ def _audit_flags(plane: ControlPlane) -> list[str]:
     return [f"--audit-policy-file={policy}", f"--audit-log-path={plane.audit_log}"]
 
 
-def _launch(plane: ControlPlane, lab: Lab, *, etcd_ports: Sequence[int], controllers: bool, audit: bool) -> None:
+def _services_flags(ranges: str) -> list[str]:
+    first = ipaddress.ip_network(ranges.split(",", maxsplit=1)[0])
+    advertised = [f"--advertise-address={ADVERTISED_IPV6}"] if first.version == 6 else []
+    return [f"--service-cluster-ip-range={ranges}", *advertised]
+
+
+def _launch(
+    plane: ControlPlane, lab: Lab, *, etcd_ports: Sequence[int], controllers: bool, audit: bool, services: str
+) -> None:
     client, peer = (f"http://127.0.0.1:{port}" for port in etcd_ports)
     plane.start(
         [
@@ -207,7 +215,7 @@ def _launch(plane: ControlPlane, lab: Lab, *, etcd_ports: Sequence[int], control
             f"--cert-dir={certs}",
             f"--token-auth-file={plane.folder}/tokens.csv",
             "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.96.0.0/12",
+            *_services_flags(services),
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={certs}/sa.pub",
             f"--service-account-signing-key-file={certs}/sa.key",
@@ -243,12 +251,17 @@ def _end_of_logs(plane: ControlPlane) -> str:
 
 @contextlib.contextmanager
 def control_plane(
-    name: str, *, controllers: bool = True, audit: bool = False, lab: Lab | None = None
+    name: str,
+    *,
+    controllers: bool = True,
+    audit: bool = False,
+    services: str = SERVICES,
+    lab: Lab | None = None,
 ) -> Iterator[ControlPlane]:
     """A control plane for the time of a with block; its context is kind-NAME.
 
     Without *controllers* nobody but the API server acts: namespaces never end and owned objects stay. With *audit*
-    every request is noted.
+    every request is noted. *services* are the ranges of Services, of one family of addresses or of both.
     """
     lab = lab or from_environment()
     lab.make()
@@ -265,7 +278,7 @@ def control_plane(
         tokens = folder / "tokens.csv"
         tokens.touch(mode=0o600)
         tokens.write_text(f"{ADMIN_TOKEN},admin,admin,system:masters\n")
-        _launch(plane, lab, etcd_ports=etcd_ports, controllers=controllers, audit=audit)
+        _launch(plane, lab, etcd_ports=etcd_ports, controllers=controllers, audit=audit, services=services)
         yield plane
     finally:
         plane.stop()

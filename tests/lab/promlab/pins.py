@@ -33,6 +33,8 @@ _collection = load_by_path(COLLECTION_VERSIONS)
 PROMETHEUS_OPERATOR: str = _collection.PROMETHEUS_OPERATOR
 PROMETHEUS: str = _collection.PROMETHEUS
 ALERTMANAGER: str = _collection.ALERTMANAGER
+# Only `make prove` builds it.
+KUBE_RBAC_PROXY: str = _collection.KUBE_RBAC_PROXY
 
 KUBERNETES = "1.36.3"
 KIND = "0.33.0"

@@ -33,6 +33,8 @@ class Program:
     stand_in: tuple[str, str] | None = None
     # Free space that a build with empty Go caches takes, in MiB, beside what the programs before it took.
     cold_mib: int = 200
+    # Whether clusters need it; the others are built only where a test or proof asks for them.
+    for_clusters: bool = True
 
     @property
     def folder(self) -> Path:
@@ -137,6 +139,14 @@ _ALL = (
     ),
     Program(name="pause", module="pause", package=".", cold_mib=20),
     Program(name="volume", module="volume", package=".", cold_mib=20),
+    Program(
+        name="kube-rbac-proxy",
+        module="kube-rbac-proxy",
+        package="github.com/brancz/kube-rbac-proxy/cmd/kube-rbac-proxy",
+        variables=(f"k8s.io/component-base/version.gitVersion=v{pins.KUBE_RBAC_PROXY}",),
+        cold_mib=900,
+        for_clusters=False,
+    ),
 )
 
 PROGRAMS: dict[str, Program] = {program.name: program for program in _ALL}

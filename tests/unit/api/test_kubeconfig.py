@@ -60,8 +60,8 @@ def test_a_home_folder_is_found_and_shown_as_written(tmp_path: Path, monkeypatch
     ("content", "words"),
     [
         (document("hub"), "has no context 'edge'; its contexts: hub"),
-        ("a: [", r"is no YAML \(line"),
-        ("token: {{ x }}\n\tbad", "is no YAML"),
+        ("a: [", r"is not YAML \(line"),
+        ("token: {{ x }}\n\tbad", "is not YAML"),
         ("", "must be one mapping"),
         ("- a", "must be one mapping"),
         ({"contexts": {"edge": {}}}, "contexts must be a list of mappings with a name"),
@@ -81,6 +81,6 @@ def test_a_folder_and_text_that_is_no_utf8_are_told_too(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="cannot be read: Is a directory"):
         read(str(tmp_path), context="edge")
     path = tmp_path / "config"
-    path.write_bytes(b"\xff\xfe\x00token")
-    with pytest.raises(Unreachable, match="is no YAML"):
+    path.write_bytes(b"\xfftoken: a")
+    with pytest.raises(Unreachable, match="is not YAML"):
         read(str(path), context="edge")

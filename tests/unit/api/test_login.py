@@ -101,7 +101,7 @@ def test_a_helper_that_waits_is_ended_with_all_that_it_started(tmp_path: Path) -
             "its apiVersion is 'client.authentication.k8s.io/v1a",
         ),
         ({"command": ""}, "cannot be run"),
-        ({"interactiveMode": "Always"}, "wants a person"),
+        ({"interactiveMode": "Always"}, "requires a person"),
     ],
 )
 def test_what_cannot_be_run_is_told(tmp_path: Path, exec_: JsonObject, words: str) -> None:

@@ -9,9 +9,11 @@ import yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     parse_endpoints,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
-    endpoint_objects,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import (
     source_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import (
+    endpoint_objects,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
@@ -39,6 +41,7 @@ def rule_groups(path: str) -> list[JsonObject]:
 
 BASE_RULES = rule_groups("team_monitoring/files/base_rules.yml")
 ALERT_RULES = rule_groups("prometheus_operator/files/alert_rules.yml")
+FEDERATION_RULES = rule_groups("prometheus_federation/files/federation_rules.yml")
 
 
 def teams(*raw: JsonObject, platform: JsonObject | None = None) -> tuple[Team, ...]:
@@ -61,10 +64,12 @@ def objects_of_operator(raw: JsonObject | None = None) -> list[JsonObject]:
     return operator_objects(parse_operator(raw), alert_rules=ALERT_RULES)
 
 
-def objects_of_source(raw: JsonObject, *, replicas: int = 1) -> list[JsonObject]:
+def objects_of_source(raw: JsonObject, *, replicas: int = 1, isolated: bool = True) -> list[JsonObject]:
     """What exposes one instance."""
     (source,) = parse_sources([raw], check_match=check_selector)
-    return source_objects(source, cluster="edge", namespace=f"monitoring-{source.team}", replicas=replicas)
+    return source_objects(
+        source, cluster="edge", namespace=f"monitoring-{source.team}", replicas=replicas, isolated=isolated
+    )
 
 
 def objects_of_endpoint(raw: JsonObject, *, check: bool = False) -> list[JsonObject]:

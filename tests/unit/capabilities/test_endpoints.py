@@ -40,7 +40,26 @@ def test_a_workers_answer_is_understood() -> None:
     assert (found.cluster, found.team, found.scrape) == ("edge", "platform", source.scrape)
     assert found.targets == (targets[1], targets[0])
     assert (found.name, found.job) == ("federation-edge-platform", "federation/edge/platform")
+    assert [job.label for job in found.jobs] == ["federation/edge/platform", "federation/edge/platform/alerts"]
     assert not found.by_name
+
+
+@pytest.mark.parametrize(
+    ("in_use", "kept"),
+    [
+        (set(), "10.0.0.1"),
+        ({"10.0.0.1"}, "10.0.0.1"),
+        ({"10.0.0.2"}, "10.0.0.2"),
+        ({"10.0.0.9"}, "10.0.0.1"),
+        ({"10.0.0.9", "10.0.0.2"}, "10.0.0.2"),
+    ],
+)
+def test_the_address_in_use_is_kept_while_the_replica_has_it(in_use: set[str], kept: str) -> None:
+    (source,) = parse_sources([{}], check_match=any_match)
+    given = Target(address="10.0.0.1", port=9090, others=("10.0.0.2", "10.0.0.3"))
+    (found,) = parse(endpoint(source, cluster="edge", targets=[given]))
+    assert found.targets == (given,)
+    assert given.keeping(in_use).address == kept
 
 
 def test_instances_are_sorted() -> None:
@@ -86,7 +105,7 @@ def test_two_unknown_places_are_not_the_same_place() -> None:
         ([raw(), raw()], "sources[1]: team 'platform' of cluster 'edge' is sources[0] too"),
         (
             [raw(), raw(cluster="other")],
-            "sources[1].targets[0]: 10.0.0.1 port 9090 is sources[0].targets[0] too: its series would come twice",
+            "sources[1].targets[0]: 10.0.0.1 port 9090 is sources[0].targets[0] too: its series would be scraped twice",
         ),
         (
             [raw({"address": "10.0.0.1", "port": 1}, {"address": "a.b", "port": 1, "replica": 1})],
@@ -97,8 +116,16 @@ def test_two_unknown_places_are_not_the_same_place() -> None:
             "sources[0].targets[1].replica: replica 0 has a target already",
         ),
         ([raw({"address": "127.0.0.1", "port": 1})], "sources[0].targets[0].address: '127.0.0.1' cannot be reached"),
-        ([raw({"address": "10.0.0.1", "port": 0})], "sources[0].targets[0].port: 0 is no port"),
+        ([raw({"address": "10.0.0.1", "port": 0})], "sources[0].targets[0].port: 0 is not a port"),
         ([raw({"port": 1})], "sources[0].targets[0].address: is required"),
+        (
+            [raw({"address": "10.0.0.1", "port": 1, "others": ["a.b"]})],
+            "sources[0].targets[0].address: IP addresses and DNS names cannot be mixed",
+        ),
+        (
+            [raw({"address": "10.0.0.1", "port": 1, "others": ["127.0.0.1"]})],
+            "sources[0].targets[0].others[0]: '127.0.0.1' cannot be reached",
+        ),
         (
             [raw({"address": "10.0.0.1", "port": 1, "replica": -1})],
             "sources[0].targets[0].replica: must not be negative, found -1",

@@ -6,11 +6,11 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import Resources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import (
     OPERATOR_OPTIONS,
     parse_operator,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import Resources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 
 
@@ -36,25 +36,26 @@ def test_registries(registry: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "error"),
     [
-        ({"log_level": "loud"}, "x.log_level: must be one of debug, info, warn, error, found 'loud'"),
-        ({"version": "0.60.0"}, "x.version: '0.60.0' is too old; this collection needs 0.86.0 or newer"),
-        ({"version": "main"}, "x.version: 'main' is no version"),
-        ({"image_registry": "https://quay.io"}, "x.image_registry: 'https://quay.io' is no registry"),
-        ({"image_registry": "quay.io/"}, "x.image_registry: 'quay.io/' is no registry"),
-        ({"resources": {"cpu": "fast"}}, "x.resources.cpu: 'fast' is no quantity"),
-        ({"resources": {"memry": "1Gi"}}, "x.resources.memry: unknown key; did you mean 'memory'?"),
-        ({"namespace": "A"}, "x.namespace: 'A' must consist"),
-        ({"namespace": "monitoring-platform"}, "x.namespace: 'monitoring-platform' is the namespace of the platform"),
-        ({"monitor": "perhaps"}, "x.monitor: must be true or false, found 'perhaps'"),
-        ([], "x: must be a mapping, found a list"),
+        ({"log_level": "loud"}, "log_level: must be one of debug, info, warn, error, found 'loud'"),
+        ({"version": "0.60.0"}, "version: '0.60.0' is too old; this collection needs 0.86.0 or newer"),
+        ({"version": "main"}, "version: 'main' is not a version"),
+        ({"image_registry": "https://quay.io"}, "image_registry: 'https://quay.io' is not a registry"),
+        ({"image_registry": "quay.io/"}, "image_registry: 'quay.io/' is not a registry"),
+        ({"resources": {"cpu": "fast"}}, "resources.cpu: 'fast' is not a quantity"),
+        ({"resources": {"memry": "1Gi"}}, "resources.memry: unknown key; did you mean 'memory'?"),
+        ({"namespace": "A"}, "namespace: 'A' must consist"),
+        ({"namespace": "monitoring-platform"}, "namespace: 'monitoring-platform' is the namespace of the platform"),
+        ({"replaces": ["monitoring"]}, "replaces[0]: 'monitoring' does not name a Deployment; write its namespace and"),
+        ({"replaces": ["a/b", "a/B"]}, "replaces[1]: 'a/B' does not name a Deployment"),
+        ({"replaces": ["a/b", "a/b"]}, "replaces[1]: 'a/b' is listed twice"),
+        (
+            {"replaces": ["prometheus-operator/prometheus-operator"]},
+            "replaces[0]: 'prometheus-operator/prometheus-operator' is the Deployment that this makes; give",
+        ),
+        ({"monitor": "perhaps"}, "monitor: must be true or false, found 'perhaps'"),
     ],
 )
 def test_bad_input_is_named_with_its_place(raw: t.Any, error: str) -> None:
     with pytest.raises(InputError) as caught:
-        parse_operator(raw, path="x")
+        parse_operator(raw)
     assert str(caught.value).startswith(error)
-
-
-def test_a_module_has_the_options_at_its_top_level() -> None:
-    with pytest.raises(InputError, match=r"^version: 'main' is no version"):
-        parse_operator({"version": "main"}, path="")

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     SERVED_KINDS_ANNOTATION,
     TEAM_LABEL,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
+    operator_objects,
     with_served_kinds,
 )
 
-from tests.unit.capabilities.builders import JsonObject, keys, objects_of_operator, only
+from tests.unit.capabilities.builders import ALERT_RULES, JsonObject, keys, objects_of_operator, only
 
 NS = "prometheus-operator"
+# kube-prometheus, the operator's bundle and OpenShift have a ClusterRole and a binding with the name above.
+CLUSTER_WIDE = "promfleet-prometheus-operator"
 CORE = {
     ("Namespace", None, NS),
     ("ResourceQuota", NS, NS),
     ("ServiceAccount", NS, NS),
-    ("ClusterRole", None, NS),
-    ("ClusterRoleBinding", None, NS),
+    ("ClusterRole", None, CLUSTER_WIDE),
+    ("ClusterRoleBinding", None, CLUSTER_WIDE),
     ("Service", NS, NS),
     ("Deployment", NS, NS),
 }
@@ -124,3 +130,24 @@ def test_a_new_kind_restarts_the_operator() -> None:
 def test_the_operator_may_not_do_everything() -> None:
     for rule in only(objects_of_operator(), "ClusterRole")["rules"]:
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+
+
+def test_a_second_operator_shares_nothing_with_the_first() -> None:
+    first, second = (
+        operator_objects(replace(parse_operator({}), part=part), alert_rules=ALERT_RULES) for part in ("", "blue")
+    )
+    # Both can be in one namespace, which belongs to the set that made it.
+    assert keys(first) & keys(second) == {("Namespace", None, NS)}
+    names = {NS, f"{NS}-blue", f"{CLUSTER_WIDE}-blue", "prometheus-platform-blue"}
+    assert {name for _kind, _namespace, name in keys(second)} == names
+    labels = [only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"] for objects in (first, second)]
+    for place in (("Deployment", "matchLabels"), ("Service", None), ("ServiceMonitor", "matchLabels")):
+        kind, inner = place
+        for index, objects in enumerate((first, second)):
+            selector = only(objects, kind)["spec"]["selector"]
+            wanted = (selector[inner] if inner else selector).items()
+            assert [wanted <= found.items() for found in labels] == [index == 0, index == 1]
+    accounts = [only(objects, "ClusterRoleBinding")["subjects"][0]["name"] for objects in (first, second)]
+    assert accounts == [NS, f"{NS}-blue"]
+    watched_by = [only(objects, "RoleBinding")["subjects"][0]["name"] for objects in (first, second)]
+    assert watched_by == ["prometheus-platform"] * 2

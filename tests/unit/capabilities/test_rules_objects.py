@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import promql_parser
 import pytest
 
-from tests.unit.capabilities.builders import ALERT_RULES, BASE_RULES, JsonObject
+from tests.unit.capabilities.builders import ALERT_RULES, BASE_RULES, FEDERATION_RULES, ROLES, JsonObject
 
 RULES = [
     (f"{group['name']}/{rule.get('alert') or rule.get('record')}", rule)
-    for group in [*BASE_RULES, *ALERT_RULES]
+    for group in [*BASE_RULES, *ALERT_RULES, *FEDERATION_RULES]
     for rule in group["rules"]
 ]
 ALERTS = [(name, rule) for name, rule in RULES if "alert" in rule]
@@ -23,8 +25,22 @@ def test_expressions_parse(rule: JsonObject) -> None:
 
 @pytest.mark.parametrize("rule", [rule for _name, rule in ALERTS], ids=[name for name, _rule in ALERTS])
 def test_alerts_say_what_is_wrong(rule: JsonObject) -> None:
-    assert set(rule["annotations"]) == {"summary", "description"}
+    assert set(rule["annotations"]) - {"runbook_url"} == {"summary", "description"}
     assert rule["labels"]["severity"] in {"none", "warning", "critical"}
+
+
+def test_which_base_alerts_have_no_namespace() -> None:
+    """No AlertmanagerConfig receives them, and the guide about teams names each of them."""
+    # Each of the others keeps the labels of the series that it looks at, which have the namespace of their target.
+    aggregated = re.compile(r"\bby \((?P<labels>[^)]*)\)|vector\(")
+    without = set()
+    for rule in (rule for group in BASE_RULES for rule in group["rules"] if "alert" in rule):
+        found = aggregated.search(rule["expr"])
+        if found is not None and "namespace" not in (found["labels"] or ""):
+            without.add(rule["alert"])
+    guide = (ROLES.parent / "docs/teams.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"have no label `namespace` at all: (.*?)\.", guide, flags=re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", sentence)) == without
 
 
 def test_recorded_names_have_a_colon() -> None:
@@ -40,7 +56,7 @@ def test_braces_are_left_for_prometheus() -> None:
     assert any("{{ $labels.instance }}" in rule["annotations"]["description"] for _name, rule in ALERTS)
 
 
-@pytest.mark.parametrize("groups", [BASE_RULES, ALERT_RULES])
+@pytest.mark.parametrize("groups", [BASE_RULES, ALERT_RULES, FEDERATION_RULES])
 def test_groups_and_rules_have_names_of_their_own(groups: list[JsonObject]) -> None:
     names = [group["name"] for group in groups]
     assert len(set(names)) == len(names)

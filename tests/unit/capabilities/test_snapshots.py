@@ -60,6 +60,19 @@ def _sources() -> list[JsonObject]:
         ({}, 1),
         ({"team": "payments", "expose": "NodePort", "node_port": 30090, "allowed_sources": ["10.1.0.0/16"]}, 1),
         ({"team": "large", "annotations": {"example.com/internal": "true"}, "interval": "1m", "scheme": "https"}, 3),
+        (
+            {
+                "team": "guarded",
+                "scheme": "https",
+                "tls_config": {"cert": {"secret": "central-client"}},
+                "proxy": {
+                    "certificate": {"secret": "edge-server"},
+                    "client_ca": {"config_map": "central-ca"},
+                    "clients": ["central"],
+                },
+            },
+            2,
+        ),
         ({"team": "search", "expose": "Existing", "address": "prom.example.com", "port": 443}, 1),
     )
     return [obj for raw, replicas in inputs for obj in objects_of_source(raw, replicas=replicas)]

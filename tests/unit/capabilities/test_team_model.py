@@ -6,6 +6,8 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import burstable
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import Resources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
     PLATFORM_OPTIONS,
     TEAM_OPTIONS,
@@ -15,7 +17,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_teams,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import Storage
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import SIZES, Resources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import SIZES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,14 @@ def test_figures_of_the_team_win_over_its_size() -> None:
     assert team.prometheus.replicas == 2
     assert team.prometheus.resources == Resources(cpu="500m", memory="400Mi")
     assert team.prometheus.storage == Storage(size="1Gi", storage_class="fast")
+
+
+@pytest.mark.parametrize("part", ["prometheus", "alertmanager"])
+def test_a_limit_of_cpu_is_given_or_there_is_none(part: str) -> None:
+    given = getattr(one(**{part: {"resources": {"cpu_limit": 2}}}), part).resources
+    assert (given.cpu_limit, burstable(given)["limits"]) == ("2", {"cpu": "2", "memory": given.memory})
+    default = getattr(one(), part).resources
+    assert (default.cpu_limit, burstable(default)["limits"]) == (None, {"memory": default.memory})
 
 
 def test_versions_may_begin_with_v() -> None:
@@ -118,30 +128,41 @@ def test_the_platforms_options_are_those_of_a_team_without_a_name() -> None:
         ({"size": "huge"}, "teams[0].size: must be one of small, medium, large, found 'huge'"),
         ({"namespace": "A"}, "teams[0].namespace: 'A' must consist"),
         ({"namespaces": ["ok", "A"]}, "teams[0].namespaces[1]: 'A' must consist"),
-        ({"namespaces": ["a", "a"]}, "teams[0].namespaces[1]: 'a' stands here already"),
+        ({"namespaces": ["a", "a"]}, "teams[0].namespaces[1]: 'a' is in the list already"),
         ({"namespaces": ["monitoring-x"]}, "teams[0].namespaces[0]: namespace 'monitoring-x' belongs to team 'x'"),
         ({"groups": [""]}, "teams[0].groups[0]: must be the name of a group"),
         ({"labels": {"cluster": "x"}}, "teams[0].labels.cluster: 'cluster' is set for every instance"),
         ({"labels": {"team": "x"}}, "teams[0].labels.team: 'team' is set for every instance"),
-        ({"labels": {"a-b": "x"}}, "teams[0].labels.a-b: 'a-b' is no label name"),
+        ({"labels": {"a-b": "x"}}, "teams[0].labels.a-b: 'a-b' is not a label name"),
         ({"labels": {"a": "$HOME"}}, "teams[0].labels.a: '$HOME' must not contain '$'"),
-        ({"prometheus": {"retention": "5"}}, "teams[0].prometheus.retention: '5' is no duration"),
+        ({"prometheus": {"retention": "5"}}, "teams[0].prometheus.retention: '5' is not a duration"),
         ({"prometheus": {"retenton": "5d"}}, "teams[0].prometheus.retenton: unknown key; did you mean 'retention'?"),
-        ({"prometheus": {"scrape_interval": "x"}}, "teams[0].prometheus.scrape_interval: 'x' is no duration"),
-        ({"prometheus": {"evaluation_interval": "x"}}, "teams[0].prometheus.evaluation_interval: 'x' is no duration"),
+        ({"prometheus": {"scrape_interval": "x"}}, "teams[0].prometheus.scrape_interval: 'x' is not a duration"),
+        (
+            {"prometheus": {"evaluation_interval": "x"}},
+            "teams[0].prometheus.evaluation_interval: 'x' is not a duration",
+        ),
         ({"prometheus": {"replicas": 0}}, "teams[0].prometheus.replicas: must be from 1 to 9, found 0"),
         ({"prometheus": {"replicas": 10}}, "teams[0].prometheus.replicas: must be from 1 to 9, found 10"),
         ({"prometheus": {"version": "2.30.0"}}, "teams[0].prometheus.version: '2.30.0' is too old"),
-        ({"prometheus": {"version": "latest"}}, "teams[0].prometheus.version: 'latest' is no version"),
+        ({"prometheus": {"version": "latest"}}, "teams[0].prometheus.version: 'latest' is not a version"),
         ({"prometheus": {"storage": {}}}, "teams[0].prometheus.storage.size: is required"),
-        ({"prometheus": {"storage": {"size": "10GB"}}}, "teams[0].prometheus.storage.size: '10GB' is no quantity"),
+        ({"prometheus": {"storage": {"size": "10GB"}}}, "teams[0].prometheus.storage.size: '10GB' is not a quantity"),
         (
             {"prometheus": {"storage": {"size": "1Gi", "class": "A"}}},
             "teams[0].prometheus.storage.class: 'A' must consist",
         ),
         (
+            {"prometheus": {"resources": {"cpu_limit": "0.05"}}},
+            "teams[0].prometheus.resources.cpu_limit: must be at least what the container asks for (cpu 100m)",
+        ),
+        (
+            {"alertmanager": {"resources": {"cpu": "1", "cpu_limit": "fast"}}},
+            "teams[0].alertmanager.resources.cpu_limit: 'fast' is not a quantity",
+        ),
+        (
             {"prometheus": {"resources": {"memory": "400m"}}},
-            "teams[0].prometheus.resources.memory: '400m' is no whole number of bytes; did you mean 400Mi?",
+            "teams[0].prometheus.resources.memory: '400m' is not a whole number of bytes; did you mean 400Mi?",
         ),
         ({"alertmanager": {"retention": "5d"}}, "teams[0].alertmanager.retention: '5d' must be in hours"),
         ({"alertmanager": {"replicas": "x"}}, "teams[0].alertmanager.replicas: must be a whole number, found 'x'"),
@@ -187,15 +208,16 @@ def test_the_platforms_input_has_its_own_path(platform: object, error: str) -> N
     assert error_of(platform=platform).startswith(error)
 
 
-def test_paths_are_the_callers() -> None:
-    with pytest.raises(InputError, match=r"^team_monitoring_teams\[0\]\.name: is required$"):
-        parse_fleet_teams([{}], None, clusters=[], path="team_monitoring_teams")
+def test_the_platforms_name_is_wrong_where_it_is_given() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_fleet_teams([{"name": "a", "prometheus": {"replicas": 0}}], None, clusters=CLUSTERS, platform_team="A B")
+    assert [error.path for error in caught.value.errors] == ["platform_team", "teams[0].prometheus.replicas"]
 
 
 @pytest.mark.parametrize(
     ("raw", "error"),
     [
-        (["hub", "hub"], "clusters[1]: 'hub' stands here already, as clusters[0]"),
+        (["hub", "hub"], "clusters[1]: 'hub' is in the list already, as clusters[0]"),
         (["a b"], "clusters[0]: 'a b' must consist"),
         ({"hub": 1}, "clusters: must be a list, found a mapping"),
     ],

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import ALERTMANAGER, PROMETHEUS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import quantity_value
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quantities import parse
 
 from tests.unit.capabilities.builders import JsonObject, keys, objects_of_platform, objects_of_team, only
 
@@ -201,10 +201,10 @@ def test_the_platform_lets_in_only_itself() -> None:
     assert spec["ingress"][1]["from"] == [{"namespaceSelector": {"matchLabels": {TEAM_LABEL: "platform"}}}]
 
 
-def amount(quantity: str) -> Fraction:
-    value = quantity_value(quantity)
-    assert value is not None
-    return value
+def amount(text: str) -> Fraction:
+    found = parse(text)
+    assert found is not None
+    return found.value
 
 
 @pytest.mark.parametrize("size", ["small", "medium", "large"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,8 +26,10 @@ ROOMS = (
     "_api",
     "_state",
     "_sets",
+    "_operators",
     "_crds",
     "_prometheus",
+    "_findings",
     "_capabilities",
     "_doctor",
     "_run",
@@ -115,6 +118,79 @@ def test_a_file_imports_only_from_its_own_room_and_rooms_above(path: Path) -> No
     assert {room for room in rooms if room not in ROOMS or ROOMS.index(room) > own} == set()
 
 
+# The kinds of the operator, as its CRDs name them.
+OPERATOR_KINDS = (
+    "Alertmanager",
+    "AlertmanagerConfig",
+    "PodMonitor",
+    "Probe",
+    "Prometheus",
+    "PrometheusAgent",
+    "PrometheusRule",
+    "ScrapeConfig",
+    "ServiceMonitor",
+    "ThanosRuler",
+)
+GROUP = "monitoring.coreos.com"
+# Kinds whose names stand in messages, too, for programs.
+WORDS = {"Alertmanager", "Probe", "Prometheus"}
+# Files that know what the collection installs.
+KNOWING = {f"module_utils/_base/{name}.py" for name in ("images", "marks", "versions")}
+GENERAL = [
+    path
+    for path in sorted(UTILS.rglob("*.py"))
+    if path.relative_to(UTILS).parts[0] in {"_base", "_input", "_api", "_state", "_sets"}
+    and name_of(path) not in KNOWING
+]
+
+
+def kinds_named(source: str) -> set[str]:
+    """The kinds of the operator, or its group, that code names: in text that is not a docstring, or by importing it."""
+    tree = ast.parse(source)
+    documents = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+            text = node.value
+            found |= {text} & set(OPERATOR_KINDS)
+            found |= set(re.findall(r"monitoring\.coreos\.com|\w+", text)) & (set(OPERATOR_KINDS) - WORDS | {GROUP})
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names if alias.name.startswith("MONITORING")}
+    return found
+
+
+@pytest.mark.parametrize("path", GENERAL, ids=name_of)
+def test_what_works_for_every_kind_names_none_of_the_operator(path: Path) -> None:
+    """What is special about those kinds is registered by _crds/kinds.py."""
+    assert kinds_named(path.read_text()) == set()
+
+
+def test_naming_a_kind_is_found() -> None:
+    assert kinds_named("x = {'Prometheus': 1, 'see ServiceMonitor x': 2}") == {"Prometheus", "ServiceMonitor"}
+    assert kinds_named("x = 'monitoring.coreos.com/v1'") == {"monitoring.coreos.com"}
+    assert kinds_named("from a.marks import MONITORING_GROUP") == {"MONITORING_GROUP"}
+    assert kinds_named("def f():\n    'A Prometheus.'\n    raise E('Prometheus refuses this')") == set()
+
+
+def test_every_run_knows_the_kinds_of_the_operator() -> None:
+    """Tests register them by themselves, so this asks a process of its own."""
+    program = (
+        f"from {OWN}._run.run import Run\n"
+        f"from {OWN}._sets.contents import NAMESPACED_OWNERS\n"
+        f"from {OWN}._state.atomic import atomic_maps\n"
+        f"from {OWN}._state.ready import PREDICATES\n"
+        "def known(kind):\n"
+        f"    return kind in PREDICATES, kind in NAMESPACED_OWNERS, bool(atomic_maps({GROUP!r}, kind))\n"
+        "assert known('Prometheus') == (False, False, False)\n"
+        "Run(params={}, check=True)\n"
+        "assert known('Prometheus') == (True, True, True)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(sys.prefix) / "collections")}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
 @pytest.mark.parametrize("path", sorted(path for path in FILES if says_it_is_pure(path)), ids=name_of)
 def test_what_says_that_it_is_pure_imports_nothing_that_does_io(path: Path) -> None:
     impure = {"os", "socket", "subprocess", "pathlib", "time", "tempfile", "random", "threading", *HTTP}
@@ -123,7 +199,7 @@ def test_what_says_that_it_is_pure_imports_nothing_that_does_io(path: Path) -> N
 
 def test_most_rooms_have_pure_files() -> None:
     rooms = {path.relative_to(UTILS).parts[0] for path in UTILS.rglob("*.py") if says_it_is_pure(path)}
-    assert rooms >= {"_input", "_state", "_crds", "_capabilities", "_doctor"}
+    assert rooms >= {"_input", "_state", "_crds", "_findings", "_capabilities", "_doctor"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -59,7 +59,7 @@ def test_commands_exist(guide: Path) -> None:
 
 @pytest.mark.parametrize("guide", GUIDES, ids=name_of)
 def test_names_of_the_collection_exist(guide: Path) -> None:
-    own = {path.stem for folder in ("plugins/modules", "playbooks") for path in CHECKOUT.glob(f"{folder}/*.*")}
+    own = {path.stem for folder in ("plugins/modules", "playbooks") for path in CHECKOUT.glob(f"{folder}/*")}
     own |= {path.name for path in CHECKOUT.glob("roles/*")} | {"all"}
     # Labels of objects go on with a slash, domains and files with a dot.
     named = set(re.findall(r"\bpromfleet\.monitoring\.(\w+)", guide.read_text()))
@@ -95,3 +95,11 @@ class Unsafe(yaml.SafeLoader):
 
 
 Unsafe.add_constructor("!unsafe", yaml.SafeLoader.construct_scalar)  # type: ignore[type-var]  # its node is narrower than the stub says
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "plugins/doc_fragments").glob("*.py")), ids=lambda path: path.stem)
+def test_documentation_fragments_are_yaml(path: Path) -> None:
+    texts = re.findall(r'^    [A-Z]+ = r"""\n(.*?)"""$', path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert texts
+    for text in texts:
+        assert yaml.safe_load(text)["options"] is not None

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
+
+from tests.integration.test_options import RUNS
+from tests.tools import variables
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))
@@ -37,44 +44,35 @@ class Mirror:
     filled: frozenset[str]
 
 
-SHARED = frozenset(
-    {
-        "adopt_managers", "crds_to_come", "fleet", "force_conflicts", "lock_timeout", "result_file", "wait",
-        "wait_timeout",
-    }
-)  # fmt: skip
-TEAMS = frozenset({"teams", "platform", "platform_team", "namespace_prefix", "cluster", "clusters"})
+CHANGING = frozenset({"lock_timeout", "records_namespace", "result_file", "wait", "wait_timeout"})
+KEEPING_SETS = frozenset(
+    {"adopt_managers", "claim_managers", "disposable_objects", "fleet", "force_conflicts", "shared_namespaces"}
+)
+SHARED = CHANGING | KEEPING_SETS | {"crds_to_come"}
+
+
+def filled_in(capability: Capability[Any], option: str) -> bool:
+    """Whether a role has an option from elsewhere than its own variable of that name."""
+    own = capability.variable(option) == f"{capability.role}_{option}"
+    return not own or (option in capability.variables and capability.variables[option] is None)
+
+
 MIRRORS = (
-    Mirror(
-        role="prometheus_operator",
-        module="prometheus_operator",
-        prefix="prometheus_operator_",
-        filled=SHARED | {"platform_team", "platform_namespace", "rules"},
+    *(
+        Mirror(
+            role=capability.role,
+            module=capability.module,
+            prefix=f"{capability.role}_",
+            filled=SHARED | {option for option in capability.options if filled_in(capability, option)},
+        )
+        for capability in CAPABILITIES
     ),
     Mirror(
         role="prometheus_operator",
         module="crds",
         prefix="prometheus_operator_crds_",
         # A restore is for the module alone: a role brings a cluster to what the inventory says.
-        filled=SHARED | {"version", "state", "snapshot", "create_missing"},
-    ),
-    Mirror(
-        role="team_monitoring",
-        module="team_monitoring",
-        prefix="team_monitoring_",
-        filled=SHARED | {"platform_team", "cluster", "clusters", "base_rules"},
-    ),
-    Mirror(
-        role="prometheus_federation",
-        module="federation_source",
-        prefix="prometheus_federation_",
-        filled=SHARED | TEAMS,
-    ),
-    Mirror(
-        role="prometheus_federation",
-        module="federation_endpoints",
-        prefix="prometheus_federation_",
-        filled=SHARED | TEAMS | {"sources", "stale"},
+        filled=CHANGING | {"version", "state", "snapshot", "create_missing", "for_operator"},
     ),
 )
 # Where a role differs from its module on purpose: (role variable, property) and why.
@@ -102,9 +100,9 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def role_options(role: str) -> dict[str, Option]:
-    """The options of all entry points of a role."""
+    """The variables that a role documents."""
     specs = load(CHECKOUT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
-    return {name: option for spec in specs.values() for name, option in spec.get("options", {}).items()}
+    return dict(specs["variables"]["options"])
 
 
 def differences(role: Option, module: Option, *, path: str) -> list[str]:
@@ -139,8 +137,12 @@ def test_action_group_names_every_module_with_a_connection() -> None:
 def test_what_all_writers_share_is_given_to_all_of_them() -> None:
     writers = [name for name in MODULES if "force_conflicts" in module_options(name)]
     assert load(CHECKOUT / "meta/runtime.yml")["action_groups"]["writers"] == writers
-    assert load(CHECKOUT / "roles/promfleet/vars/main.yml")["__promfleet_writing"].keys() == SHARED
     assert all(module_options(name).keys() >= SHARED for name in writers)
+    given = load(CHECKOUT / "roles/promfleet/vars/main.yml")
+    assert given["__promfleet_changing"].keys() == CHANGING
+    assert given["__promfleet_writing"].keys() == SHARED
+    assert module_options("crds").keys() >= CHANGING
+    assert not module_options("crds").keys() & (SHARED - CHANGING)
 
 
 def test_every_module_with_a_connection_shows_its_progress() -> None:
@@ -149,15 +151,21 @@ def test_every_module_with_a_connection_shows_its_progress() -> None:
     assert {entry["action_plugin"] for entry in routing.values()} == {"promfleet.monitoring.objects"}
 
 
+def test_the_options_of_every_module_are_shown_to_have_an_effect() -> None:
+    """tests/integration/test_options.py runs each of them."""
+    assert sorted(RUNS) == MODULES
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_fragments_fit_what_the_module_does(name: str) -> None:
     options = module_options(name)
     fragments = set(documentation(name)["extends_documentation_fragment"])
     auth = {"kubernetes.core.k8s_auth_options", "promfleet.monitoring.auth"}
-    writes = "force_conflicts" in options
+    changes = "result_file" in options
     assert fragments & auth == (auth if "kubeconfig" in options else set())
-    assert ("promfleet.monitoring.apply" in fragments) == writes
-    attributes = "promfleet.monitoring.attributes" if writes else "promfleet.monitoring.attributes.info"
+    assert ("promfleet.monitoring.apply" in fragments) == ("force_conflicts" in options)
+    assert ("promfleet.monitoring.change" in fragments) == changes
+    attributes = "promfleet.monitoring.attributes" if changes else "promfleet.monitoring.attributes.info"
     assert {fragment for fragment in fragments if ".attributes" in fragment} == {attributes}
 
 
@@ -183,6 +191,37 @@ def test_role_variables_carry_the_name_of_the_role(role: str) -> None:
     assert {name for name in private if not name.startswith(f"__{role}_")} == set()
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_ansible_refuses_no_variable_before_the_role_checks_it(role: str) -> None:
+    specs = load(CHECKOUT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
+    # Ansible would refuse the blank answers of surveys where there is a type, and parameters where there is no option.
+    assert [name for name, spec in specs.items() if "options" in spec] == ["main", "variables"]
+    parameters = specs["main"]["options"]
+    assert parameters.keys() == specs["variables"]["options"].keys()
+    assert {option["type"] for option in parameters.values()} == {"raw"}
+    assert not any(option.keys() - {"description", "type", "no_log"} for option in parameters.values())
+    secret = {name for name, option in specs["variables"]["options"].items() if option.get("no_log")}
+    assert {name for name, option in parameters.items() if option.get("no_log")} == secret
+    assert not (CHECKOUT / "roles" / role / "tasks/variables.yml").exists()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_tasks_read_what_a_variable_means(role: str) -> None:
+    """Never the variable itself, which may be blank; where it is read all the same, blank is taken for not given."""
+    names = "|".join(name for other in ROLES for name in role_options(other))
+    # Taken for not given on the spot, a key of another host's variables, or the name of an entry of a mapping.
+    allowed = r"\s*\| default\([^|]*, true\)|'|:| is string| ~ '/'"
+    read = re.compile(rf"\b(?:{names})\b(?!{allowed})")
+    folder = CHECKOUT / "roles" / role
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in (*folder.glob("tasks/*.yml"), *folder.glob("templates/*"), folder / "vars/main.yml")
+        for line in path.read_text().partition(variables.BEGIN)[0].splitlines()
+        if not line.lstrip().startswith("#") and read.search(line)
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("mirror", MIRRORS, ids=lambda mirror: f"{mirror.role}-{mirror.module}")
 def test_a_role_says_what_its_module_says(mirror: Mirror) -> None:
     offered = role_options(mirror.role)
@@ -204,7 +243,7 @@ def test_the_shared_role_offers_the_connection() -> None:
     options = module_options("objects")
     assert options.keys() >= CONNECTION | CONNECTION_ELSEWHERE
     found = []
-    for name in sorted(CONNECTION | {"adopt_managers", "fleet", "force_conflicts", "lock_timeout", "wait_timeout"}):
+    for name in sorted(CONNECTION | KEEPING_SETS | {"lock_timeout", "records_namespace", "wait_timeout"}):
         # A path on the machine that runs Ansible is plain text for a role.
         kind = {"path": "str"}.get(options[name].get("type", "str"), options[name].get("type", "str"))
         # kubernetes.core hides the whole kubeconfig; a role's is a path, and what is secret in itself is tested below.
@@ -215,3 +254,112 @@ def test_the_shared_role_offers_the_connection() -> None:
     secrets = {name for name in CONNECTION if options[name].get("no_log")} - {"kubeconfig"}
     assert secrets == {"api_key", "password"}
     assert all(offered[f"promfleet_{name}"].get("no_log") for name in secrets)
+
+
+# -- options in messages ----------------------------------------------------------------------------------------------
+
+# What speaks of a role's input by the names that its user wrote: the check of a role's variables.
+OF_VARIABLES = frozenset({"module_utils/_input/fleet.py", "module_utils/_run/check.py"})
+DOCUMENTS = ("DOCUMENTATION", "EXAMPLES", "RETURN")
+PLAIN = re.compile(r"\{\{ (?:__)?(?P<variable>[a-z]\w*)(?: \| [^}]*)? \}\}")
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The strings of a Python file that a message can come from: docstrings and documentation left out."""
+    tree = ast.parse(path.read_text())
+    documentation = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in DOCUMENTS)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node.value
+
+
+def test_messages_of_modules_name_options_and_no_variables_of_roles() -> None:
+    variables = {name for role in ROLES for name in role_options(role)}
+    word = re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, variables), key=len, reverse=True)) + r")\b")
+    found = {
+        f"{path.relative_to(CHECKOUT)}: {text!r}"
+        for path in sorted((CHECKOUT / "plugins").rglob("*.py"))
+        if str(path.relative_to(CHECKOUT / "plugins")) not in OF_VARIABLES
+        for text in texts(path)
+        # A capability's table of option and variable is not a message. A role and a module may be called alike.
+        if " " in text and set(word.findall(text)) - set(MODULES) - set(ROLES)
+    }
+    assert found == set()
+
+
+def plain(module: str, options: object) -> Iterator[tuple[str, str, str]]:
+    """Each option that is given as nothing but a variable: module, option, variable."""
+    for option, value in (options if isinstance(options, dict) else {}).items():
+        match = PLAIN.fullmatch(str(value).strip())
+        # What roles make of several variables has names like theirs.
+        if match and any(match["variable"] in role_options(role) for role in ROLES):
+            yield module, option, match["variable"]
+
+
+def tasks_of(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Tasks, those in blocks too."""
+    for task in items:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks_of(task.get(part) or [])
+
+
+def given_by_roles() -> Iterator[tuple[str, str, str]]:
+    """The same for all options that roles give to modules."""
+    for path in sorted(CHECKOUT.glob("roles/*/tasks/*.yml")):
+        for task in tasks_of(yaml.safe_load(path.read_text()) or []):
+            for name, options in task.items():
+                if name.startswith("promfleet.monitoring.") and not name.endswith(".input_check"):
+                    yield from plain(name.rpartition(".")[2], options)
+    shared = load(CHECKOUT / "roles/promfleet/vars/main.yml")
+    for group in ("__promfleet_auth", "__promfleet_writing"):
+        yield from plain("all", shared[group])
+
+
+def guide() -> tuple[dict[str, str], dict[tuple[str, str], str]]:
+    """What the guide says: the prefix of a module's variables, and the variable of an option where it differs."""
+    text = (CHECKOUT / "docs/troubleshooting.md").read_text()
+    section = text.partition("### Options and variables")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`\w+`.*?|all: .*?) \| (.*) \|$", section, flags=re.MULTILINE)
+    prefixes: dict[str, str] = {}
+    others: dict[tuple[str, str], str] = {}
+    for modules, meaning in rows:
+        for module in re.findall(r"`(\w+)`", modules) or ["all"]:
+            prefixes[module] = re.findall(r"`(\w+_)`", meaning)[0]
+            others |= {(module, option): variable for option, variable in re.findall(r"`(\w+)` is `(\w+)`", meaning)}
+    return prefixes, others
+
+
+def test_the_guide_says_which_variable_an_option_is() -> None:
+    prefixes, others = guide()
+    # Options that are several modules' and one thing of the fleet.
+    pairs = {
+        (module, option, variable)
+        for module, option, variable in given_by_roles()
+        if variable not in (prefixes["all"] + option, others.get(("all", option)))
+    }
+    assert len(pairs) > 10
+    wrong = {
+        pair for pair in pairs if others.get(pair[:2], prefixes.get(pair[0], prefixes["all"]) + pair[1]) != pair[2]
+    }
+    assert wrong == set()
+    assert ("all", "result_file") in others
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=lambda capability: capability.name)
+def test_the_check_of_the_input_names_the_variables_that_the_guide_says(capability: Capability[Any]) -> None:
+    prefixes, others = guide()
+    offered = {name for role in ROLES for name in role_options(role)}
+    variables = {option: capability.variable(option) for option in capability.options}
+    wrong = {
+        option: variable
+        for option, variable in variables.items()
+        if variable in offered
+        and variable not in (prefixes[capability.module] + option, prefixes["all"] + option)
+        and variable not in (others.get((capability.module, option)), others.get(("all", option)))
+    }
+    assert wrong == {}

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.suite import scenarios
+from tests.suite import lanes, scenarios
 from tests.suite.stages import tracked_files
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -161,3 +161,34 @@ def test_no_file_names_a_machine_or_a_package_index() -> None:
         text = path.read_text(errors="replace")
         found += [f"{path.relative_to(CHECKOUT)}: {match[0]}" for match in pattern.finditer(text)]
     assert not found
+
+
+def test_the_workflow_runs_targets_of_the_makefile_and_has_the_history_for_the_upgrade() -> None:
+    """A scalar `on` is true in YAML 1.1; steps that call no target of ours are named here one by one."""
+    jobs = load(".github/workflows/ci.yml")["jobs"]
+    targets = set(re.findall(r"^([a-z]+):.*##", (CHECKOUT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(jobs["checks"]["strategy"]["matrix"]["target"]) == {"lint", "sanity", "unit"}
+    assert {"lint", "sanity", "unit"} <= targets
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    others = {"make ${{ matrix.target }}", "git diff --exit-code docs/proofs.md"}
+    assert set(commands) - others <= {f"make {target}" for target in targets}
+    (checkout,) = [step for step in jobs["test"]["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkout["with"]["fetch-depth"] == 0
+
+
+def test_every_file_of_the_lab_lane_is_there() -> None:
+    assert [file for file in lanes.ON_LAB if not (CHECKOUT / file).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "group"),
+    [
+        ("tests/suite/test_molecule.py::test_scenario[site]", "lab"),
+        ("tests/integration/test_teams.py::test_x", "lab"),
+        ("tests/integration/test_crds.py::test_x", "tests/integration/test_crds.py"),
+        ("tests/suite/test_lint.py::test_lint[ruff-check]", "tests/suite/test_lint.py"),
+        ("tests/suite/test_sanity.py::test_sanity[.venv]", "tests/suite/test_sanity.py::test_sanity[.venv]"),
+    ],
+)
+def test_what_must_not_meet_is_in_one_group(nodeid: str, group: str) -> None:
+    assert lanes.group_of(nodeid) == group

@@ -7,9 +7,8 @@ import typing as t
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.owners import (
-    common,
     handed_back,
-    taken_over,
+    of_release,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import VERSION_ANNOTATION
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
@@ -77,7 +76,7 @@ TAKEN: dict[str, tuple[list[JsonObject], JsonObject, list[JsonObject]]] = {
 @pytest.mark.parametrize("name", TAKEN)
 def test_taking_over(name: str) -> None:
     entries, ours, kept = TAKEN[name]
-    result = taken_over(live(*entries), desired=DESIRED)
+    result = of_release(live(*entries), desired=DESIRED)
     assert result is not None
     assert [item for item in result if item["manager"] != FIELD_MANAGER] == kept
     [own] = [item for item in result if item["manager"] == FIELD_MANAGER]
@@ -94,7 +93,7 @@ def test_taking_over(name: str) -> None:
     ids=["ours", "a webhook of others", "nobody's"],
 )
 def test_where_nothing_is_others_nothing_is_written(entries: list[JsonObject]) -> None:
-    assert taken_over(live(*entries), desired=DESIRED) is None
+    assert of_release(live(*entries), desired=DESIRED) is None
 
 
 def spec(*names: str) -> JsonObject:
@@ -121,18 +120,3 @@ def test_our_own_applied_fields_are_not_mistaken_for_restored_ones() -> None:
 
 def test_what_nobody_had_is_left_as_it_is() -> None:
     assert handed_back(live(entry(FIELD_MANAGER, spec("a"))), snapshot=live(entry("x", spec("b")))) is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "both"),
-    [
-        ({"f:a": {}}, {"f:a": {}}, {"f:a": {}}),
-        ({"f:a": {}}, {"f:b": {}}, {}),
-        ({"f:a": {"f:b": {}, "f:c": {}}}, {"f:a": {"f:c": {}}}, {"f:a": {"f:c": {}}}),
-        ({"f:a": {}}, {"f:a": {"f:c": {}}}, {"f:a": {"f:c": {}}}),
-        ({"f:a": {"f:b": {}}}, {"f:a": {"f:c": {}}}, {}),
-    ],
-)
-def test_common_fields(one: JsonObject, other: JsonObject, both: JsonObject) -> None:
-    found = [common(*pair) for pair in ((one, other), (other, one))]
-    assert found == [both, both]

@@ -1,4 +1,4 @@
-"""What a change of CRDs would do, and which words it needs."""
+"""What a change of CRDs would do, and which opt-ins it needs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import (
     SOURCE_ANNOTATION,
     VERSION_ANNOTATION,
     Loss,
-    Words,
+    OptIns,
     desired_crd,
     is_recorded,
     losses,
     make_plan,
     release_text,
-    require_words,
+    require_opt_ins,
 )
 
 JsonObject = dict[str, t.Any]
@@ -139,7 +140,7 @@ RECORDED: dict[str, tuple[list[JsonObject], bool]] = {
     "a webhook of others": ([edited(spec__conversion={"strategy": "Webhook"})], True),
     "not established": ([edited(status={"conditions": [{"type": "Established", "status": "False"}]})], False),
     "never ours": ([edited(metadata__annotations={})], False),
-    "a mark that is no mark": ([edited(metadata__annotations={SOURCE_ANNOTATION: "[1]"})], False),
+    "a mark that is not a mark": ([edited(metadata__annotations={SOURCE_ANNOTATION: "[1]"})], False),
 }
 
 
@@ -167,7 +168,7 @@ GOING_BACK: dict[str, tuple[JsonObject, JsonObject, bool]] = {
     "no marks, more gained than lost": (crd(OLD, release=None), crd(OTHER, release=None), False),
     "only the live one has a mark": (crd(NEW), crd(OLD, release=None), True),
     "only the wanted one has a mark": (crd(OLD, release=None), crd(NEW), False),
-    "a mark that is no release": (crd(NEW, release="main"), crd(OLD, release="main"), True),
+    "a mark that is not a release": (crd(NEW, release="main"), crd(OLD, release="main"), True),
 }
 
 
@@ -227,45 +228,47 @@ def test_objects_of_a_version_that_goes_are_judged_by_the_one_that_stays() -> No
     assert (losing.version, losing.fields) == ("v2", ("spec.b",))
 
 
-LOST = [Loss(kind="Probe", namespace="team-a", name=f"p{number}", fields=("spec.c",)) for number in range(15)]
+LOST = [
+    Loss(key=Key("monitoring.coreos.com", "Probe", "team-a", f"p{number}"), fields=("spec.c",)) for number in range(15)
+]
 BACK = plan([crd(OLD, release="0.70.0")], [installed(crd(NEW))])
 UNSERVED = plan([crd(version("v1"))], [installed(crd(version("v1"), version("v2", storage=False)), stored=["v1"])])
 UNSTORED = plan(
     [crd(version("v1"))], [installed(crd(version("v1"), version("v2", storage=False)), stored=["v1", "v2"])]
 )
 FORWARD = plan([crd(NEW, release="0.90.0")], [installed(crd(OLD))])
-ALL = Words(allow_downgrade=True, allow_data_loss=True, snapshot_dir="/somewhere")
+ALL = OptIns(allow_downgrade=True, allow_data_loss=True, snapshot_dir="/somewhere")
 
-REFUSALS: dict[str, tuple[t.Any, list[Loss], Words, list[str]]] = {
-    "an upgrade needs no word": (FORWARD, [], Words(), []),
-    "going back does": (BACK, [], Words(), ["allow_downgrade"]),
-    "and has it": (BACK, [], Words(allow_downgrade=True), []),
-    "losing fields needs another": (BACK, LOST, Words(allow_downgrade=True), ["allow_data_loss"]),
-    "both are missing, both are said": (BACK, LOST, Words(), ["allow_downgrade", "allow_data_loss"]),
-    "a loss in an upgrade too": (FORWARD, LOST, Words(), ["allow_data_loss"]),
-    "and a place for the snapshot": (FORWARD, LOST, Words(allow_data_loss=True), ["snapshot_dir"]),
+REFUSALS: dict[str, tuple[t.Any, list[Loss], OptIns, list[str]]] = {
+    "an upgrade needs no opt-in": (FORWARD, [], OptIns(), []),
+    "going back does": (BACK, [], OptIns(), ["allow_downgrade"]),
+    "and has it": (BACK, [], OptIns(allow_downgrade=True), []),
+    "losing fields needs another": (BACK, LOST, OptIns(allow_downgrade=True), ["allow_data_loss"]),
+    "both are missing, both are said": (BACK, LOST, OptIns(), ["allow_downgrade", "allow_data_loss"]),
+    "a loss in an upgrade too": (FORWARD, LOST, OptIns(), ["allow_data_loss"]),
+    "and a place for the snapshot": (FORWARD, LOST, OptIns(allow_data_loss=True), ["snapshot_dir"]),
     "which all are given": (BACK, LOST, ALL, []),
-    "a served version": (UNSERVED, [], Words(), ["served version v2"]),
-    "a served version with the word": (UNSERVED, [], Words(allow_data_loss=True), []),
-    "a stored version has no word": (UNSTORED, [], ALL, ["stored version v2"]),
+    "a served version": (UNSERVED, [], OptIns(), ["served version v2"]),
+    "a served version with the opt-in": (UNSERVED, [], OptIns(allow_data_loss=True), []),
+    "a stored version has no opt-in": (UNSTORED, [], ALL, ["stored version v2"]),
 }
 
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refusals(name: str) -> None:
-    found, lost, words, reasons = REFUSALS[name]
+    found, lost, opt_ins, reasons = REFUSALS[name]
     if not reasons:
-        require_words(found, lost, words=words)
+        require_opt_ins(found, lost, opt_ins=opt_ins)
         return
     with pytest.raises(Refused) as refusal:
-        require_words(found, lost, words=words)
+        require_opt_ins(found, lost, opt_ins=opt_ins)
     assert all(reason in str(refusal.value) for reason in reasons)
     assert str(refusal.value).count(" | ") == len(reasons) - 1
 
 
 def test_a_refusal_names_some_and_lists_all() -> None:
     with pytest.raises(Refused) as refusal:
-        require_words(FORWARD, LOST, words=Words())
+        require_opt_ins(FORWARD, LOST, opt_ins=OptIns())
     assert "; and 5 more" in str(refusal.value)
     assert refusal.value.objects == tuple(f"Probe team-a/p{number}: spec.c" for number in range(15))
 

@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_any_change(tmp_path:
 def test_what_is_no_snapshot_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(ClusterError, match="is no snapshot"):
+    with pytest.raises(ClusterError, match="is not a snapshot"):
         crd_snapshot.read_file(path)
 
 
@@ -199,9 +199,9 @@ def test_crds_are_kept_as_a_source_would_have_them() -> None:
         "spec": {"group": "monitoring.coreos.com", "conversion": {"strategy": "Webhook"}, "versions": []},
         "status": {},
     }
-    config_map = crd_snapshot.manifest([live], taken="20260101-000000")
+    config_map = crd_snapshot.manifest([live], namespace="kube-system", taken="20260101-000000")
     assert config_map["data"] == {"taken": "20260101-000000", "release": "0.80.0"}
-    assert crd_snapshot.manifest([live], taken="20260101-000000") == config_map
+    assert crd_snapshot.manifest([live], namespace="kube-system", taken="20260101-000000") == config_map
     [crd] = crd_snapshot.unpack(config_map)
     assert crd["metadata"] == {
         "name": "probes.monitoring.coreos.com",

@@ -110,7 +110,7 @@ REFUSED: dict[str, tuple[JsonObject, t.Any, list[str]]] = {
     "fine": (obj(a=STRING), {"a": "x"}, []),
     "unknown": (obj(), {"a": 1}, ["spec.a: is not known to the CRD"]),
     "type": (obj(a=STRING), {"a": 1}, ["spec.a: must be of type string"]),
-    "a boolean is no integer": (obj(a={"type": "integer"}), {"a": True}, ["spec.a: must be of type integer"]),
+    "a boolean is not an integer": (obj(a={"type": "integer"}), {"a": True}, ["spec.a: must be of type integer"]),
     "either": (obj(a={"x-kubernetes-int-or-string": True}), {"a": "50%"}, []),
     "neither": (obj(a={"x-kubernetes-int-or-string": True}), {"a": []}, ["spec.a: must be of type string"]),
     "nullable": (obj(a={**STRING, "nullable": True}), {"a": None}, []),
@@ -163,7 +163,7 @@ def united(one: JsonObject, two: JsonObject) -> JsonObject:
     return result
 
 
-# Time is no rule here: the machine may be busy with other tests.
+# Time is not a rule here: the machine may be busy with other tests.
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(one={"a": [{"b": {"a": 0}}, {"b": 0}]}, two={})
 @given(st.dictionaries(NAMES, VALUES, max_size=3), st.dictionaries(NAMES, VALUES, max_size=3))

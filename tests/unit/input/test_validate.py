@@ -6,9 +6,14 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import (
+    Errors,
+    InputError,
+    Place,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
     nearest,
+    require,
     require_each,
     text_mapping,
     validate_list,
@@ -68,7 +73,7 @@ def test_strings_of_surveys_are_converted(given: dict[str, t.Any], values: dict[
     ("given", "error"),
     [
         ({"nam": "a"}, "x.nam: unknown key; did you mean 'name'?"),
-        ({"zzz": "a"}, "x.zzz: unknown key; known: count, items, name, on, part, size, tags"),
+        ({"name": "a", "zzz": "a"}, "x.zzz: unknown key; known: count, items, name, on, part, size, tags"),
         ({}, "x.name: is required"),
         ({"name": None}, "x.name: is required"),
         ({"name": "a", "on": "perhaps"}, "x.on: must be true or false, found 'perhaps'"),
@@ -121,7 +126,7 @@ def test_the_input_stays_as_it_was() -> None:
 
 
 def test_a_value_cannot_stand_in_a_list_twice() -> None:
-    with pytest.raises(InputError, match=r"^x\[2\]: 'a' stands here already, as x\[0\]$"):
+    with pytest.raises(InputError, match=r"^x\[2\]: 'a' is in the list already, as x\[0\]$"):
         require_each(grammar.dns_label, ["a", "b", "a"], path="x")
 
 
@@ -131,7 +136,7 @@ def test_a_value_cannot_stand_in_a_list_twice() -> None:
         ({"a": True}, "x.a: must be text, found True; put it in quotes"),
         ({"a": None}, "x.a: must be text, found nothing; put it in quotes"),
         ({"a": {}}, "x.a: must be text, found a mapping; put it in quotes"),
-        ({"a-b": "c"}, "x.a-b: 'a-b' is no label name"),
+        ({"a-b": "c"}, "x.a-b: 'a-b' is not a label name"),
     ],
 )
 def test_mappings_of_text(raw: dict[str, t.Any], error: str) -> None:
@@ -158,3 +163,17 @@ def test_numbers_become_text() -> None:
 )
 def test_hints(name: str, known: list[str], hint: str) -> None:
     assert nearest(name, known) == hint
+
+
+def test_the_value_of_a_misspelt_key_is_not_missed_as_well() -> None:
+    errors = Errors()
+    values = validate_mapping({"nmae": "A"}, SPEC, path="x", errors=errors)
+    require(grammar.dns_label, values["name"], path="x.name", errors=errors)
+    assert not errors.is_good("x.name")
+    assert [str(error) for error in errors.sorted()] == ["x.nmae: unknown key; did you mean 'name'?"]
+
+
+def test_an_error_names_all_its_places_anew() -> None:
+    error = InputError("a[1].name", "is ", Place("a[0].name"), " too")
+    assert str(error) == "a[1].name: is a[0].name too"
+    assert str(error.renamed(lambda path: f"b_{path}")) == "b_a[1].name: is b_a[0].name too"

@@ -44,6 +44,7 @@ def requirements(module: str) -> dict[str, str]:
         ("coredns", "github.com/coredns/coredns", pins.COREDNS),
         ("crictl", "sigs.k8s.io/cri-tools", pins.CRICTL),
         ("kind", "sigs.k8s.io/kind", pins.KIND),
+        ("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy", pins.KUBE_RBAC_PROXY),
         ("local-path-provisioner", "github.com/rancher/local-path-provisioner", pins.LOCAL_PATH_PROVISIONER),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import DEFAULT_MATCH
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import DEFAULT_MATCH
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
 
 
@@ -39,8 +39,8 @@ def test_selectors_pass(selector: str) -> None:
         ("up offset 5m", "has an offset"),
         ("up @ 5", "has an offset or @ modifier"),
         ('up{a="b" or c="d"}', "joins matchers with 'or'"),
-        ("up{", "is no PromQL"),
-        ('{job=~"("}', "is no PromQL"),
+        ("up{", "is not understood as PromQL"),
+        ('{job=~"("}', "is not understood as PromQL"),
         ("%7B__name__%3D~%22job%3A.%2A%22%7D", 'is URL-encoded; write it plainly: {__name__=~"job:.*"}'),
         ("up%7Bjob%3D%22node%22%7D", 'is URL-encoded; write it plainly: up{job="node"}'),
         ('up{job="$(JOB)"}', "environment variable"),

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import BRIEF, Patience
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress, read_line
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import contents_of, foreign
@@ -78,10 +79,12 @@ class Served:
         self.asked.append("api versions")
         return ["v1"]
 
-    def resources(self, _api_version: str) -> dict[str, Resource]:
+    def resources(self, _api_version: str, *, patience: Patience) -> dict[str, Resource]:
+        assert patience is BRIEF
         return KINDS
 
-    def list_metadata(self, resource: Resource, *, namespace: str) -> list[JsonObject]:
+    def list_metadata(self, resource: Resource, *, namespace: str, patience: Patience) -> list[JsonObject]:
+        assert patience is BRIEF
         if namespace == self.forbidden and resource.kind == "Secret":
             raise ApiError(method="GET", path="", status=403, body=None, text="", attempts=1)
         return [{"kind": resource.kind, "metadata": {"name": namespace}}]
@@ -94,17 +97,50 @@ def looked_at(served: Served) -> Cluster:
 def test_each_namespace_has_its_own_contents_and_what_was_not_seen_of_it() -> None:
     served = Served(forbidden="b")
     found = list(contents_of(looked_at(served), ["c", "b", "a"], progress=SILENT))
-    assert [[(one["kind"], one["metadata"]["name"]) for one in objects] for objects, _refused in found] == [
+    assert [[(one["kind"], one["metadata"]["name"]) for one in contents.objects] for contents in found] == [
         [("ConfigMap", "c"), ("Secret", "c")],
         [("ConfigMap", "b")],
         [("ConfigMap", "a"), ("Secret", "a")],
     ]
-    assert [refused for _objects, refused in found] == [
+    assert [contents.lacking for contents in found] == [
         [],
         [Right(group="", resource="secrets", verb="list", namespace="b")],
         [],
     ]
     assert served.asked == ["api versions"]
+
+
+def test_what_is_broken_is_named_with_what_mends_it() -> None:
+    widgets = Resource(api_version="example.com/v1", kind="Widget", plural="widgets", namespaced=True, verbs=VERBS)
+
+    class Broken(Served):
+        def api_versions(self) -> list[str]:
+            return ["v1", "example.com/v1", "metrics.example.com/v1beta1"]
+
+        def resources(self, api_version: str, *, patience: Patience) -> dict[str, Resource]:
+            if api_version == "metrics.example.com/v1beta1":
+                raise ApiError(method="GET", path="", status=503, body=None, text="no backend", attempts=3)
+            if api_version == "example.com/v1":
+                return {"Widget": widgets}
+            return super().resources(api_version, patience=patience)
+
+        def find(self, path: str) -> JsonObject:
+            assert path == "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.example.com"
+            return {"status": {"conditions": [{"type": "Available", "status": "False", "message": "no Service"}]}}
+
+        def list_metadata(self, resource: Resource, *, namespace: str, patience: Patience) -> list[JsonObject]:
+            if resource is widgets:
+                said = "conversion webhook for example.com/v1, Kind=Widget failed"
+                raise ApiError(method="GET", path="", status=429, body=None, text=said, attempts=1)
+            return super().list_metadata(resource, namespace=namespace, patience=patience)
+
+    (contents,) = contents_of(looked_at(Broken()), ["a"], progress=SILENT)
+    assert [obj["kind"] for obj in contents.objects] == ["ConfigMap", "Secret"]
+    api, crd = contents.unseen
+    assert api.startswith("the API metrics.example.com/v1beta1 does not answer (no Service)")
+    assert api.endswith("kubectl delete apiservice v1beta1.metrics.example.com")
+    assert crd.startswith("widgets.example.com cannot be listed (conversion webhook for example.com/v1")
+    assert crd.endswith("kubectl delete crd widgets.example.com")
 
 
 def test_no_namespace_is_no_request() -> None:
@@ -118,5 +154,7 @@ def test_whoever_waits_is_told_of_how_many(tmp_path: Path) -> None:
     path.touch()
     looked = contents_of(looked_at(Served()), ["a"] * 1000, progress=Progress(path=str(path)))
     next(looked)
-    assert read_line(str(path)).startswith("looking through 1,000 namespaces, 0 of 2,000 lists")
+    line = read_line(str(path))
+    assert line.startswith("looking through 1,000 namespaces, ")
+    assert " of 2,000 lists" in line
     assert len(list(looked)) == 999

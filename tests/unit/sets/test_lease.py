@@ -35,7 +35,7 @@ def test_a_run_tells_who_and_where_it_is_and_no_two_say_the_same() -> None:
     ],
 )
 def test_a_lease_counts_its_holders(before: Seen, holder: str, transitions: int, same_start: bool) -> None:
-    body = lease._body("x", seen=before, holder=holder)
+    body = lease._body(lease.Lock(namespace="kube-system", name="x"), seen=before, holder=holder)
     assert body["spec"]["holderIdentity"] == holder
     assert body["spec"]["leaseTransitions"] == transitions
     assert (body["spec"]["acquireTime"] == "then") is same_start

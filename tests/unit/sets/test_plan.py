@@ -16,7 +16,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     TAKEN_OVER,
     TEAM_LABEL,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.free_form.names import capability_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import team_guard
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import (
     Plan,
     SetId,
@@ -25,6 +28,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan im
     with_marks,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 JsonObject = dict[str, t.Any]
 OWNER = SetId(fleet="main", capability="teams")
@@ -148,7 +153,7 @@ def test_a_namespace_does_not_take_with_it_what_is_wanted_in_it() -> None:
     space = applied({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
     plan = plan_of([config("one", namespace="a")], [space, applied(config("one", namespace="a"))])
     assert (plan.deletes, names(plan.releases)) == ((), ["a"])
-    assert plan.warnings == ("Namespace a stays: objects that are wanted are in it",)
+    assert plan.warnings == ("Namespace a stays: it contains objects that are still desired",)
     assert names(plan_of([], [space]).deletes) == ["a"]
 
 
@@ -190,7 +195,7 @@ def test_the_input_is_not_changed() -> None:
     ("going", "known", "prune", "percent", "refusal"),
     [
         (["pay"], {"pay"}, False, 0, None),
-        (["pay"], set[str](), False, 100, "Set team_monitoring_prune: true"),
+        (["pay"], set[str](), False, 100, "Set prune: true"),
         (["pay"], set[str](), True, 100, None),
         (["pay"], set[str](), True, 49, "more than"),
         (["pay"], set[str](), True, 50, None),
@@ -242,3 +247,32 @@ def test_only_named_immutable_fields_allow_a_replacement(
 ) -> None:
     causes = [{"field": field} for field in fields]
     assert replaceable(kind, causes, {"spec": spec}) is allowed
+
+
+FLEETS = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,8}[a-z0-9])?", fullmatch=True)
+DNS_LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+NAMES = [capability.name for capability in CAPABILITIES]
+PARTS = st.builds(SetId, fleet=FLEETS, capability=st.sampled_from(NAMES), part=st.just("") | DNS_LABELS)
+OF_USERS = st.builds(SetId, fleet=FLEETS, capability=DNS_LABELS.map(capability_of))
+
+
+@given(PARTS | OF_USERS, PARTS | OF_USERS)
+@example(SetId(fleet="a.operator", capability="teams"), SetId(fleet="a", capability="operator", part="teams"))
+@example(SetId(fleet="a", capability="federation-source"), SetId(fleet="a", capability="federation", part="source"))
+@example(SetId(fleet="a", capability="objects-operator--b"), SetId(fleet="a", capability="operator", part="b"))
+def test_two_sets_never_share_a_label(one: SetId, other: SetId) -> None:
+    assert (one.label == other.label) is (one == other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_part_can_follow_the_name_of_a_capability(name: str) -> None:
+    assert grammar.dns_label(name) is None
+    assert "--" not in name
+    assert not name.startswith(capability_of("x").removesuffix("x"))
+
+
+def test_the_first_set_is_called_as_ever() -> None:
+    assert SetId(fleet="default", capability="operator").label == "default.operator"
+    blue = SetId(fleet="default", capability="operator", part="blue")
+    assert blue.label == "default.operator--blue"
+    assert with_marks(config("a"), owner=blue, adopted=None)["metadata"]["labels"] == {SET_LABEL: blue.label}

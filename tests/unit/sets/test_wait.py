@@ -41,6 +41,19 @@ CONDITIONS = [
             },
             f"finalizers: kubernetes; {CONDITIONS[1]['message']}; {CONDITIONS[2]['message']}",
         ),
+        (
+            {
+                "kind": "CustomResourceDefinition",
+                "metadata": {"finalizers": ["customresourcecleanup.apiextensions.k8s.io"]},
+                "status": {
+                    "conditions": [
+                        {"type": "Established", "status": "True", "message": "the initial names have been accepted"},
+                        {"type": "Terminating", "status": "True", "message": "CustomResource deletion is in progress"},
+                    ]
+                },
+            },
+            "finalizers: customresourcecleanup.apiextensions.k8s.io; CustomResource deletion is in progress",
+        ),
         # What else has conditions tells of its work, not of its end.
         (
             {"kind": "Prometheus", "metadata": {}, "status": {"conditions": [{"status": "True", "message": "fine"}]}},

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state import fields
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state import fields, proof
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,7 +55,7 @@ SERVED_SPEC: JsonObject = {
 
 
 def test_defaults_of_the_server_do_not_count_as_a_difference() -> None:
-    assert fields.is_unchanged(SERVICE, live_of(SERVICE, SERVICE_TREE, spec=SERVED_SPEC))
+    assert proof.is_unchanged(SERVICE, live_of(SERVICE, SERVICE_TREE, spec=SERVED_SPEC))
 
 
 DIFFERENCES: dict[str, t.Callable[[JsonObject], None]] = {
@@ -92,7 +92,7 @@ def entry(live: JsonObject) -> JsonObject:
 def test_whatever_is_not_provably_equal_is_sent(damage: t.Callable[[JsonObject], None]) -> None:
     live = live_of(SERVICE, copy.deepcopy(SERVICE_TREE), spec=copy.deepcopy(SERVED_SPEC))
     damage(live)
-    assert not fields.is_unchanged(SERVICE, live)
+    assert not proof.is_unchanged(SERVICE, live)
 
 
 def prometheus(features: list[str]) -> JsonObject:
@@ -127,7 +127,7 @@ def test_a_map_that_is_owned_as_a_whole_is_trusted_only_where_its_name_says_so(
     kind: str, name: str, wanted: JsonObject, present: JsonObject, unchanged: bool
 ) -> None:
     live = live_of(with_map(present, kind=kind, name=name), {"f:spec": {f"f:{name}": {}}})
-    assert fields.is_unchanged(with_map(wanted, kind=kind, name=name), live) is unchanged
+    assert proof.is_unchanged(with_map(wanted, kind=kind, name=name), live) is unchanged
 
 
 SET_TREE: JsonObject = {"f:spec": {"f:enableFeatures": {'v:"a"': {}, 'v:"b"': {}}}}
@@ -139,7 +139,7 @@ SET_TREE: JsonObject = {"f:spec": {"f:enableFeatures": {'v:"a"': {}, 'v:"b"': {}
 )
 def test_the_order_of_a_set_counts(desired: list[str], unchanged: bool) -> None:
     live = live_of(prometheus(["a", "b"]), SET_TREE)
-    assert fields.is_unchanged(prometheus(desired), live) is unchanged
+    assert proof.is_unchanged(prometheus(desired), live) is unchanged
 
 
 def rules(names: list[str]) -> JsonObject:
@@ -167,12 +167,12 @@ def test_a_keyed_list_is_unchanged_only_with_the_same_items_in_the_same_order(
     before: list[str], after: list[str]
 ) -> None:
     live = live_of(rules(before), rules_tree(before))
-    assert fields.is_unchanged(rules(after), live) is (before == after)
+    assert proof.is_unchanged(rules(after), live) is (before == after)
 
 
 def test_a_foreign_item_of_a_keyed_list_is_no_difference() -> None:
     live = live_of(rules(["a", "b"]), rules_tree(["a"]))
-    assert fields.is_unchanged(rules(["a"]), live)
+    assert proof.is_unchanged(rules(["a"]), live)
 
 
 @pytest.mark.parametrize(
@@ -206,12 +206,12 @@ TREES = st.recursive(
 
 
 @given(TREES, TREES)
-def test_a_union_covers_both_trees(one: JsonObject, other: JsonObject) -> None:
-    union = fields.merge(one, other)
+def test_a_cover_shows_both_trees(one: JsonObject, other: JsonObject) -> None:
+    whole = fields.cover(one, other)
     for tree in (one, other):
-        assert covers(union, tree)
-    swapped = fields.merge(one=other, other=one)
-    assert union == swapped
+        assert covers(whole, tree)
+    swapped = fields.cover(one=other, other=one)
+    assert whole == swapped
 
 
 def covers(wide: JsonObject, narrow: JsonObject) -> bool:
@@ -224,3 +224,64 @@ def test_a_label_that_a_controller_copied_is_not_ours() -> None:
     assert fields.owns_label(live, "x")
     live["metadata"]["managedFields"][0]["manager"] = "kube-controller-manager"
     assert not fields.owns_label(live, "x")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "union"),
+    [
+        ({}, {}, {}),
+        ({}, {"f:a": {}}, {"f:a": {}}),
+        ({"f:a": {}}, {"f:b": {}}, {"f:a": {}, "f:b": {}}),
+        # A member without children stays a member beside the other's children.
+        ({"f:a": {}}, {"f:a": {"f:b": {}}}, {"f:a": {".": {}, "f:b": {}}}),
+        ({"f:a": {".": {}, "f:b": {}}}, {"f:a": {"f:c": {}}}, {"f:a": {".": {}, "f:b": {}, "f:c": {}}}),
+    ],
+)
+def test_the_union_of_fields_keeps_every_member(one: JsonObject, other: JsonObject, union: JsonObject) -> None:
+    found = [fields.union(*pair) for pair in ((one, other), (other, one))]
+    assert found == [union, union]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ({"f:a": {}}, {"f:a": {}}, {"f:a": {}}),
+        ({"f:a": {}}, {"f:b": {}}, {}),
+        ({"f:a": {"f:b": {}, "f:c": {}}}, {"f:a": {"f:c": {}}}, {"f:a": {"f:c": {}}}),
+        ({"f:a": {}}, {"f:a": {"f:c": {}}}, {"f:a": {"f:c": {}}}),
+        ({"f:a": {"f:b": {}}}, {"f:a": {"f:c": {}}}, {}),
+    ],
+)
+def test_common_fields(one: JsonObject, other: JsonObject, both: JsonObject) -> None:
+    found = [fields.common(*pair) for pair in ((one, other), (other, one))]
+    assert found == [both, both]
+
+
+@given(st.lists(TREES.filter(bool), min_size=1, max_size=3), TREES, st.sets(st.sampled_from(["f:a", "f:b", "f:c"])))
+def test_what_moves_to_us_is_lost_to_nobody(others: list[JsonObject], own: JsonObject, taken: set[str]) -> None:
+    def entry_of(manager: str, tree: JsonObject, operation: str) -> JsonObject:
+        return {"manager": manager, "operation": operation, "apiVersion": "v1", "fieldsV1": tree}
+
+    def share(entry: JsonObject) -> tuple[JsonObject, JsonObject]:
+        tree = entry["fieldsV1"]
+        return {name: tree[name] for name in tree if name in taken}, {
+            name: tree[name] for name in tree if name not in taken
+        }
+
+    before = [entry_of(f"m{index}", tree, "Update") for index, tree in enumerate(others)]
+    before += [entry_of(FIELD_MANAGER, own, "Apply")] if own else []
+    after = fields.moved({"metadata": {"managedFields": before}}, share=share, version="v1")
+    if after is None:
+        assert not any(taken & set(tree) for tree in others)
+        return
+    assert whole(after) == whole(before)
+    for entry in after:
+        if entry["manager"] != FIELD_MANAGER:
+            assert not taken & set(entry["fieldsV1"])
+
+
+def whole(entries: list[JsonObject]) -> JsonObject:
+    result: JsonObject = {}
+    for entry in entries:
+        result = fields.union(result, entry["fieldsV1"])
+    return result

@@ -71,21 +71,6 @@ def test_nothing_to_take_changes_nothing() -> None:
     assert ownership.taken_over(state, owners={("gone", "Update")}) == state
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "union"),
-    [
-        ({}, {}, {}),
-        ({"f:a": {}}, {"f:b": {}}, {"f:a": {}, "f:b": {}}),
-        # A member without children stays a member beside the other's children.
-        ({"f:a": {}}, {"f:a": {"f:b": {}}}, {"f:a": {".": {}, "f:b": {}}}),
-        ({"f:a": {".": {}, "f:b": {}}}, {"f:a": {"f:c": {}}}, {"f:a": {".": {}, "f:b": {}, "f:c": {}}}),
-    ],
-)
-def test_the_union_of_fields_keeps_every_member(one: JsonObject, other: JsonObject, union: JsonObject) -> None:
-    found = [ownership.united(*pair) for pair in ((one, other), (other, one))]
-    assert found == [union, union]
-
-
 def test_a_dry_run_is_read_as_if_the_takeover_had_been_before_it() -> None:
     before = ownership.taken_over(live(KUBECTL), owners={("kubectl-client-side-apply", "Update")})
     answer = live(KUBECTL, ours({"f:data": {"f:b": {}}}), entry("other", {"f:data": {"f:x": {}}}))

@@ -69,6 +69,14 @@ NOT_READY: list[tuple[str, t.Callable[[JsonObject], object], str]] = [
     ("Deployment", lambda o: o["metadata"].update(generation=3), "has not seen this generation"),
     ("Deployment", lambda o: o["status"].update(replicas=2), "old pods"),
     ("Deployment", lambda o: o["status"].update(availableReplicas=0), "availableReplicas is 0 of 1"),
+    (
+        "Deployment",
+        lambda o: o["status"].update(
+            availableReplicas=0,
+            conditions=[{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: org"}],
+        ),
+        "availableReplicas is 0 of 1: exceeded quota: org",
+    ),
     ("CustomResourceDefinition", lambda o: o["status"]["conditions"].pop(), "no condition Established yet"),
     ("Service", lambda o: o.pop("status"), "no load-balancer address yet"),
     ("Namespace", lambda o: o["status"].update(phase="Terminating"), "Terminating"),

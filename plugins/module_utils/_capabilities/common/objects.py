@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import Resources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import Resources
 
 JsonObject = dict[str, t.Any]
 
@@ -42,6 +42,24 @@ RESTRICTED_NAMESPACE = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/warn": "restricted",
 }
+
+
+def in_shared(objects: t.Iterable[JsonObject], namespaces: t.Container[str]) -> list[JsonObject]:
+    """*objects* without what would be valid for pods of others too, in *namespaces* that ours share with these.
+
+    Such a namespace keeps its own Pod Security labels, and gets no ResourceQuota.
+    """
+    return [
+        _without_levels(obj) if obj["kind"] == "Namespace" and obj["metadata"]["name"] in namespaces else obj
+        for obj in objects
+        if obj["kind"] != "ResourceQuota" or obj["metadata"]["namespace"] not in namespaces
+    ]
+
+
+def _without_levels(namespace: JsonObject) -> JsonObject:
+    metadata = namespace["metadata"]
+    labels = {name: value for name, value in metadata["labels"].items() if name not in RESTRICTED_NAMESPACE}
+    return {**namespace, "metadata": {**metadata, "labels": labels}}
 
 
 def make(
@@ -123,9 +141,12 @@ def team_namespaces(*teams: str) -> JsonObject:
 
 
 def burstable(resources: Resources) -> JsonObject:
-    """Requests of CPU and memory, and a limit of memory only."""
+    """Requests of CPU and memory, and a limit of memory; one of CPU only if it is given."""
+    limits = {"memory": resources.memory}
+    if resources.cpu_limit is not None:
+        limits["cpu"] = resources.cpu_limit
     return {
-        "limits": {"memory": resources.memory},
+        "limits": limits,
         "requests": {"cpu": resources.cpu, "memory": resources.memory},
     }
 

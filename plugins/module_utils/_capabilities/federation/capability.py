@@ -7,41 +7,70 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, MONITORING_ALPHA
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, find_object
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MONITORING,
+    MONITORING_ALPHA,
+    federation_part_name,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
     Situation,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    APPS,
     CORE,
     DISCOVERY,
     NETWORKING,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
+    addresses_in_use,
+    family_of_services,
     needed_rights,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.certificates import (
+    Checked,
+    check_certificate,
+    require_fitting,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     FederationTargetSet,
+    Region,
+    Target,
     is_of_clusters,
     parse_endpoints,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.objects import (
-    endpoint_objects,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import (
     source_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import (
+    endpoint_objects,
+    slice_name,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.selection import (
+    selection_warnings,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
     SOURCE_OPTIONS,
     Source,
     exposed_sources,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.watched import (
+    is_shipped,
+    watching_objects,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
+    TEAM_SET_VARIABLES,
     parse_team_set,
     team_named,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
@@ -50,6 +79,11 @@ JsonObject = dict[str, t.Any]
 _ROLE = "prometheus_federation"
 _ACCOUNT = "promfleet-teams"
 _EXAMPLE: JsonObject = {"cluster": "any", "clusters": ["any"]}
+_PROXIED: JsonObject = {
+    "scheme": "https",
+    "tls_config": {"cert": {"secret": "any"}},
+    "proxy": {"certificate": {"secret": "any"}, "client_ca": {"secret": "any"}, "clients": ["any"]},
+}
 
 
 # -- a worker's side ----------------------------------------------------------------------------------------------
@@ -57,18 +91,37 @@ _EXAMPLE: JsonObject = {"cluster": "any", "clusters": ["any"]}
 
 @dataclass(frozen=True, kw_only=True)
 class Exposed:
-    """The instances that one *cluster* exposes, each with its team."""
+    """The instances that one *cluster* exposes, each with its team.
+
+    *family* is the family of addresses that Services have there by default, None if that is not known. *below* are the
+    clusters that are federated there.
+    """
 
     cluster: str
     sources: tuple[tuple[Source, Team], ...]
+    family: str | None = None
+    below: tuple[str, ...] = ()
+
+    def region(self, team: Team) -> Region | None:
+        """What a team's instance here federates itself."""
+        return Region(clusters=self.below, all_teams=team.name == team.platform) if self.below else None
+
+    @property
+    def depends_on_family(self) -> bool:
+        """Whether an object differs by the family of the cluster: a load balancer that follows it."""
+        return any(source.expose == "LoadBalancer" and source.ip_family is None for source, _team in self.sources)
 
 
-def parse_exposed(params: t.Mapping[str, t.Any]) -> Exposed:
-    """The exposed instances from a module's parameters; raises InputError."""
-    teams = parse_team_set(params)
+def parse_exposed(params: t.Mapping[str, t.Any], errors: Errors) -> Exposed:
+    """The exposed instances from a module's parameters."""
+    teams = parse_team_set(params, errors=errors)
+    for number, name in enumerate(params["below"]):
+        if name not in params["clusters"]:
+            errors.add(f"below[{number}]", f"unknown cluster {name!r}; {nearest(name, params['clusters'])}")
     return Exposed(
         cluster=params["cluster"],
-        sources=tuple(exposed_sources(params, teams=teams, check_match=check_selector)),
+        below=tuple(sorted(set(params["below"]))),
+        sources=tuple(exposed_sources(params, teams=teams, check_match=check_selector, errors=errors)),
     )
 
 
@@ -78,22 +131,74 @@ def desired_exposed(model: Exposed) -> list[JsonObject]:
         obj
         for source, team in model.sources
         for obj in source_objects(
-            source, cluster=model.cluster, namespace=team.namespace, replicas=team.prometheus.replicas
+            source,
+            cluster=model.cluster,
+            namespace=team.namespace,
+            replicas=team.prometheus.replicas,
+            prometheus=team.prometheus.name,
+            family=model.family,
+            isolated=team.network_policy,
         )
     ]
 
 
-def policy_exposed(request: Request, model: Exposed | None, _situation: Situation) -> Request:
-    """Require the rights for finding the addresses afterwards."""
-    return request.needing(needed_rights(model.sources if model is not None else ()))
+def policy_exposed(request: Request, model: Exposed | None, situation: Situation) -> Request:
+    """Follow the cluster's family of addresses, and require the rights for finding the addresses afterwards.
+
+    Refuses a certificate that the central side would not take, and warns of what is doubtful about the sources.
+    """
+    sources = model.sources if model is not None else ()
+    if model is not None and model.depends_on_family:
+        model = replace(model, family=family_of_services(situation.cluster))
+        _require_clients(model)
+        request = request.wanting(desired_exposed(model))
+    for found in certificates(situation.cluster, sources):
+        require_fitting(found)
+    return request.needing(needed_rights(sources)).guarded(lambda _plan: [*_unverified(sources), *_doubtful(sources)])
+
+
+def certificates(cluster: Cluster, sources: t.Iterable[tuple[Source, Team]]) -> list[Checked]:
+    """What is known of the certificates of the sources' proxies."""
+    found = (check_certificate(cluster, source, namespace=team.namespace) for source, team in sources)
+    return [one for one in found if one is not None]
+
+
+def _doubtful(sources: t.Sequence[tuple[Source, Team]]) -> list[str]:
+    return [
+        f"team {team.name}: {warning}"
+        for source, team in sources
+        for warning in selection_warnings(source.scrape.match, labels={*team.labels, *source.scrape.labels})
+    ]
+
+
+def _require_clients(model: Exposed) -> None:
+    """Refuse a load balancer without ranges of its clients: it would let in every address."""
+    for source, team in model.sources:
+        family = source.ip_family or model.family
+        if source.expose == "LoadBalancer" and family and not source.allowed_of(family):
+            raise Refused(
+                f"team {team.name}: allowed_sources has no range of {family}, the family of the cluster's Services; "
+                "a load balancer without one would let in every address. Add one, or give ip_family"
+            )
+
+
+def _unverified(sources: t.Sequence[tuple[Source, Team]]) -> list[str]:
+    return [
+        f"team {team.name}: the central side takes any certificate for its instance (insecure_skip_verify); each "
+        "server on the way can read what is sent and can answer itself. Give tls_config.ca"
+        for source, team in sources
+        if source.scrape.access.is_unverified
+    ]
 
 
 FEDERATION_SOURCE: Capability[Exposed] = Capability(
     name="federation-source",
-    kinds=((CORE, "Service"), (NETWORKING, "NetworkPolicy")),
+    kinds=((CORE, "Service"), (APPS, "Deployment"), (NETWORKING, "NetworkPolicy")),
     options={
         **TEAM_SET_OPTIONS,
         "sources": {"type": "list", "elements": "dict", "default": [], "options": SOURCE_OPTIONS},
+        "centrals": {"type": "list", "elements": "str", "default": []},
+        "below": {"type": "list", "elements": "str", "default": []},
     },
     parse=parse_exposed,
     desired=desired_exposed,
@@ -101,7 +206,9 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
     module="federation_source",
     role=_ROLE,
     account=_ACCOUNT,
-    example={**_EXAMPLE, "sources": [{}]},
+    example={**_EXAMPLE, "sources": [_PROXIED]},
+    variables={**TEAM_SET_VARIABLES, "centrals": "promfleet_cluster", "below": "promfleet_cluster"},
+    needs_promql=True,
     requires=("teams",),
 )
 
@@ -111,36 +218,96 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
 
 @dataclass(frozen=True, kw_only=True)
 class Federated:
-    """The instances that the Prometheus of one *team* scrapes."""
+    """The instances that are federated in one cluster, each with a team whose Prometheus scrapes it there.
 
-    team: Team
-    targets: tuple[FederationTargetSet, ...]
+    One that several teams read is there once for each. *rules* are groups of rules with which each of them watches its
+    sources.
+    """
+
+    read: tuple[tuple[FederationTargetSet, Team], ...]
+    rules: t.Sequence[JsonObject]
+
+    @property
+    def by_team(self) -> list[tuple[Team, list[FederationTargetSet]]]:
+        """The sources of each team that reads some."""
+        found: dict[str, tuple[Team, list[FederationTargetSet]]] = {}
+        for source, team in self.read:
+            found.setdefault(team.name, (team, []))[1].append(source)
+        return list(found.values())
 
 
-def parse_federated(params: t.Mapping[str, t.Any]) -> Federated:
-    """The federated instances from a module's parameters; raises InputError.
+def parse_federated(params: t.Mapping[str, t.Any], errors: Errors) -> Federated:
+    """The federated instances from a module's parameters.
 
     A place may be KNOWN_AFTER_APPLY: in check mode the worker's side told so. A real run refuses that.
     """
-    team = team_named(params["central_team"], teams=parse_team_set(params), path="central_team")
-    return Federated(team=team, targets=parse_endpoints(params["sources"], check_match=check_selector, check=True))
+    teams = parse_team_set(params, errors=errors)
+    central = team_named(params["central_team"], teams=teams, path="central_team", errors=errors)
+    found = parse_endpoints(
+        params["sources"],
+        check_match=check_selector,
+        check=True,
+        teams=teams,
+        errors=errors,
+    )
+    return Federated(
+        read=tuple(
+            (one, team) for one in found for team in one.readers(params["cluster"], central=central, teams=teams)
+        ),
+        rules=params["rules"] if params["alert_rules"] else (),
+    )
 
 
 def desired_federated(model: Federated) -> list[JsonObject]:
-    """The objects that let the central Prometheus scrape the instances."""
-    return [
+    """The objects that let the instances of a cluster scrape others, and watch them."""
+    scraped = [
         obj
-        for targets in model.targets
-        for obj in endpoint_objects(targets, namespace=model.team.namespace, team=model.team.name)
+        for targets, team in model.read
+        for obj in endpoint_objects(targets, namespace=team.namespace, team=team.name)
     ]
+    watching = [
+        obj
+        for team, sources in (model.by_team if model.rules else ())
+        for obj in watching_objects(sources, groups=model.rules, namespace=team.namespace, team=team.name)
+    ]
+    return [*scraped, *watching]
 
 
 def policy_federated(request: Request, model: Federated | None, situation: Situation) -> Request:
-    """Keep the objects of workers that gave no answer in this run; outside check mode refuse unknown places."""
+    """Keep the objects of workers that gave no answer in this run; outside check mode refuse unknown places.
+
+    The rules that watch all sources stay with them: these may be the only ones of an instance.
+    Of a replica with several addresses the one that is in use is kept while the replica still has it.
+    """
+    if model is not None and any(target.others for targets, _team in model.read for target in targets.targets):
+        request = request.wanting(desired_federated(_keeping(model, situation.cluster)))
     if model is not None and not situation.check:
         parse_endpoints(situation.params["sources"], check_match=check_selector)
     stale = frozenset(situation.params["stale"]) if model is not None else frozenset[str]()
-    return request.keeping(lambda live: is_of_clusters(live, stale), reason="")
+    watches = bool(stale and model is not None and model.rules)
+    return request.keeping(lambda live: is_of_clusters(live, stale) or (watches and is_shipped(live)), reason="")
+
+
+def _keeping(model: Federated, cluster: Cluster) -> Federated:
+    return replace(model, read=tuple((_keeping_set(targets, team, cluster), team) for targets, team in model.read))
+
+
+def _keeping_set(targets: FederationTargetSet, team: Team, cluster: Cluster) -> FederationTargetSet:
+    found = [
+        target.keeping(addresses_in_use(_live(targets, target, team, cluster))) if target.others else target
+        for target in targets.targets
+    ]
+    return replace(targets, targets=tuple(found))
+
+
+def _live(targets: FederationTargetSet, target: Target, team: Team, cluster: Cluster) -> JsonObject | None:
+    """The object of the central side that holds the address of a replica now."""
+    api_version, kind = (MONITORING_ALPHA, "ScrapeConfig") if targets.by_name else (DISCOVERY, "EndpointSlice")
+    # All jobs of a source have the same addresses.
+    config = federation_part_name(targets.name, part=targets.jobs[0].part)
+    name = config if targets.by_name else slice_name(targets.name, target.replica)
+    wanted = {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": team.namespace, "name": name}}
+    return find_object(cluster, wanted)
 
 
 FEDERATION: Capability[Federated] = Capability(
@@ -150,12 +317,15 @@ FEDERATION: Capability[Federated] = Capability(
         (DISCOVERY, "EndpointSlice"),
         (MONITORING, "ServiceMonitor"),
         (MONITORING_ALPHA, "ScrapeConfig"),
+        (MONITORING, "PrometheusRule"),
     ),
     options={
         **TEAM_SET_OPTIONS,
         "sources": {"type": "list", "elements": "dict", "default": []},
         "stale": {"type": "list", "elements": "str", "default": []},
         "central_team": {"type": "str", "default": "platform"},
+        "alert_rules": {"type": "bool", "default": True},
+        "rules": {"type": "list", "elements": "dict", "default": []},
     },
     parse=parse_federated,
     desired=desired_federated,
@@ -169,6 +339,9 @@ FEDERATION: Capability[Federated] = Capability(
             {"cluster": "edge", "team": "platform", "targets": [{"address": "192.0.2.1", "port": 9090}]},
             {"cluster": "edge", "team": "any", "targets": [{"address": "prometheus.example.com", "port": 9090}]},
         ],
+        "rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}],
     },
+    variables={**TEAM_SET_VARIABLES, "sources": None, "stale": None, "rules": None},
+    needs_promql=True,
     requires=("teams",),
 )

@@ -11,5 +11,5 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
 
 
 def capability_of(name: str) -> str:
-    """The capability of a set that a user names; raises InputError where *name* is no DNS label."""
+    """The capability of a set that a user names; raises InputError if *name* is not a DNS label."""
     return f"objects-{require(grammar.dns_label, name, path='name')}"

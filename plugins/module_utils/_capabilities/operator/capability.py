@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
@@ -23,7 +25,24 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
     operator_objects,
+    pods_selector,
     with_served_kinds,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.kinds import served_kinds
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import (
+    INSTANCE_RIGHTS,
+    OPERATOR_RIGHTS,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.guard import (
+    operator_guard,
+    platform_instances,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.replace import (
+    give_place_back,
+    key_of_name,
+    rights_to_replace,
+    take_place,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
@@ -54,10 +73,10 @@ class OperatorSet:
     rules: t.Sequence[JsonObject]
 
 
-def parse(params: t.Mapping[str, t.Any]) -> OperatorSet:
-    """The operator from a module's parameters; raises InputError."""
+def parse(params: t.Mapping[str, t.Any], errors: Errors) -> OperatorSet:
+    """The operator from a module's parameters."""
     options = {name: params[name] for name in OPERATOR_OPTIONS}
-    return OperatorSet(operator=parse_operator(options, path=""), rules=params["rules"])
+    return OperatorSet(operator=parse_operator(options, errors=errors), rules=params["rules"])
 
 
 def desired(model: OperatorSet) -> list[JsonObject]:
@@ -66,11 +85,31 @@ def desired(model: OperatorSet) -> list[JsonObject]:
 
 
 def policy(request: Request, model: OperatorSet | None, situation: Situation) -> Request:
-    """Note at the operator's pods which of its kinds the cluster serves: it must restart when one is new."""
+    """Take the place of other operators, or give it back, and refuse to run beside one that would meet this one.
+
+    The kinds of the operator that the cluster serves are noted at its pods: when a kind is new it must restart.
+    """
     if model is None:
+        return request.doing(functools.partial(give_place_back, pods=pods_selector()))
+    names = model.operator.replaces
+    guard = operator_guard(
+        situation.cluster,
+        fleet=request.owner.fleet,
+        to_come=platform_instances(
+            fleet=request.owner.fleet,
+            team=model.operator.platform_team,
+            namespace=model.operator.platform_namespace,
+        ),
+        deployments=[obj for obj in request.desired if obj["kind"] == "Deployment"],
+        replaced=[key_of_name(name) for name in names],
+    )
+    request = request.guarded(guard, reads=(*OPERATOR_RIGHTS, *INSTANCE_RIGHTS))
+    kinds = [*served_kinds(situation.cluster), *situation.to_come.kinds]
+    request = request.wanting(with_served_kinds(request.desired, kinds))
+    if not names:
         return request
-    kinds = [*situation.cluster.monitoring_kinds(), *situation.to_come.kinds]
-    return request.wanting(with_served_kinds(request.desired, kinds))
+    own = Key("apps", "Deployment", model.operator.namespace, model.operator.name)
+    return request.needing(rights_to_replace(names)).doing(functools.partial(take_place, names=names, own=own))
 
 
 OPERATOR: Capability[OperatorSet] = Capability(
@@ -83,5 +122,7 @@ OPERATOR: Capability[OperatorSet] = Capability(
     module="prometheus_operator",
     role="prometheus_operator",
     account="promfleet-operator",
+    # The role makes it of what the platform's team has, or of the prefix and the name.
+    variables={"platform_namespace": "team_monitoring_platform.namespace", "rules": None},
     example={"rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}]},
 )

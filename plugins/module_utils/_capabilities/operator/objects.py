@@ -11,6 +11,8 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     COMPONENT_LABEL,
+    FIELD_MANAGER,
+    MANAGED_BY_LABEL,
     MONITORING,
     MONITORING_GROUP,
     NAME_LABEL,
@@ -44,9 +46,6 @@ _PORT_NAME = "http"
 _PORT = 8080
 _CRITICAL = "system-cluster-critical"
 
-# Part of the Deployment's selector, which cannot be changed afterwards: nothing that an upgrade would change.
-_SELECTOR = {NAME_LABEL: OPERATOR_NAME, COMPONENT_LABEL: "controller"}
-
 _WORKLOADS = ("alertmanagers", "prometheusagents", "prometheuses", "thanosrulers")
 _CONFIGURATION = ("podmonitors", "probes", "prometheusrules", "scrapeconfigs", "servicemonitors")
 
@@ -57,16 +56,16 @@ def operator_objects(operator: Operator, *, alert_rules: t.Sequence[JsonObject])
         make(CORE, "Namespace", operator.namespace, labels={**_labels(operator), **RESTRICTED_NAMESPACE}),
         _quota(operator),
         _namespaced(operator, CORE, "ServiceAccount", automountServiceAccountToken=False),
-        make(RBAC, "ClusterRole", OPERATOR_NAME, labels=_labels(operator), rules=_cluster_rules()),
+        make(RBAC, "ClusterRole", operator.cluster_wide_name, labels=_labels(operator), rules=_cluster_rules()),
         make(
             RBAC,
             "ClusterRoleBinding",
-            OPERATOR_NAME,
+            operator.cluster_wide_name,
             labels=_labels(operator),
-            roleRef={"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": OPERATOR_NAME},
-            subjects=[account_subject(OPERATOR_NAME, namespace=operator.namespace)],
+            roleRef={"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": operator.cluster_wide_name},
+            subjects=[account_subject(operator.name, namespace=operator.namespace)],
         ),
-        _namespaced(operator, CORE, "Service", spec=_service()),
+        _namespaced(operator, CORE, "Service", spec=_service(operator)),
         _namespaced(operator, APPS, "Deployment", spec=_deployment(operator)),
     ]
     if operator.monitor:
@@ -91,11 +90,22 @@ def with_served_kinds(objects: t.Sequence[JsonObject], kinds: t.Iterable[str]) -
 
 
 def _labels(operator: Operator) -> dict[str, str]:
-    return {**common_labels(OPERATOR_NAME, team=operator.platform_team), COMPONENT_LABEL: "controller"}
+    return {**common_labels(operator.name, team=operator.platform_team), COMPONENT_LABEL: "controller"}
+
+
+def _selector(operator: Operator) -> dict[str, str]:
+    """The Deployment's selector, which cannot be changed afterwards: it has nothing that an upgrade would change."""
+    return {NAME_LABEL: operator.name, COMPONENT_LABEL: "controller"}
+
+
+def pods_selector() -> str:
+    """A label selector for the pods of this collection's operators, in whichever namespace they are."""
+    labels = {MANAGED_BY_LABEL: FIELD_MANAGER, COMPONENT_LABEL: "controller", NAME_LABEL: OPERATOR_NAME}
+    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
 
 
 def _namespaced(operator: Operator, api_version: str, kind: str, **body: t.Any) -> JsonObject:
-    return make(api_version, kind, OPERATOR_NAME, namespace=operator.namespace, labels=_labels(operator), **body)
+    return make(api_version, kind, operator.name, namespace=operator.namespace, labels=_labels(operator), **body)
 
 
 def _quota(operator: Operator) -> JsonObject:
@@ -133,13 +143,13 @@ def _cluster_rules() -> list[JsonObject]:
     ]
 
 
-def _service() -> JsonObject:
-    return {"clusterIP": "None", "selector": dict(_SELECTOR), "ports": [service_port(_PORT_NAME, _PORT)]}
+def _service(operator: Operator) -> JsonObject:
+    return {"clusterIP": "None", "selector": _selector(operator), "ports": [service_port(_PORT_NAME, _PORT)]}
 
 
 def _deployment(operator: Operator) -> JsonObject:
     pod = {
-        "serviceAccountName": OPERATOR_NAME,
+        "serviceAccountName": operator.name,
         "automountServiceAccountToken": True,
         "nodeSelector": LINUX,
         "priorityClassName": _CRITICAL,
@@ -158,7 +168,7 @@ def _deployment(operator: Operator) -> JsonObject:
         "replicas": 1,
         # The operator has no leader election: two at a time, of two versions, would undo each other's work.
         "strategy": {"type": "Recreate"},
-        "selector": {"matchLabels": dict(_SELECTOR)},
+        "selector": {"matchLabels": _selector(operator)},
         "template": {"metadata": metadata, "spec": pod},
     }
 
@@ -197,9 +207,10 @@ def _container(operator: Operator) -> JsonObject:
 
 def _monitor(operator: Operator) -> list[JsonObject]:
     """The platform's Prometheus may look for targets in the operator's namespace, and finds the operator there."""
-    name = prometheus_name(operator.platform_team)
+    watcher = prometheus_name(operator.platform_team)
+    name = f"{watcher}-{operator.part}" if operator.part else watcher
     labels = _labels(operator)
-    account = account_subject(name, namespace=operator.platform_namespace)
+    account = account_subject(watcher, namespace=operator.platform_namespace)
     return [
         role(name, namespace=operator.namespace, labels=labels, rules=discovery_rules()),
         role_binding(name, namespace=operator.namespace, labels=labels, subjects=[account]),
@@ -208,7 +219,7 @@ def _monitor(operator: Operator) -> list[JsonObject]:
             MONITORING,
             "ServiceMonitor",
             spec={
-                "selector": {"matchLabels": dict(_SELECTOR)},
+                "selector": {"matchLabels": _selector(operator)},
                 # The operator's own metrics say in `namespace` where the object is that they speak of.
                 "endpoints": [{"honorLabels": True, "port": _PORT_NAME}],
             },

@@ -21,6 +21,15 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     NETWORKING,
     RBAC,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.adoption import (
+    refuse_losses,
+    remarks,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.api_server import (
+    API_SERVER_OPTIONS,
+    ApiServerSource,
+    parse_api_server_sources,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
     parse_only,
@@ -32,8 +41,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     VolumeClaims,
     instances_of,
     is_of_other_teams,
+    running,
     team_guard,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import OPERATOR_RIGHTS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.guard import instance_guard
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.replace import key_of_name
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 JsonObject = dict[str, t.Any]
@@ -55,21 +69,27 @@ KINDS: Kinds = (
 OPTIONS: JsonObject = {
     **TEAM_SET_OPTIONS,
     "base_rules": {"type": "list", "elements": "dict", "default": []},
+    "api_server_sources": {"type": "list", "elements": "dict", "default": [], "options": API_SERVER_OPTIONS},
     "only": {"type": "list", "elements": "str", "default": []},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},
     "remove_volume_claims": {"type": "bool", "default": False},
+    "replaced_operators": {"type": "list", "elements": "str", "default": []},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class FleetTeams:
-    """All *teams* of the fleet, of which a run makes those named in *only* (all where it is empty) in one *cluster*."""
+    """All *teams* of the fleet, of which a run makes those named in *only* (all where it is empty) in one *cluster*.
+
+    *api_server*: where the API server's requests to the instances come from.
+    """
 
     teams: tuple[Team, ...]
     cluster: str
     base_rules: t.Sequence[JsonObject]
     only: frozenset[str]
+    api_server: tuple[ApiServerSource, ...] = ()
 
     @property
     def wanted(self) -> list[Team]:
@@ -77,26 +97,32 @@ class FleetTeams:
         return [team for team in self.teams if not self.only or team.name in self.only]
 
 
-def parse(params: t.Mapping[str, t.Any]) -> FleetTeams:
-    """The teams from a module's parameters; raises InputError."""
-    teams = parse_team_set(params)
+def parse(params: t.Mapping[str, t.Any], errors: Errors) -> FleetTeams:
+    """The teams from a module's parameters."""
+    teams = parse_team_set(params, errors=errors)
     return FleetTeams(
         teams=teams,
         cluster=params["cluster"],
         base_rules=params["base_rules"],
-        only=parse_only(params["only"], teams=teams, path="only"),
+        only=parse_only(params["only"], teams=teams, errors=errors),
+        api_server=parse_api_server_sources(params["api_server_sources"], errors=errors),
     )
 
 
 def desired(model: FleetTeams) -> list[JsonObject]:
     """All objects of the teams that a run is about."""
     return [
-        obj for team in model.wanted for obj in team_objects(team, cluster=model.cluster, base_rules=model.base_rules)
+        obj
+        for team in model.wanted
+        for obj in team_objects(team, cluster=model.cluster, base_rules=model.base_rules, api_server=model.api_server)
     ]
 
 
 def policy(request: Request, model: FleetTeams | None, situation: Situation) -> Request:
-    """Keep the objects of other teams, refuse to remove more than was allowed, and add volume claims where asked to."""
+    """Keep the objects of other teams, refuse to remove more than was allowed, and add volume claims where asked to.
+
+    Instances are refused where an operator of others would reconcile them.
+    """
     params = situation.params
     if model is not None:
         request = request.guarded(
@@ -106,18 +132,30 @@ def policy(request: Request, model: FleetTeams | None, situation: Situation) -> 
                 max_percent=params["prune_max_percent"],
             )
         )
+        # Only a run that has really stopped them may count on it.
+        replaced = [key_of_name(name) for name in params["replaced_operators"]] if situation.check else []
+        request = request.guarded(instance_guard(situation.cluster, replaced=replaced), reads=OPERATOR_RIGHTS)
+        request = request.guarded(refuse_losses).guarded(remarks)
     # What is removed need not be listed any more.
     only = frozenset(params["only"]) if model is None else model.only
     if only:
-        request = request.keeping(is_of_other_teams(only), reason="this run is only about " + ", ".join(sorted(only)))
+        request = request.keeping(is_of_other_teams(only), reason="this run is limited to " + ", ".join(sorted(only)))
     if params["remove_volume_claims"]:
         possible = {
             instance
             for team in (model.wanted if model is not None else ())
             if team.active_on(params["cluster"])
-            for instance in instances_of(team.name, namespace=team.namespace)
+            for instance in instances_of(
+                team.name,
+                namespace=team.namespace,
+                prometheus=team.prometheus.name,
+                alertmanager=team.alertmanager.name,
+            )
         }
-        claims = VolumeClaims(situation.cluster, unwanted=possible - set(map(key_of, request.desired)))
+        unwanted = possible - set(map(key_of, request.desired))
+        # What exists all the same is deleted by this run, or was released and has its data still.
+        unwanted -= running(situation.cluster, unwanted)
+        claims = VolumeClaims(situation.cluster, unwanted=unwanted)
         request = request.removing(removable=claims.removable, extra_deletes=claims.find)
     return request
 
@@ -138,6 +176,7 @@ TEAMS: Capability[FleetTeams] = Capability(
         "clusters": ["any"],
         "base_rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}],
     },
+    variables={"base_rules": None, "replaced_operators": None},
     # What federates a team's instance lives in the instance's namespace, and is deleted with it.
     neighbours=("federation", "federation-source"),
 )

@@ -9,6 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_PREFIX, PLATFORM_TEAM
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import (
+    prefix_of_namespaces,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
     PLATFORM_OPTIONS,
     TEAM_OPTIONS,
@@ -16,8 +19,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_clusters,
     parse_fleet_teams,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest, require
 
 TEAM_SET_OPTIONS: dict[str, dict[str, t.Any]] = {
     "teams": {"type": "list", "elements": "dict", "default": [], "options": TEAM_OPTIONS},
@@ -29,28 +32,51 @@ TEAM_SET_OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def parse_team_set(params: t.Mapping[str, t.Any]) -> tuple[Team, ...]:
-    """The platform's team and all others from a module's parameters; raises InputError."""
-    clusters = parse_clusters(params["clusters"])
-    if params["cluster"] not in clusters:
-        raise InputError("cluster", f"unknown cluster {params['cluster']!r}; {nearest(params['cluster'], clusters)}")
-    return parse_fleet_teams(
-        params["teams"],
-        params["platform"],
-        clusters=clusters,
-        platform_team=params["platform_team"],
-        namespace_prefix=params["namespace_prefix"],
-    )
+# The variables of roles that other roles give to these options too.
+TEAM_SET_VARIABLES = {
+    "teams": "team_monitoring_teams",
+    "platform": "team_monitoring_platform",
+    "namespace_prefix": "team_monitoring_namespace_prefix",
+}
 
 
-def team_named(name: str, *, teams: t.Sequence[Team], path: str) -> Team:
-    """The team of this name; raises InputError with a hint where there is none."""
-    found = next((team for team in teams if team.name == name), None)
-    if found is None:
-        raise InputError(path, f"unknown team {name!r}; {nearest(name, [team.name for team in teams])}")
-    return found
+def parse_team_set(params: t.Mapping[str, t.Any], *, errors: Errors | None = None) -> tuple[Team, ...]:
+    """The platform's team and all others from a module's parameters (TEAM_SET_OPTIONS).
+
+    What is wrong is noted in *errors*, or raised as InputError. A team with errors is a team.
+    """
+    with Collecting(errors) as found:
+        clusters = parse_clusters(params["clusters"], errors=found)
+        if found.is_good("clusters") and params["cluster"] not in clusters:
+            found.add("cluster", f"unknown cluster {params['cluster']!r}; {nearest(params['cluster'], clusters)}")
+        prefix = require(prefix_of_namespaces, params["namespace_prefix"], path="namespace_prefix", errors=found)
+        return parse_fleet_teams(
+            params["teams"],
+            params["platform"],
+            clusters=params["clusters"],
+            platform_team=params["platform_team"],
+            # What follows from a bad prefix is not the teams' fault.
+            namespace_prefix=prefix if found.is_good("namespace_prefix") else NAMESPACE_PREFIX,
+            errors=found,
+        )
 
 
-def parse_only(names: t.Sequence[str], *, teams: t.Sequence[Team], path: str) -> frozenset[str]:
-    """The teams that a run is restricted to, none for all; raises InputError where one of them is unknown."""
-    return frozenset(team_named(name, teams=teams, path=f"{path}[{number}]").name for number, name in enumerate(names))
+def team_named(name: str, *, teams: t.Sequence[Team], path: str, errors: Errors | None = None) -> Team:
+    """The team of this name. Where there is none that is an error with a hint, and the result the platform's."""
+    with Collecting(errors) as found:
+        require_team(name, teams=teams, path=path, errors=found)
+        return next((team for team in teams if team.name == name), teams[0])
+
+
+def require_team(name: str, *, teams: t.Sequence[Team], path: str, errors: Errors) -> None:
+    """Note it in *errors* where no team has this *name*."""
+    names = [team.name for team in teams if team.name]
+    if name not in names:
+        errors.add(path, f"unknown team {name!r}; {nearest(name, names)}")
+
+
+def parse_only(names: t.Sequence[str], *, teams: t.Sequence[Team], errors: Errors) -> frozenset[str]:
+    """The teams that a run is restricted to, none for all; those that are unknown are noted in *errors*."""
+    for number, name in enumerate(names):
+        require_team(name, teams=teams, path=f"only[{number}]", errors=errors)
+    return frozenset(names)

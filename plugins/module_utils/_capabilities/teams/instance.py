@@ -41,7 +41,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     team_namespaces,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import Storage
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import (
+    AlertmanagerPart,
+    PrometheusPart,
+)
 
 # The operator's Service in front of all Alertmanagers of a namespace; Prometheus must reach each of them.
 _ALERTMANAGER_SERVICE = "alertmanager-operated"
@@ -58,15 +61,17 @@ def instance_objects(team: Team, *, cluster: str, base_rules: t.Sequence[JsonObj
     if team.prometheus.enabled:
         objects += [
             _prometheus_account(team),
-            _service(team, prometheus_name(team.name), "prometheus", port=PROMETHEUS_PORT),
-            _prometheus(team, cluster=cluster),
+            _service(team, prometheus_name(team.name), "prometheus", of=team.prometheus.name, port=PROMETHEUS_PORT),
+            prometheus_object(team, cluster=cluster),
             _service_monitor(team),
         ]
         if team.base_rules and base_rules:
             objects.append(_base_rules(team, groups=base_rules))
     if team.alertmanager.enabled:
         objects += [
-            _service(team, alertmanager_name(team.name), "alertmanager", port=ALERTMANAGER_PORT),
+            _service(
+                team, alertmanager_name(team.name), "alertmanager", of=team.alertmanager.name, port=ALERTMANAGER_PORT
+            ),
             _alertmanager(team),
         ]
     return objects
@@ -84,10 +89,11 @@ def _prometheus_account(team: Team) -> JsonObject:
     )
 
 
-def _service(team: Team, name: str, application: str, *, port: int) -> JsonObject:
+def _service(team: Team, name: str, application: str, *, of: str, port: int) -> JsonObject:
+    """The Service of the pods of one part, whose custom resource is called *of*."""
     spec = {
         "type": "ClusterIP",
-        "selector": {NAME_LABEL: application, INSTANCE_LABEL: team.name},
+        "selector": {NAME_LABEL: application, INSTANCE_LABEL: of},
         "ports": [service_port(WEB_PORT_NAME, port), service_port(RELOADER_PORT_NAME, RELOADER_PORT)],
     }
     labels = {**common_labels(application, team=team.name), COMPONENT_LABEL: _INSTANCE_COMPONENT}
@@ -95,7 +101,7 @@ def _service(team: Team, name: str, application: str, *, port: int) -> JsonObjec
 
 
 def _service_monitor(team: Team) -> JsonObject:
-    """The instance watches itself. The job is what the Service stands for: prometheus or alertmanager."""
+    """The monitor with which the instance scrapes itself. The job is the Service's: prometheus or alertmanager."""
     spec = {
         "jobLabel": NAME_LABEL,
         "selector": {"matchLabels": {TEAM_LABEL: team.name, COMPONENT_LABEL: _INSTANCE_COMPONENT}},
@@ -116,7 +122,8 @@ def _base_rules(team: Team, *, groups: t.Sequence[JsonObject]) -> JsonObject:
     )
 
 
-def _prometheus(team: Team, *, cluster: str) -> JsonObject:
+def prometheus_object(team: Team, *, cluster: str) -> JsonObject:
+    """The Prometheus of a *team* in a *cluster*."""
     part = team.prometheus
     namespaces = team_namespaces(team.name)
     spec: JsonObject = {
@@ -128,7 +135,7 @@ def _prometheus(team: Team, *, cluster: str) -> JsonObject:
         "scrapeInterval": part.scrape_interval,
         "evaluationInterval": part.evaluation_interval,
         "externalLabels": {**team.labels, "cluster": cluster, "team": team.name},
-        **_pods(team, "prometheus", replicas=part.replicas, storage=part.storage),
+        **_pods(team, "prometheus", part),
         "resources": burstable(part.resources),
         "serviceMonitorSelector": {},
         "serviceMonitorNamespaceSelector": namespaces,
@@ -146,7 +153,7 @@ def _prometheus(team: Team, *, cluster: str) -> JsonObject:
         service = {"name": _ALERTMANAGER_SERVICE, "namespace": team.namespace, "port": WEB_PORT_NAME}
         spec["alerting"] = {"alertmanagers": [{**service, "apiVersion": "v2"}]}
     labels = common_labels("prometheus", team=team.name)
-    return make(MONITORING, "Prometheus", team.name, namespace=team.namespace, labels=labels, spec=spec)
+    return make(MONITORING, "Prometheus", part.name, namespace=team.namespace, labels=labels, spec=spec)
 
 
 def _tenancy(team: Team) -> JsonObject:
@@ -175,17 +182,18 @@ def _alertmanager(team: Team) -> JsonObject:
         "retention": part.retention,
         # Alertmanager never asks the API server for anything.
         "automountServiceAccountToken": False,
-        **_pods(team, "alertmanager", replicas=part.replicas, storage=part.storage),
+        **_pods(team, "alertmanager", part),
         "resources": burstable(part.resources),
         "alertmanagerConfigSelector": {},
         "alertmanagerConfigNamespaceSelector": team_namespaces(team.name),
     }
     labels = common_labels("alertmanager", team=team.name)
-    return make(MONITORING, "Alertmanager", team.name, namespace=team.namespace, labels=labels, spec=spec)
+    return make(MONITORING, "Alertmanager", part.name, namespace=team.namespace, labels=labels, spec=spec)
 
 
-def _pods(team: Team, application: str, *, replicas: int, storage: Storage | None) -> JsonObject:
+def _pods(team: Team, application: str, part: PrometheusPart | AlertmanagerPart) -> JsonObject:
     """What the pods of both parts have in common."""
+    storage = part.storage
     fields: JsonObject = {
         "podMetadata": {"labels": {PART_OF_LABEL: "promfleet", TEAM_LABEL: team.name}},
         "nodeSelector": LINUX,
@@ -196,10 +204,10 @@ def _pods(team: Team, application: str, *, replicas: int, storage: Storage | Non
         if storage.storage_class is not None:
             claim["storageClassName"] = storage.storage_class
         fields["storage"] = {"volumeClaimTemplate": {"spec": claim}}
-    if replicas > 1:
+    if part.replicas > 1:
         fields["topologySpreadConstraints"] = [
             {
-                "labelSelector": {"matchLabels": {NAME_LABEL: application, INSTANCE_LABEL: team.name}},
+                "labelSelector": {"matchLabels": {NAME_LABEL: application, INSTANCE_LABEL: part.name}},
                 "maxSkew": 1,
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "ScheduleAnyway",

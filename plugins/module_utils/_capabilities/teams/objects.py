@@ -11,8 +11,11 @@ import typing as t
 from fractions import Fraction
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    INSTANCE_LABEL,
+    MANAGED_BY_LABEL,
     MONITORING_GROUP,
     NAME_LABEL,
+    OPERATOR_NAME,
     TEAM_LABEL,
     common_labels,
     prometheus_name,
@@ -37,18 +40,20 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     tcp_ports,
     team_namespaces,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import instance_objects
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import (
-    SIZES,
-    PartSize,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import (
+    PROXY_RESOURCES,
     Resources,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import (
-    format_bytes,
-    format_decimal,
-    quantity_value,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.api_server import (
+    ApiServerSource,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import instance_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
+    INSTANCE_ANNOTATIONS,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import SIZES, PartSize
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quantities import BINARY, Quantity, value_of
 
 # The sidecar that the operator puts beside each Prometheus and Alertmanager (its flags --config-reloader-*).
 _RELOADER = Resources(cpu="10m", memory="50Mi")
@@ -57,8 +62,16 @@ _TEAM_RESOURCES = ("alertmanagerconfigs", "podmonitors", "probes", "prometheusru
 _INSTANCE_RESOURCES = ("alertmanagers", "prometheuses", "scrapeconfigs")
 
 
-def team_objects(team: Team, *, cluster: str, base_rules: t.Sequence[JsonObject]) -> list[JsonObject]:
+def team_objects(
+    team: Team,
+    *,
+    cluster: str,
+    base_rules: t.Sequence[JsonObject],
+    api_server: t.Sequence[ApiServerSource] = (),
+) -> list[JsonObject]:
     """All objects of *team* in *cluster*; *base_rules* are the groups of rules that every instance has.
+
+    *api_server*: where the API server comes from, where the network policy must let it in.
 
     A team that is switched off keeps its namespaces, and with them volume claims and what is the team's own. A team
     that does not belong to this cluster has nothing here.
@@ -73,7 +86,7 @@ def team_objects(team: Team, *, cluster: str, base_rules: t.Sequence[JsonObject]
         if team.quota:
             objects.append(_quota(team))
         if team.network_policy:
-            objects.append(_network_policy(team))
+            objects.append(_network_policy(team, api_server=api_server))
     if team.rbac:
         objects += _rbac(team)
     return objects + instance_objects(team, cluster=cluster, base_rules=base_rules)
@@ -84,7 +97,10 @@ def _labels(team: Team) -> dict[str, str]:
 
 
 def _instance_namespace(team: Team) -> JsonObject:
-    return make(CORE, "Namespace", team.namespace, labels={**_labels(team), **RESTRICTED_NAMESPACE})
+    names = {"prometheus": team.prometheus.name, "alertmanager": team.alertmanager.name}
+    called = {INSTANCE_ANNOTATIONS[part]: name for part, name in names.items() if name != team.name}
+    labels = {**_labels(team), **RESTRICTED_NAMESPACE}
+    return make(CORE, "Namespace", team.namespace, labels=labels, annotations=called)
 
 
 def _own_namespace(team: Team, name: str) -> JsonObject:
@@ -144,31 +160,38 @@ def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None) -> t.Ma
         parts.append([alertmanager, *(size.alertmanager for size in SIZES.values())])
     pods = 0
     cpu = memory = Fraction(0)
+    if prometheus is not None:
+        # A proxy may be in front of each replica that is exposed.
+        proxied = max(part.replicas for part in parts[0])
+        pods += proxied
+        cpu += proxied * value_of(PROXY_RESOURCES.cpu)
+        memory += proxied * value_of(PROXY_RESOURCES.memory)
     for candidates in parts:
         replicas = max(part.replicas for part in candidates)
         pods += replicas
-        cpu += replicas * (max(_value(part.resources.cpu) for part in candidates) + _value(_RELOADER.cpu))
-        memory += replicas * (max(_value(part.resources.memory) for part in candidates) + _value(_RELOADER.memory))
+        cpu += replicas * (max(value_of(part.resources.cpu) for part in candidates) + value_of(_RELOADER.cpu))
+        memory += replicas * (max(value_of(part.resources.memory) for part in candidates) + value_of(_RELOADER.memory))
     return {
-        "limits.memory": format_bytes(memory),
+        "limits.memory": str(Quantity(value=memory, form=BINARY)),
         "pods": str(pods),
-        "requests.cpu": format_decimal(cpu),
-        "requests.memory": format_bytes(memory),
+        "requests.cpu": str(Quantity(value=cpu)),
+        "requests.memory": str(Quantity(value=memory, form=BINARY)),
     }
 
 
-def _value(quantity: str) -> Fraction:
-    value = quantity_value(quantity)
-    if value is None:
-        raise ValueError(f"{quantity!r} is no quantity")
-    return value
+def _network_policy(team: Team, *, api_server: t.Sequence[ApiServerSource]) -> JsonObject:
+    """Who may reach the instance: its own namespace, and its web pages the team's namespaces and the platform's.
 
-
-def _network_policy(team: Team) -> JsonObject:
-    """Who may reach the instance: its own namespace, and its web pages the team's namespaces and the platform's."""
-    spec = {
+    The API server may reach the web pages too, from where *api_server* says: people and `verify` use its proxy. The
+    policy selects the instance's own pods, for the namespace may hold another Prometheus, which must not be closed.
+    """
+    # Where the parts have different names, another instance could have the name of the other part.
+    is_named = {team.prometheus.name, team.alertmanager.name} != {team.name}
+    own = {TEAM_LABEL: team.name} if is_named else {INSTANCE_LABEL: team.name}
+    spec: JsonObject = {
         "podSelector": {
-            "matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": ["alertmanager", "prometheus"]}]
+            "matchLabels": {**own, MANAGED_BY_LABEL: OPERATOR_NAME},
+            "matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": ["alertmanager", "prometheus"]}],
         },
         "policyTypes": ["Ingress"],
         "ingress": [
@@ -179,4 +202,11 @@ def _network_policy(team: Team) -> JsonObject:
             },
         ],
     }
+    if api_server:
+        spec["ingress"].append(
+            {
+                "from": [source.peer() for source in api_server],
+                "ports": tcp_ports(PROMETHEUS_PORT, ALERTMANAGER_PORT),
+            }
+        )
     return make(NETWORKING, "NetworkPolicy", team.name, namespace=team.namespace, labels=_labels(team), spec=spec)

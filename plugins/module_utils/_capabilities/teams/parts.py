@@ -6,21 +6,29 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import PartSize, Resources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import (
+    alertmanager_resource_name,
+    prometheus_resource_name,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import (
+    Resources,
+    canonical_quantity,
+    resources,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import PartSize
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import Values, require
 
 # A replica's number is part of the name of a Service that has no room for a second digit.
 REPLICAS_MAX = 9
 
 # The oldest release that the operator supports.
-_OLDEST_PROMETHEUS = (2, 45)
+_PROMETHEUS_VERSION = grammar.version_from("2.45.0", who="the operator")
 
 STORAGE_OPTION: dict[str, t.Any] = {
     "type": "dict",
@@ -33,6 +41,7 @@ RESOURCES_OPTION: dict[str, t.Any] = {
     "type": "dict",
     "options": {
         "cpu": {"type": "str"},
+        "cpu_limit": {"type": "str"},
         "memory": {"type": "str"},
     },
 }
@@ -41,6 +50,7 @@ PROMETHEUS_OPTION: dict[str, t.Any] = {
     "default": {},
     "options": {
         "enabled": {"type": "bool", "default": True},
+        "name": {"type": "str"},
         "replicas": {"type": "int"},
         "retention": {"type": "str", "default": "10d"},
         "scrape_interval": {"type": "str", "default": "30s"},
@@ -56,6 +66,7 @@ ALERTMANAGER_OPTION: dict[str, t.Any] = {
     "default": {},
     "options": {
         "enabled": {"type": "bool", "default": True},
+        "name": {"type": "str"},
         "replicas": {"type": "int"},
         "retention": {"type": "str", "default": "120h"},
         "storage": STORAGE_OPTION,
@@ -74,8 +85,9 @@ class Storage:
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusPart:
-    """A team's Prometheus; without *storage* its data lives as long as the pod."""
+    """A team's Prometheus; *name* is the custom resource's. Without *storage* its data lives as long as the pod."""
 
+    name: str
     enabled: bool
     replicas: int
     retention: str
@@ -89,8 +101,9 @@ class PrometheusPart:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertmanagerPart:
-    """A team's Alertmanager."""
+    """A team's Alertmanager; *name* is the custom resource's."""
 
+    name: str
     enabled: bool
     replicas: int
     retention: str
@@ -98,64 +111,56 @@ class AlertmanagerPart:
     resources: Resources
 
 
-def prometheus_part(values: Values, *, size: PartSize, path: str) -> PrometheusPart:
-    """The Prometheus that validated *values* describe; what they leave open comes from *size*."""
+def prometheus_part(values: Values, *, team: str, size: PartSize, path: str, errors: Errors) -> PrometheusPart:
+    """The Prometheus that validated *values* describe; what they leave open comes from *size*, its name from *team*."""
+
+    def checked(name: str, check: grammar.Check) -> str:
+        return require(check, values[name], path=f"{path}.{name}", errors=errors)
+
     return PrometheusPart(
+        name=_name(values["name"], prometheus_resource_name, team=team, path=f"{path}.name", errors=errors),
         enabled=values["enabled"],
-        replicas=_replicas(values["replicas"], size=size, path=f"{path}.replicas"),
-        retention=require(grammar.duration, values["retention"], path=f"{path}.retention"),
-        scrape_interval=require(grammar.duration, values["scrape_interval"], path=f"{path}.scrape_interval"),
-        evaluation_interval=require(
-            grammar.duration, values["evaluation_interval"], path=f"{path}.evaluation_interval"
-        ),
-        storage=_storage(values["storage"], path=f"{path}.storage"),
-        version=grammar.plain_version(require(_prometheus_version, values["version"], path=f"{path}.version")),
-        resources=resources(values["resources"], default=size.resources, path=f"{path}.resources"),
+        replicas=_replicas(values["replicas"], size=size, path=f"{path}.replicas", errors=errors),
+        retention=checked("retention", grammar.duration),
+        scrape_interval=checked("scrape_interval", grammar.duration),
+        evaluation_interval=checked("evaluation_interval", grammar.duration),
+        storage=_storage(values["storage"], path=f"{path}.storage", errors=errors),
+        version=grammar.plain_version(checked("version", _PROMETHEUS_VERSION)),
+        resources=resources(values["resources"], default=size.resources, path=f"{path}.resources", errors=errors),
         enforce_tenancy=values["enforce_tenancy"],
     )
 
 
-def alertmanager_part(values: Values, *, size: PartSize, path: str) -> AlertmanagerPart:
-    """The Alertmanager that validated *values* describe; what they leave open comes from *size*."""
+def alertmanager_part(values: Values, *, team: str, size: PartSize, path: str, errors: Errors) -> AlertmanagerPart:
+    """The Alertmanager that validated *values* describe; what they leave open comes from *size* and *team*."""
     return AlertmanagerPart(
+        name=_name(values["name"], alertmanager_resource_name, team=team, path=f"{path}.name", errors=errors),
         enabled=values["enabled"],
-        replicas=_replicas(values["replicas"], size=size, path=f"{path}.replicas"),
-        retention=require(grammar.hours_duration, values["retention"], path=f"{path}.retention"),
-        storage=_storage(values["storage"], path=f"{path}.storage"),
-        resources=resources(values["resources"], default=size.resources, path=f"{path}.resources"),
+        replicas=_replicas(values["replicas"], size=size, path=f"{path}.replicas", errors=errors),
+        retention=require(grammar.hours_duration, values["retention"], path=f"{path}.retention", errors=errors),
+        storage=_storage(values["storage"], path=f"{path}.storage", errors=errors),
+        resources=resources(values["resources"], default=size.resources, path=f"{path}.resources", errors=errors),
     )
 
 
-def resources(values: Values | None, *, default: Resources, path: str) -> Resources:
-    """What a container asks for, in canonical quantities; what *values* leave open comes from *default*."""
-    given = values or {}
-    cpu = require(grammar.quantity, given.get("cpu") or default.cpu, path=f"{path}.cpu")
-    memory = require(grammar.byte_quantity, given.get("memory") or default.memory, path=f"{path}.memory")
-    return Resources(cpu=grammar.canonical_quantity(cpu), memory=grammar.canonical_quantity(memory))
+def _name(given: str | None, check: grammar.Check, *, team: str, path: str, errors: Errors) -> str:
+    # The team's own name was checked as such.
+    return require(check, given, path=path, errors=errors) if given else team
 
 
-def _replicas(value: int | None, *, size: PartSize, path: str) -> int:
+def _replicas(value: int | None, *, size: PartSize, path: str, errors: Errors) -> int:
     if value is None:
         return size.replicas
     if not 1 <= value <= REPLICAS_MAX:
-        raise InputError(path, f"must be from 1 to {REPLICAS_MAX}, found {value}; to have none, set enabled to false")
+        errors.add(path, f"must be from 1 to {REPLICAS_MAX}, found {value}; to have none, set enabled to false")
     return value
 
 
-def _storage(values: Values | None, *, path: str) -> Storage | None:
+def _storage(values: Values | None, *, path: str, errors: Errors) -> Storage | None:
     if values is None:
         return None
-    size = grammar.canonical_quantity(require(grammar.byte_quantity, values["size"], path=f"{path}.size"))
+    size = canonical_quantity(grammar.byte_quantity, values["size"], path=f"{path}.size", errors=errors)
     storage_class = values["class"]
     if storage_class is not None:
-        require(grammar.dns_subdomain, storage_class, path=f"{path}.class")
+        require(grammar.dns_subdomain, storage_class, path=f"{path}.class", errors=errors)
     return Storage(size=size, storage_class=storage_class)
-
-
-def _prometheus_version(text: str) -> str | None:
-    problem = grammar.version(text)
-    if problem is None:
-        major, minor = map(int, re.findall(r"\d+", text)[:2])
-        if (major, minor) < _OLDEST_PROMETHEUS:
-            return f"{text!r} is too old; the operator supports 2.45.0 and newer"
-    return problem

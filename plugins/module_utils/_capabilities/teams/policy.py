@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may be removed from the set of teams, and which word it needs. Decided before the first write."""
+"""What may be deleted from the set of teams, and which opt-in that needs. Decided before the first write."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     FIELD_MANAGER,
     INSTANCE_LABEL,
     MANAGED_BY_LABEL,
+    MONITORING,
     MONITORING_GROUP,
     NAME_LABEL,
     TEAM_LABEL,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan
 
 JsonObject = dict[str, t.Any]
@@ -27,12 +29,14 @@ NAMED = 50
 # The operator's own marks on what it makes; StatefulSets put their selector's labels on their volume claims.
 OPERATOR_MANAGED = "prometheus-operator"
 INSTANCES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager"}
+# On the namespace of a team whose instance is not called as the team: its claims are found when the team is gone.
+INSTANCE_ANNOTATIONS = {part: f"promfleet.monitoring/{part}" for part in INSTANCES}
 
 
 def team_guard(*, known_teams: t.Collection[str], prune: bool, max_percent: int) -> t.Callable[[Plan], None]:
     """A guard for the plan of the teams.
 
-    The flag of a team that is still listed is itself the word for removing its parts. A team that left the list needs
+    Switching off a listed team is permission enough to delete its parts. A team that left the list needs
     *prune*, and all such teams together may hold at most *max_percent* of the set's objects.
     """
 
@@ -42,18 +46,18 @@ def team_guard(*, known_teams: t.Collection[str], prune: bool, max_percent: int)
             return
         listed = sorted(str(key_of(live)) for live in going)
         teams = ", ".join(sorted({_team(live) for live in going}))
-        shown = ", ".join(listed[:NAMED]) + (f" and {len(listed) - NAMED} more" if len(listed) > NAMED else "")
+        shown = first_of(listed, NAMED)
         if not prune:
             raise Refused(
-                f"no longer listed: {teams}. Set team_monitoring_prune: true to remove what belongs to them "
-                f"({len(listed)} objects), or list them again. Would go: {shown}",
+                f"no longer listed: {teams}. Set prune: true to delete their {len(listed)} objects, "
+                f"or list the teams again. Would be deleted: {shown}",
                 objects=listed,
             )
         percent = 100 * len(going) / plan.members
         if percent > max_percent:
             raise Refused(
-                f"removing {teams} would take {len(listed)} of {plan.members} objects ({percent:.0f} %), more than "
-                f"team_monitoring_prune_max_percent ({max_percent}). Would go: {shown}",
+                f"removing {teams} would delete {len(listed)} of {plan.members} objects ({percent:.0f} %), more than "
+                f"prune_max_percent ({max_percent}). Would be deleted: {shown}",
                 objects=listed,
             )
 
@@ -69,9 +73,26 @@ def is_of_other_teams(only: t.Collection[str]) -> t.Callable[[JsonObject], bool]
     return lambda live: _team(live) not in only
 
 
-def instances_of(team: str, *, namespace: str) -> set[Key]:
-    """The instances that a team can have, whether it has them or not. Pure."""
-    return {Key(MONITORING_GROUP, kind, namespace, team) for kind in INSTANCES.values()}
+def instances_of(team: str, *, namespace: str, prometheus: str = "", alertmanager: str = "") -> set[Key]:
+    """The instances that a team can have, whether it has them or not; by default both are called as the team. Pure."""
+    names = {"Prometheus": prometheus, "Alertmanager": alertmanager}
+    return {Key(MONITORING_GROUP, kind, namespace, name or team) for kind, name in names.items()}
+
+
+def running(cluster: Cluster, instances: t.Collection[Key]) -> set[Key]:
+    """Those of *instances* that exist."""
+    found: set[Key] = set()
+    for kind in {key.kind for key in instances}:
+        resource = cluster.resource(MONITORING, kind)
+        found |= set(map(key_of, cluster.list_objects(resource))) if resource is not None else set()
+    return found & set(instances)
+
+
+def _instances_in(namespace: JsonObject) -> set[Key]:
+    """The instances that a team had in its *namespace*, by what is noted there. Pure."""
+    names = namespace["metadata"].get("annotations") or {}
+    parts = {part: str(names.get(annotation) or "") for part, annotation in INSTANCE_ANNOTATIONS.items()}
+    return instances_of(_team(namespace), namespace=namespace["metadata"]["name"], **parts)
 
 
 def instance_of(claim: JsonObject) -> Key | None:
@@ -84,7 +105,7 @@ def instance_of(claim: JsonObject) -> Key | None:
 
 
 class VolumeClaims:
-    """The volume claims of a set's instances that are not wanted any more; those of all other instances stay.
+    """The volume claims of a set's instances that are no longer desired; those of all other instances stay.
 
     *unwanted* are instances that may have been removed by an earlier run, which left their claims.
     """
@@ -101,8 +122,9 @@ class VolumeClaims:
                 gone.add(key_of(live))
             # A namespace of the team's own has no such label, and no instances of ours.
             if live["kind"] == "Namespace" and live["metadata"]["labels"].get(MANAGED_BY_LABEL) == FIELD_MANAGER:
-                gone |= instances_of(_team(live), namespace=live["metadata"]["name"])
-        return gone
+                gone |= _instances_in(live)
+        # What is released lives on with its data.
+        return gone - {key_of(live) for live in plan.releases}
 
     def removable(self, plan: Plan) -> t.Callable[[JsonObject], bool]:
         """Tells which objects of others need not save their namespace."""
@@ -110,7 +132,7 @@ class VolumeClaims:
         return lambda obj: instance_of(obj) in gone
 
     def find(self, plan: Plan) -> list[JsonObject]:
-        """The live claims that go with *plan*."""
+        """The live claims that are deleted with *plan*."""
         gone = self._gone(plan)
         claims = self._cluster.resource("v1", "PersistentVolumeClaim")
         if claims is None or not gone:

@@ -4,21 +4,15 @@
 
 """How large the parts of a team's monitoring are. Pure.
 
-The request of memory is its limit: what is over it is killed, not its neighbours. CPU has a request only: a limit would
-slow down scrapes and rule evaluations when there is nobody else to serve.
+The request of memory is its limit: what is over it is killed, not its neighbours. CPU has a request only, unless a
+team's own options give a limit: a limit slows down scrapes and rule evaluations when no other container needs the CPU.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What one container asks for, as Kubernetes quantities."""
-
-    cpu: str
-    memory: str
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import Resources
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@
 """Before the first write: has the account all rights that the plan takes? One error names every missing one.
 
 Access reviews tell what every authorizer of the cluster says, so they decide about requests. They know nothing of
-RBAC's rule that nobody may grant what they do not hold; the server itself is asked about that with a dry run. Where it
-cannot answer yet, because the namespace or the role is still to come, its comparison is made here with the account's
+RBAC's rule that an account may grant only what it holds; the server itself is asked about that with a dry run. Where it
+cannot answer yet, because the namespace or the role does not exist yet, its comparison is made here with the account's
 rules.
 """
 
@@ -22,11 +22,10 @@ from functools import cache
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, Forbidden
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, guess_plural, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, guess_plural, key_of, url_path
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import RECORDS_NAMESPACE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import (
     NAMED,
-    RBAC,
-    ROLES,
     Missing,
     Right,
     Rule,
@@ -41,7 +40,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.
     without_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import WORKERS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.place import closed_hint
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, Write
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.grants import RBAC_GROUP, ROLES
 
 JsonObject = dict[str, t.Any]
 
@@ -64,7 +65,7 @@ def require_rights(
     always: bool = False,
     waits: bool = True,
 ) -> None:
-    """Raise Forbidden where the account lacks a right for writing *plan*; ask nothing where there is nothing to write.
+    """Raise Forbidden if the account lacks a right for writing *plan*; ask nothing where there is nothing to write.
 
     *needs* are rights for what the module does beside that (with *always* even where the plan is empty), *refused*
     those whose requests were refused already.
@@ -86,7 +87,7 @@ def explaining(
     desired: t.Sequence[JsonObject],
     needs: t.Sequence[Right] = (),
 ) -> t.Iterator[None]:
-    """Where a read of this block is refused for want of a right, raise Forbidden for all that the set takes.
+    """If a read of this block is refused because a permission is missing, raise Forbidden for all that the set needs.
 
     Nothing can be planned then, so each object of *desired* counts as one to be made.
     """
@@ -162,8 +163,9 @@ def _is_allowed(cluster: Cluster, right: Right) -> bool:
 
 def _review(cluster: Cluster, kind: str, *, spec: JsonObject) -> JsonObject:
     """The status of a review about this account itself, which every account may ask for by default."""
-    path = f"/apis/{AUTHORIZATION}/v1/{kind.lower()}s"
-    body = {"apiVersion": f"{AUTHORIZATION}/v1", "kind": kind, "spec": spec}
+    version = f"{AUTHORIZATION}/v1"
+    path = url_path(version, f"{kind.lower()}s")
+    body = {"apiVersion": version, "kind": kind, "spec": spec}
     try:
         return dict(cluster.request("POST", path, body=body, fenced=False)[1].get("status") or {})
     except ApiError as error:
@@ -186,7 +188,7 @@ class _Grants:
 
     def __init__(self, cluster: Cluster, plan: Plan, *, absent_namespaces: t.Collection[str]) -> None:
         self._cluster = cluster
-        self._writes = [write for write in plan.writes if key_of(write.desired).group == RBAC]
+        self._writes = [write for write in plan.writes if key_of(write.desired).group == RBAC_GROUP]
         self._absent = absent_namespaces
         self._coming = {key_of(write.desired) for write in self._writes}
         self._roles = {
@@ -206,7 +208,7 @@ class _Grants:
                 uncovered.append(write)
             else:
                 covered[(write.desired["kind"], json.dumps(rules, sort_keys=True))].append(write)
-        # Held in all namespaces: the server's word on one of them speaks for a thousand alike.
+        # Held in all namespaces: the server's answer for one namespace is valid for all.
         samples = [next(filter(self._can_be_asked, writes), None) for writes in covered.values()]
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
             found = list(pool.map(self._missing_of, [*uncovered, *filter(None, samples)]))
@@ -224,7 +226,7 @@ class _Grants:
         # Who may escalate or bind needs not hold it.
         verb, role = ("escalate", obj) if obj["kind"] in ROLES else ("bind", referenced_role(obj))
         right = Right(
-            group=RBAC,
+            group=RBAC_GROUP,
             resource=guess_plural(role["kind"]),
             verb=verb,
             namespace=obj["metadata"].get("namespace") or "",
@@ -244,7 +246,7 @@ class _Grants:
         return bound_role(obj) not in self._coming
 
     def _refusal(self, obj: JsonObject) -> str | None:
-        """What the server says against granting it, None where nothing speaks against it."""
+        """The server's reason to refuse the grant, None if it accepts it."""
         resource = self._cluster.resource(obj["apiVersion"], obj["kind"])
         if resource is None:
             return None
@@ -256,7 +258,7 @@ class _Grants:
         return None
 
     def _rules(self, obj: JsonObject) -> list[Rule] | None:
-        """What *obj* grants; None where the role of a binding cannot be read."""
+        """What *obj* grants; None if the role of a binding cannot be read."""
         if obj["kind"] in ROLES:
             return self._roles[key_of(obj)]
         role = referenced_role(obj)
@@ -293,13 +295,16 @@ def _held_in(cluster: Cluster, namespace: str) -> list[Rule]:
 
 def _forbidden(cluster: Cluster, missing: t.Sequence[Missing], *, first: str = "") -> Forbidden:
     lines = described(missing)
-    words = [f"{_account(cluster)} lacks rights that this run takes; nothing was written."]
+    words = [f"{_account(cluster)} lacks permissions that this run needs; nothing was written."]
     if lines:
         words.append(f"Missing: {'; '.join(lines)}.")
-        words.append(f"Ask the cluster with: {kubectl_line(missing[0].right)}.")
+        words.append(f"Check with: {kubectl_line(missing[0].right)}.")
     elif first:
         words.append(f"The API server said: {first}.")
-    words.append("The collection's docs/rights.md has the ClusterRoles that hold them")
+    kept = (item.right.namespace for item in missing if item.right.resource in ("configmaps", "leases"))
+    if RECORDS_NAMESPACE in kept:
+        words.append(f"{closed_hint(RECORDS_NAMESPACE)}.")
+    words.append("The collection's docs/rights.md has ClusterRoles with them")
     return Forbidden(" ".join(words), objects=lines)
 
 

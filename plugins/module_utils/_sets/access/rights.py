@@ -11,14 +11,16 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import REPLACEABLE, Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, Write
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state import former
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.grants import (
+    BINDINGS,
+    RBAC_GROUP,
+)
 
 JsonObject = dict[str, t.Any]
 Rule = t.Mapping[str, t.Any]
-
-RBAC = "rbac.authorization.k8s.io"
-ROLES = ("ClusterRole", "Role")
-BINDINGS = ("ClusterRoleBinding", "RoleBinding")
 
 # A message names this many namespaces, and this many objects that grant something.
 NAMED = 20
@@ -47,7 +49,7 @@ class Right:
 
     @property
     def is_url(self) -> bool:
-        """Whether this is about a URL that is no resource."""
+        """Whether this is about a URL that is not a resource."""
         return self.resource.startswith("/")
 
 
@@ -85,7 +87,10 @@ def of_plan(
     for live in (*plan.deletes, *extra_deletes):
         verbs = ("delete", "get") if waits else ("delete",)
         found |= {on_object(verb, live, plural=plural(live)) for verb in verbs}
-    return found | {on_object("patch", live, plural=plural(live)) for live in plan.releases}
+    for live in plan.releases:
+        verbs = ("get", "patch") if former.is_kept(live, adopts=False) else ("patch",)
+        found |= {on_object(verb, live, plural=plural(live)) for verb in verbs}
+    return found
 
 
 def verbs_of(write: Write) -> set[str]:
@@ -93,12 +98,12 @@ def verbs_of(write: Write) -> set[str]:
     if write.live is None:
         return {"create", "patch"}
     verbs = {"create", "delete", "get", "patch"} if _may_replace(write.live, write.desired) else {"patch"}
-    # A takeover that meets another writer reads the object again.
-    return verbs | {"get"} if write.takes else verbs
+    # A takeover or a note that meets another writer reads the object again.
+    return verbs | {"get"} if write.takes or former.is_kept(write.live, adopts=write.adopts) else verbs
 
 
 def _may_replace(live: JsonObject, desired: JsonObject) -> bool:
-    """Whether *desired* changes a field for which the object is deleted and made anew."""
+    """Whether *desired* changes a field for which the object is deleted and created again."""
     for path in REPLACEABLE.get(desired["kind"], ()):
         wanted, present = _at(desired, path), _at(live, path)
         if wanted is not None and wanted != present:
@@ -118,12 +123,12 @@ def referenced_role(binding: JsonObject) -> JsonObject:
     metadata = {"name": reference["name"]}
     if reference["kind"] == "Role":
         metadata["namespace"] = binding["metadata"]["namespace"]
-    return {"apiVersion": f"{RBAC}/v1", "kind": reference["kind"], "metadata": metadata}
+    return {"apiVersion": f"{RBAC_GROUP}/v1", "kind": reference["kind"], "metadata": metadata}
 
 
 def bound_role(obj: JsonObject) -> Key | None:
-    """The identity of the role that *obj* binds, None where it is no binding."""
-    is_binding = obj["kind"] in BINDINGS and key_of(obj).group == RBAC
+    """The identity of the role that *obj* binds, None if it is not a binding."""
+    is_binding = obj["kind"] in BINDINGS and key_of(obj).group == RBAC_GROUP
     return key_of(referenced_role(obj)) if is_binding else None
 
 
@@ -189,7 +194,7 @@ def described(missing: t.Iterable[Missing]) -> list[str]:
     verbs: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     unasked: dict[str, int] = defaultdict(int)
     for item in missing:
-        # A name is worth a word where a rule could be for it alone, but not for hundreds of objects.
+        # Names are listed if a rule could name them, but not for hundreds of objects.
         right = item.right if len(names_of[everywhere(item.right)]) == 1 else without_name(item.right)
         verbs[(right.what, right.namespace, item.grants)].add(right.verb)
         unasked[right.namespace] = max(unasked[right.namespace], item.unasked)
@@ -210,15 +215,13 @@ def _where(places: t.Mapping[str, t.Sequence[str]], unasked: t.Mapping[str, int]
     grants = sorted({name for names in places.values() for name in names if name})
     words = []
     if namespaces:
-        more = len(namespaces[NAMED:]) + max(unasked.get(name, 0) for name in namespaces)
-        words.append(
-            f"namespace{'s' if len(namespaces) > 1 else ''} {', '.join(namespaces[:NAMED])}"
-            + (f" and perhaps {more} more" if more else "")
-        )
+        more = max(unasked.get(name, 0) for name in namespaces)
+        perhaps = f", perhaps also {more:,} that were not asked about" if more else ""
+        words.append(f"namespace{'s' if len(namespaces) > 1 else ''} {first_of(namespaces, NAMED)}{perhaps}")
     if grants:
-        more = len(grants[NAMED_GRANTS:])
-        listed = ", ".join(grants[:NAMED_GRANTS]) + (f" and {more} more" if more else "")
-        words.append(f"because nobody may grant what they do not hold: {listed}")
+        words.append(
+            f"because an account cannot grant permissions that it does not have: {first_of(grants, NAMED_GRANTS)}"
+        )
     return f" ({'; '.join(words)})" if words else ""
 
 

@@ -1,4 +1,4 @@
-"""Which Deployments are operators, of which release, and which of them a restart is for."""
+"""Which operators a restart is for, and which are of another release than the CRDs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SERVED_KINDS_ANNOTATION
-from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.operators import (
-    is_operator,
-    operator_version,
-    restartable,
-)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.report import skew
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.judge import FoundOperator, Holding
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.owner import Owner
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import EVERYTHING
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.stop import restartable
 
 JsonObject = dict[str, t.Any]
 
@@ -26,35 +25,6 @@ def deployment(
         "metadata": {"name": "operator", "namespace": "monitoring", "labels": labels or {}},
         "spec": {"template": template} | ({} if replicas is None else {"replicas": replicas}),
     }
-
-
-@pytest.mark.parametrize(
-    ("image", "version"),
-    [
-        ("quay.io/prometheus-operator/prometheus-operator:v0.93.1", "0.93.1"),
-        ("registry:5000/mirror/prometheus-operator:v0.80.1@sha256:0123", "0.80.1"),
-        ("prometheus-operator:0.72.0", "0.72.0"),
-        ("quay.io/prometheus-operator/prometheus-operator@sha256:0123", None),
-        ("registry:5000/prometheus-operator", None),
-    ],
-)
-def test_operators_are_known_by_their_image(image: str, version: str | None) -> None:
-    found = deployment(image)
-    assert is_operator(found)
-    assert operator_version(found) == version
-
-
-@pytest.mark.parametrize(
-    "image",
-    ["quay.io/prometheus/prometheus:v3.13.5", "quay.io/prometheus-operator/admission-webhook:v0.93.1", "other:v1", ""],
-)
-def test_nothing_else_is_an_operator(image: str) -> None:
-    assert not is_operator(deployment(image))
-
-
-def test_a_digest_leaves_the_release_to_the_label() -> None:
-    image = "quay.io/prometheus-operator/prometheus-operator@sha256:0123"
-    assert operator_version(deployment(image, labels={"app.kubernetes.io/version": "v0.89.0"})) == "0.89.0"
 
 
 IMAGE = "prometheus-operator:v0.93.1"
@@ -92,4 +62,11 @@ def crd(release: str | None) -> JsonObject:
     ],
 )
 def test_skew(releases: list[str | None], expected: list[str]) -> None:
-    assert skew([crd(release) for release in releases], [deployment(IMAGE)]) == expected
+    operator = FoundOperator(
+        workload=deployment(IMAGE),
+        scope=EVERYTHING,
+        holding=Holding(namespaces=None, named=True),
+        evidence="rights",
+        owner=Owner(tool="other", text="nobody"),
+    )
+    assert skew([crd(release) for release in releases], [operator]) == expected

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates: whether that of a proxy has the name by which the central side reads the instance."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden, Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, url_path
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
+
+try:
+    from cryptography import x509
+except ImportError:
+    # ansible-core needs it, but a module can run with another Python.
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What is known of the certificate of a team's proxy: *names* in it, or the *reason* why it was not checked."""
+
+    team: str
+    wanted: str
+    names: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the central side takes the certificate for the name; True where that is not known."""
+        return bool(self.reason) or any(covers(name, self.wanted) for name in self.names)
+
+    def result(self) -> dict[str, t.Any]:
+        """The same as plain data."""
+        found = {"team": self.team, "name": self.wanted, "checked": not self.reason}
+        return {**found, "reason": self.reason} if self.reason else found
+
+
+def wanted_name(source: Source) -> str | None:
+    """The name that the central side looks for in the certificate; None if the cluster gives the address."""
+    tls = source.scrape.access.tls_config or {}
+    name: str | None = tls.get("server_name") or source.address
+    return name
+
+
+def covers(name: str, wanted: str) -> bool:
+    """Whether *name* of a certificate is the host *wanted*; a wildcard is one label (RFC 6125, 6.4.3). Pure."""
+    address = grammar.ip_address(wanted)
+    if address is not None:
+        return grammar.ip_address(name) == address
+    name, wanted = name.lower().rstrip("."), wanted.lower().rstrip(".")
+    first, dot, rest = name.partition(".")
+    if first == "*" and dot:
+        return wanted.partition(".")[2] == rest and bool(wanted.partition(".")[0])
+    return name == wanted
+
+
+def names_of(pem: bytes) -> tuple[str, ...]:
+    """The names in the first certificate of *pem*, DNS names and addresses; raises ValueError if it is none. Pure."""
+    certificate = x509.load_pem_x509_certificate(pem)
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [
+        address
+        for address in found.get_values_for_type(x509.IPAddress)
+        if isinstance(address, (ipaddress.IPv4Address, ipaddress.IPv6Address))
+    ]
+    return (*sorted(found.get_values_for_type(x509.DNSName)), *sorted(map(str, addresses)))
+
+
+def check_certificate(cluster: Cluster, source: Source, *, namespace: str) -> Checked | None:
+    """What is known of the certificate of a source's proxy; None if it has none, or nothing to compare it with.
+
+    The Secret is read only if the account may. Only its certificate is looked at.
+    """
+    wanted = wanted_name(source)
+    if source.proxy is None or wanted is None or source.scrape.access.is_unverified:
+        return None
+    given = source.proxy.certificate
+    place = Key("", "Secret", namespace, given["secret"])
+    try:
+        names = names_of(_certificate_in(cluster, place, key=given["cert_key"]))
+    except _Unseen as error:
+        return Checked(team=source.team, wanted=wanted, reason=str(error))
+    except ValueError:
+        return Checked(team=source.team, wanted=wanted, reason=f"{given['cert_key']} of {place} is not a certificate")
+    return Checked(team=source.team, wanted=wanted, names=names)
+
+
+class _Unseen(Exception):
+    """A certificate that cannot be seen, with the reason."""
+
+
+def _certificate_in(cluster: Cluster, place: Key, *, key: str) -> bytes:
+    if not HAS_CRYPTOGRAPHY:
+        raise _Unseen("the Python library cryptography is missing")
+    try:
+        secret = cluster.find(url_path("v1", "secrets", namespace=place.namespace, name=place.name))
+    except Forbidden:
+        raise _Unseen(f"the account may not read {place}") from None
+    if secret is None:
+        raise _Unseen(f"{place} does not exist")
+    encoded = (secret.get("data") or {}).get(key)
+    if encoded is None:
+        raise _Unseen(f"{place} has no key {key}")
+    return base64.b64decode(encoded)
+
+
+def require_fitting(found: Checked) -> None:
+    """Refuse a certificate that the central side would not take for the name."""
+    if not found.fits:
+        listed = ", ".join(found.names) or "none"
+        raise Refused(
+            f"team {found.team}: the certificate of its proxy is not for {found.wanted}, by which the central side "
+            f"reads it; its names (subjectAltName): {listed}. Give one with this name, or tls_config.server_name"
+        )

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the central side reads a source: what both sides must know alike. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.access import (
+    ACCESS_OPTIONS,
+    Access,
+    parse_access,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.normalize import (
+    NORMALIZE_OPTIONS,
+    Normalization,
+    parse_normalize,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.selection import (
+    DEFAULT_PRESETS,
+    preset_selectors,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
+    Values,
+    require,
+    require_each,
+    text_mapping,
+)
+
+# The component of everything that belongs to federation.
+FEDERATION_COMPONENT = "federation"
+
+DEFAULT_MATCH = preset_selectors(DEFAULT_PRESETS)
+
+LIMIT_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "samples": {"type": "int"},
+    "body_size": {"type": "str"},
+}
+
+SCRAPE_OPTIONS: dict[str, dict[str, t.Any]] = {
+    **ACCESS_OPTIONS,
+    "match": {"type": "list", "elements": "str", "default": DEFAULT_MATCH},
+    "interval": {"type": "str", "default": "30s"},
+    "timeout": {"type": "str", "default": "25s"},
+    "labels": {"type": "dict", "default": {}},
+    "limits": {"type": "dict", "default": {}, "options": LIMIT_OPTIONS},
+    "into": {"type": "list", "elements": "str", "default": []},
+    "normalize": {"type": "dict", "default": {}, "options": NORMALIZE_OPTIONS},
+}
+
+# As the CRDs want it.
+_BODY_SIZE = re.compile(r"([0-9]*[.])?[0-9]+([KMGTPE]i?)?B")
+
+# The labels that no series of a source decides itself, and where what it claims of them stays.
+CLAIMED = {"cluster": "claimed_cluster", "team": "claimed_team"}
+
+# Set for every federated target; `instance` is the target's address.
+_RESERVED_LABELS = (*CLAIMED, *CLAIMED.values(), "job", "instance")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one answer may hold at most: *samples*, and *body_size* before compression. More of it fails the scrape."""
+
+    samples: int | None = None
+    body_size: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scrape:
+    """How the central side reads an instance; *labels* identify the source where its series lack them.
+
+    *into*: the teams whose instances on the central cluster read it, in the order of the input; none means that which
+    reads by default.
+    """
+
+    access: Access
+    match: tuple[str, ...]
+    interval: str
+    timeout: str
+    labels: t.Mapping[str, str]
+    limits: Limits
+    into: tuple[str, ...]
+    normalize: Normalization
+
+
+def parse_scrape(values: Values, *, check_match: grammar.Check, path: str, errors: Errors) -> Scrape:
+    """The part of validated *values* that both sides share (SCRAPE_OPTIONS)."""
+    if not values["match"]:
+        errors.add(f"{path}.match", "must not be empty: without a selector /federate returns nothing")
+    interval = require(grammar.duration, values["interval"], path=f"{path}.interval", errors=errors)
+    timeout = require(grammar.duration, values["timeout"], path=f"{path}.timeout", errors=errors)
+    both_good = errors.is_good(f"{path}.interval") and errors.is_good(f"{path}.timeout")
+    if both_good and (grammar.milliseconds(timeout) or 0) > (grammar.milliseconds(interval) or 0):
+        errors.add(f"{path}.timeout", f"{timeout!r} must not be longer than the interval, {interval!r}")
+    return Scrape(
+        access=parse_access(values, path=path, errors=errors),
+        match=tuple(sorted(require_each(check_match, values["match"], path=f"{path}.match", errors=errors))),
+        interval=interval,
+        timeout=timeout,
+        labels=text_mapping(
+            values["labels"],
+            path=f"{path}.labels",
+            check_name=_identity_label,
+            check_value=grammar.prometheus_label_value,
+            errors=errors,
+        ),
+        limits=_limits(values["limits"], path=f"{path}.limits", errors=errors),
+        into=_into(values["into"], path=f"{path}.into", errors=errors),
+        normalize=parse_normalize(values["normalize"], path=f"{path}.normalize", errors=errors),
+    )
+
+
+def _into(names: t.Sequence[str], *, path: str, errors: Errors) -> tuple[str, ...]:
+    for number, name in enumerate(names):
+        place = f"{path}[{number}]"
+        require(grammar.dns_label, name, path=place, errors=errors)
+        if name in names[:number]:
+            errors.add(place, f"{name!r} is in the list already")
+    return tuple(names)
+
+
+def _limits(values: Values, *, path: str, errors: Errors) -> Limits:
+    limits = Limits(samples=values["samples"], body_size=values["body_size"])
+    if limits.samples is not None and limits.samples < 1:
+        errors.add(f"{path}.samples", f"must be at least 1, found {limits.samples}")
+    if limits.body_size is not None:
+        require(_body_size, limits.body_size, path=f"{path}.body_size", errors=errors)
+    return limits
+
+
+def _body_size(text: str) -> str | None:
+    if _BODY_SIZE.fullmatch(text) and float(text.rstrip("BKMGTPEi")) > 0:
+        return None
+    return f"{text!r} is not a size in bytes; write a number above 0 with its unit, such as 512KB or 20MB"
+
+
+def _identity_label(text: str) -> str | None:
+    if text in _RESERVED_LABELS:
+        return f"{text!r} is set for every federated instance and cannot be given"
+    return grammar.prometheus_label(text)

@@ -1,0 +1,333 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The facts of the federation's chain, from what was read and what Prometheus servers answered. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    INSTANCE_LABEL,
+    NAME_LABEL,
+    prometheus_name,
+    source_policy_name,
+    source_service_name,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
+    addresses_in_use,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
+    FederationTargetSet,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import (
+    source_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import CLAIMED
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import slice_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import (
+    Answers,
+    ReplicaAnswers,
+    rows_of,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Fact, Facts, Unobserved
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.exposed import AccessFacts, ReplicaFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.federated import (
+    MONITOR_KINDS,
+    SERVICE_NAME,
+    FederatedFacts,
+    place,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import job_names
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import (
+    Scraped,
+    Stored,
+    TargetFacts,
+    fresh_within,
+)
+
+JsonObject = dict[str, t.Any]
+Objects: t.TypeAlias = "Fact[t.Sequence[JsonObject]]"
+Item = t.TypeVar("Item")
+Value = t.TypeVar("Value")
+
+
+def mapped(fact: Fact[Item], change: t.Callable[[Item], Value]) -> Fact[Value]:
+    """What *change* makes of a fact that was observed."""
+    return fact if isinstance(fact, Unobserved) else change(fact)
+
+
+def instance_scope(team: Team) -> tuple[str, ...]:
+    """The scope of a team's instance."""
+    return (f"instance {team.namespace}/{team.name}",)
+
+
+# -- the central side -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentralSide:
+    """What was read of the central instance's namespace, and what its Prometheus says."""
+
+    cluster: str
+    team: Team
+    clusters: tuple[str, ...]
+    sources: tuple[FederationTargetSet, ...]
+    objects: t.Mapping[str, Objects]
+    prometheus: Fact[JsonObject | None]
+    answers: Answers
+
+
+def place_of(team: Team, source: FederationTargetSet) -> tuple[str, ...]:
+    """The scope of a source in the central instance."""
+    return (*instance_scope(team), f"source {source.cluster}/{source.team}")
+
+
+def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts]:
+    """The facts of one source on the central cluster."""
+    source = _at_addresses_in_use(given, side.objects["ScrapeConfig" if given.by_name else "EndpointSlice"])
+    objects = FederatedFacts(
+        cluster=side.cluster,
+        instance=instance_scope(side.team),
+        namespace=side.team.namespace,
+        team=side.team.name,
+        wanted=source,
+        services=_named(side.objects["Service"], source),
+        slices=_named(side.objects["EndpointSlice"], source),
+        monitors=_named(side.objects["ScrapeConfig" if source.by_name else "ServiceMonitor"], source),
+        prometheus=side.prometheus,
+        jobs=side.answers.jobs,
+    )
+    pools = tuple(name for obj in objects.of_kind(*MONITOR_KINDS) for name, _endpoint in job_names(obj))
+    targets = TargetFacts(
+        instance=objects.instance,
+        monitor=objects.object,
+        wanted=source,
+        pools=pools,
+        targets=mapped(side.answers.targets, lambda targets: _concerned(targets, source, pools=pools)),
+        discovered=mapped(side.answers.scrapes, _discovered),
+        scraped=mapped(side.answers.scrapes, lambda rows: _scraped(rows, jobs=source.job_labels)),
+        stored=mapped(side.answers.series, lambda rows: _stored(rows, side, source)),
+        strangers=mapped(side.answers.series, lambda rows: _strangers(rows, side)),
+    )
+    return [objects, targets]
+
+
+def _at_addresses_in_use(source: FederationTargetSet, objects: Objects) -> FederationTargetSet:
+    """The source as a run would leave it: of several addresses of a balancer the one that is read stays."""
+    if isinstance(objects, Unobserved) or not any(target.others for target in source.targets):
+        return source
+    live = {obj["metadata"]["name"]: obj for obj in objects}
+    names = {
+        target.replica: source.name if source.by_name else slice_name(source.name, target.replica)
+        for target in source.targets
+    }
+    targets = (target.keeping(addresses_in_use(live.get(names[target.replica]))) for target in source.targets)
+    return dataclasses.replace(source, targets=tuple(targets))
+
+
+def pools_of(sources: t.Iterable[FederationTargetSet], *, team: Team, cluster: str) -> frozenset[str]:
+    """The jobs that a run makes for *sources*."""
+    facts = (
+        FederatedFacts(
+            cluster=cluster,
+            instance=(),
+            namespace=team.namespace,
+            team=team.name,
+            wanted=source,
+            services=(),
+            slices=(),
+            monitors=(),
+            prometheus=None,
+            jobs={},
+        )
+        for source in sources
+    )
+    return frozenset(name for one in facts for obj in one.of_kind(*MONITOR_KINDS) for name, _endpoint in job_names(obj))
+
+
+def _named(objects: Objects, source: FederationTargetSet) -> Objects:
+    """Those of a kind that are called as the source's, or are of its Service."""
+
+    def is_of(obj: JsonObject) -> bool:
+        name = obj["metadata"]["name"]
+        return (
+            name == source.name
+            or name.startswith((f"{source.name}-", f"{source.name}."))
+            or (obj["metadata"].get("labels") or {}).get(SERVICE_NAME) == source.name
+        )
+
+    return mapped(objects, lambda found: tuple(filter(is_of, found)))
+
+
+def _concerned(
+    targets: t.Sequence[JsonObject], source: FederationTargetSet, *, pools: t.Collection[str]
+) -> tuple[JsonObject, ...]:
+    """The targets of the source's monitor, those with its job, and those at its addresses."""
+    places = {place(target.address, target.port) for target in source.targets if not target.pending}
+
+    def is_of(target: JsonObject) -> bool:
+        host = str(target.get("scrapeUrl") or "").partition("://")[2].partition("/")[0]
+        job = (target.get("labels") or {}).get("job")
+        return target.get("scrapePool") in pools or job in source.job_labels or host in places
+
+    return tuple(filter(is_of, targets))
+
+
+def _discovered(rows: t.Sequence[JsonObject]) -> dict[str, int]:
+    return {
+        str(row["metric"].get("config")): int(float(row["value"][1]))
+        for row in rows
+        if row["metric"].get("__name__") == "prometheus_sd_discovered_targets"
+    }
+
+
+def _scraped(rows: t.Sequence[JsonObject], *, jobs: t.Collection[str]) -> Scraped:
+    def total(name: str) -> int:
+        own = (row for row in rows if row["metric"].get("__name__") == name and row["metric"].get("job") in jobs)
+        return sum(int(float(row["value"][1])) for row in own)
+
+    return Scraped(samples=total("scrape_samples_scraped"), kept=total("scrape_samples_post_metric_relabeling"))
+
+
+def _stored(rows: t.Sequence[JsonObject], side: CentralSide, source: FederationTargetSet) -> Stored:
+    cluster = source.cluster
+    own = {label for source in side.sources for label in source.job_labels}
+    counted = (
+        number
+        for labels, number in rows_of(rows, "series")
+        if labels.get("cluster") == cluster and labels.get("job", "") not in own
+    )
+    fresh = sum(number for labels, number in rows_of(rows, "fresh") if labels.get("cluster") == cluster)
+    claims = [
+        f"{name}={labels[claimed]} ({number:.0f} series)"
+        for name, claimed in CLAIMED.items()
+        for labels, number in rows_of(rows, claimed)
+        if (labels.get("cluster"), labels.get("team")) == (cluster, source.team)
+    ]
+    return Stored(
+        series=int(sum(counted)), fresh=int(fresh), within=fresh_within(side.sources), claims=tuple(sorted(claims))
+    )
+
+
+def _strangers(rows: t.Sequence[JsonObject], side: CentralSide) -> tuple[str, ...]:
+    found = {str(labels.get("cluster", "")) for labels, _number in rows_of(rows, "series")}
+    return tuple(sorted(found - {*side.clusters, side.cluster, *(source.cluster for source in side.sources)}))
+
+
+# -- the worker's side ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSide:
+    """What was read in the namespaces of the exposed instances, by kind, and what their replicas say, by Service."""
+
+    cluster: str
+    objects: t.Mapping[str, Objects]
+    answers: t.Mapping[tuple[str, str], ReplicaAnswers]
+
+
+def asked_replicas(source: Source, team: Team) -> list[str]:
+    """The Services through which the replicas of a source are asked."""
+    if source.expose == "Existing":
+        return [prometheus_name(team.name)]
+    return [source_service_name(source.team, replica) for replica in range(team.prometheus.replicas)]
+
+
+def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
+    """The facts of one source on its worker."""
+    of_source: dict[str, t.Any] = {
+        "place": instance_scope(team),
+        "cluster": side.cluster,
+        "team": source.team,
+        "namespace": team.namespace,
+    }
+    desired = source_objects(
+        source,
+        cluster=side.cluster,
+        namespace=team.namespace,
+        replicas=team.prometheus.replicas,
+        prometheus=team.prometheus.name,
+        family=_family(inside(side.objects["Service"], team), asked_replicas(source, team)),
+    )
+    services = {obj["metadata"]["name"]: obj for obj in desired if obj["kind"] == "Service"}
+    own = {NAME_LABEL: "prometheus", INSTANCE_LABEL: team.prometheus.name}
+    pods = mapped(
+        inside(side.objects["Pod"], team),
+        lambda found: tuple(
+            _trimmed(pod) for pod in found if own.items() <= (pod["metadata"].get("labels") or {}).items()
+        ),
+    )
+    facts: list[Facts] = []
+    for replica, name in enumerate(asked_replicas(source, team)):
+        answers = side.answers[team.namespace, name]
+        pod_name = f"{prometheus_name(team.prometheus.name)}-{replica}"
+        facts.append(
+            ReplicaFacts(
+                **of_source,
+                name=name,
+                replica=replica,
+                desired=services.get(name),
+                service=_one(inside(side.objects["Service"], team), name),
+                pod=_one(pods, pod_name),
+                slices=_of(inside(side.objects["EndpointSlice"], team), service=name),
+                counts=answers.counts,
+                labels=answers.labels,
+                offset=answers.offset,
+            )
+        )
+    policies = [obj for obj in desired if obj["kind"] == "NetworkPolicy"]
+    if policies:
+        facts.append(
+            AccessFacts(
+                **of_source,
+                name=source_policy_name(source.team),
+                allowed=source.allowed_sources,
+                pods=pods,
+                desired=policies[0],
+                policies=inside(side.objects["NetworkPolicy"], team),
+            )
+        )
+    return facts
+
+
+def _family(services: Objects, names: t.Collection[str]) -> str | None:
+    """The family of addresses that the cluster gave to these Services, None if that is not known."""
+    found = () if isinstance(services, Unobserved) else services
+    families = (
+        family
+        for one in found
+        if one["metadata"]["name"] in names
+        for family in (one.get("spec") or {}).get("ipFamilies") or ()
+    )
+    return next((str(family) for family in families), None)
+
+
+def inside(objects: Objects, team: Team) -> Objects:
+    """Those in the namespace of a team's instance."""
+    return mapped(objects, lambda found: tuple(o for o in found if o["metadata"]["namespace"] == team.namespace))
+
+
+def _one(objects: Objects, name: str) -> Fact[JsonObject | None]:
+    return mapped(objects, lambda found: next((obj for obj in found if obj["metadata"]["name"] == name), None))
+
+
+def _of(slices: Objects, *, service: str) -> Objects:
+    """The slices of a Service."""
+    return mapped(
+        slices,
+        lambda found: tuple(one for one in found if (one["metadata"].get("labels") or {}).get(SERVICE_NAME) == service),
+    )
+
+
+def _trimmed(pod: JsonObject) -> JsonObject:
+    """What is read of a pod: its containers' environment and arguments may hold secrets."""
+    spec = pod.get("spec") or {}
+    containers = [{"name": one.get("name"), "ports": one.get("ports") or []} for one in spec.get("containers") or ()]
+    metadata = {name: pod["metadata"].get(name) for name in ("name", "namespace", "labels")}
+    return {"metadata": metadata, "spec": {"nodeName": spec.get("nodeName"), "containers": containers}}

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks of the operator: its kinds, its Deployment, and other operators that meet it. Facts in, findings out. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
+    Check,
+    Fact,
+    Facts,
+    known,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import (
+    Evidence,
+    Finding,
+    Subject,
+    found,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.quarrel import Quarrel
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
+
+JsonObject = dict[str, t.Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorFacts(Facts):
+    """*missing_kinds*: custom resources that the API server does not serve; *deployment*: None if there is none.
+
+    *quarrels*: other operators that meet ours.
+    *platform*: why the cluster's platform is not supported, empty if it is; it is asked where something is missing.
+    """
+
+    cluster: str
+    namespace: str
+    name: str
+    missing_kinds: Fact[tuple[str, ...]]
+    deployment: Fact[JsonObject | None]
+    quarrels: Fact[tuple[Quarrel, ...]]
+    platform: Fact[str] = ""
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The whole cluster: what is wrong here explains what is wrong anywhere."""
+        return ()
+
+    @property
+    def object(self) -> Subject:
+        """The operator."""
+        return Subject(cluster=self.cluster, kind="Deployment", namespace=self.namespace, name=self.name)
+
+    @property
+    def checks(self) -> tuple[Check[t.Any], ...]:
+        """What is asked of it."""
+        return OPERATOR_CHECKS
+
+
+def _crds(facts: OperatorFacts) -> list[Finding]:
+    kinds, platform = known(facts.missing_kinds), known(facts.platform)
+    cluster = Subject(cluster=facts.cluster, kind="Cluster", name=facts.cluster)
+    return [
+        *([found("PF109", cluster, reason=platform)] if platform else []),
+        *([found("PF101", facts.object, kinds=kinds)] if kinds else []),
+    ]
+
+
+def _operator(facts: OperatorFacts) -> list[Finding]:
+    deployment = known(facts.deployment)
+    if deployment is None:
+        return [found("PF102", facts.object)]
+    stopped = deployment["spec"].get("replicas", 1) == 0
+    reason = "it is scaled to zero: no operator runs" if stopped else not_ready(deployment)
+    return [found("PF103", facts.object, reason=reason)] if reason else []
+
+
+def _alone(facts: OperatorFacts) -> list[Finding]:
+    findings = []
+    for quarrel in known(facts.quarrels):
+        other = quarrel.operator
+        evidence: dict[str, Evidence] = {"operator": str(other.key), "owner": str(other.owner)}
+        for code, instances in (("PF104", quarrel.takes), ("PF105", quarrel.loses)):
+            if instances:
+                findings.append(found(code, facts.object, **evidence, instances=tuple(map(str, instances))))
+    return findings
+
+
+OPERATOR_CHECKS: tuple[Check[OperatorFacts], ...] = (
+    Check(name="crds", reads=("missing_kinds", "platform"), judge=_crds),
+    Check(name="operator", reads=("deployment",), judge=_operator),
+    Check(name="other_operators", reads=("quarrels",), judge=_alone),
+)

@@ -1,0 +1,281 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Collecting the facts about what instances stand on: admission, namespaces, refused pods, volume claims.
+
+All of it comes from the API server: a few LISTs for all teams together. Events are read only of instances that are not
+ready, volume claims and StorageClasses only if an instance has storage.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, url_path
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    INSTANCE_LABEL,
+    MANAGED_BY_LABEL,
+    MONITORING_GROUP,
+    NAME_LABEL,
+    common_labels,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import OPERATOR_MANAGED
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.admission import (
+    AdmissionFacts,
+    BrokenWebhook,
+    Labels,
+    NotAllowed,
+    asked_webhooks,
+    why_broken,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
+    UNEXPECTED,
+    Fact,
+    Facts,
+    Unobserved,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.grounds import (
+    NamespaceFacts,
+    PodFacts,
+    StorageFacts,
+    wanted_size,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import is_leaving
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.leaving import (
+    CRD_API,
+    CRD_PLURAL,
+    LeavingCrd,
+    leaving_crd,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.refused_pods import why_no_pods
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
+
+JsonObject = dict[str, t.Any]
+Value = t.TypeVar("Value")
+
+# Of so many parts that are not ready the events are read in one look.
+LOOKED_AT = 20
+_NAMESPACES, _SLICES, _CLAIMS, _CLASSES = (
+    Resource(api_version=version, kind=kind, plural=plural, namespaced=namespaced, verbs=frozenset({"list"}))
+    for version, kind, plural, namespaced in (
+        ("v1", "Namespace", "namespaces", False),
+        ("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True),
+        ("v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
+        ("storage.k8s.io/v1", "StorageClass", "storageclasses", False),
+    )
+)
+
+
+class Ask(t.Protocol):
+    """Asks the API server for something of a kind; what goes wrong becomes a fact, too."""
+
+    def __call__(self, kind: str, ask: t.Callable[[], Value], /) -> Fact[Value]:
+        """What *ask* returns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A Prometheus or Alertmanager that is wanted of a team, and its *live* object, None if it does not exist."""
+
+    team: Team
+    kind: str
+    live: Fact[JsonObject | None]
+
+
+def surroundings(
+    cluster: Cluster,
+    parts: t.Sequence[Part],
+    *,
+    name: str,
+    teams: t.Sequence[Team],
+    operator_namespace: str,
+    kinds: t.Mapping[str, t.Sequence[str]],
+    ask: Ask,
+) -> list[Facts]:
+    """The facts for the cluster *name*: *kinds*, by their API version, are the custom resources that are needed."""
+    namespaces = ask("Namespace", lambda: _namespaces(cluster, teams))
+    places = _places(teams, operator_namespace, namespaces)
+    return [
+        AdmissionFacts(
+            cluster=name,
+            leaving=ask("CustomResourceDefinition", lambda: _leaving(cluster, kinds)),
+            webhooks=ask("ValidatingWebhookConfiguration", lambda: _webhooks(cluster, teams, places)),
+        ),
+        *_namespace_facts(name, teams, namespaces),
+        *_pod_facts(cluster, name, parts, ask=ask),
+        *_storage_facts(cluster, name, parts, ask=ask),
+    ]
+
+
+def _scope(team: Team) -> tuple[str, ...]:
+    return (f"instance {team.namespace}/{team.name}",)
+
+
+def _subject(cluster: str, part: Part) -> Subject:
+    name = part.team.resource_name(part.kind)
+    return Subject(cluster=cluster, kind=part.kind, namespace=part.team.namespace, name=name)
+
+
+# -- admission --------------------------------------------------------------------------------------------------------
+
+
+def _leaving(cluster: Cluster, kinds: t.Mapping[str, t.Sequence[str]]) -> tuple[LeavingCrd, ...]:
+    """The CRDs of *kinds* that are being deleted: only what discovery says takes no new objects is looked at."""
+    found: dict[str, LeavingCrd] = {}
+    for api_version, names in kinds.items():
+        for kind in names:
+            resource = cluster.resource(api_version, kind)
+            if resource is None or "create" in resource.verbs:
+                continue
+            name = f"{resource.plural}.{resource.group}"
+            crd = cluster.find(url_path(CRD_API, CRD_PLURAL, name=name))
+            if crd is not None and is_leaving(crd):
+                found[name] = leaving_crd(cluster, crd)
+    return tuple(found.values())
+
+
+def _webhooks(
+    cluster: Cluster, teams: t.Sequence[Team], places: t.Collection[Labels]
+) -> tuple[BrokenWebhook, ...] | NotAllowed:
+    try:
+        configurations = cluster.webhook_configurations()
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return NotAllowed(reason=error.server_message)
+    asked = asked_webhooks(configurations, namespaces=places, objects=_object_labels(teams))
+    reasons = {service: _why_broken(cluster, service) for service in sorted({webhook.service for webhook in asked})}
+    return tuple(webhook.broken(reasons[webhook.service]) for webhook in asked if reasons[webhook.service])
+
+
+def _why_broken(cluster: Cluster, service: str) -> str:
+    namespace, name = service.split("/")
+    live = cluster.find(url_path("v1", "services", namespace=namespace, name=name))
+    selector = f"kubernetes.io/service-name={name}"
+    slices = [] if live is None else cluster.list_objects(_SLICES, namespace=namespace, selector=selector)
+    return why_broken(live, slices)
+
+
+def _object_labels(teams: t.Sequence[Team]) -> list[Labels]:
+    """Labels that objects of instances have: those that we make, and those that the operator makes of them."""
+    found: list[Labels] = [{}]
+    for team in teams:
+        for kind in ("Prometheus", "Alertmanager"):
+            application, name = kind.lower(), team.resource_name(kind)
+            operated = {
+                NAME_LABEL: application,
+                INSTANCE_LABEL: name,
+                MANAGED_BY_LABEL: OPERATOR_MANAGED,
+                application: name,
+            }
+            found += [common_labels(application, team=team.name), operated]
+    return found
+
+
+# -- namespaces -------------------------------------------------------------------------------------------------------
+
+
+def _namespaces(cluster: Cluster, teams: t.Sequence[Team]) -> dict[str, JsonObject]:
+    """The namespaces of the teams that exist: metadata of all, and the whole object where one is being deleted."""
+    wanted = {name for team in teams for name in (team.namespace, *team.namespaces)}
+    found = {obj["metadata"]["name"]: obj for obj in cluster.list_metadata(_NAMESPACES)}
+    for name in wanted & found.keys():
+        if is_leaving(found[name]):
+            # By LIST, which the reading account may do. It may be gone since.
+            whole = cluster.list_objects(_NAMESPACES, fields=f"metadata.name={name}")
+            found[name] = whole[0] if whole else found[name]
+    return found
+
+
+def _namespace_facts(
+    cluster: str, teams: t.Sequence[Team], namespaces: Fact[dict[str, JsonObject]]
+) -> t.Iterator[NamespaceFacts]:
+    for team in teams:
+        for name in (team.namespace, *team.namespaces):
+            yield NamespaceFacts(
+                cluster=cluster,
+                team=team.name,
+                instance=_scope(team),
+                name=name,
+                is_own=name != team.namespace,
+                live=namespaces if isinstance(namespaces, Unobserved) else namespaces.get(name),
+            )
+
+
+def _places(teams: t.Sequence[Team], operator_namespace: str, namespaces: Fact[dict[str, JsonObject]]) -> list[Labels]:
+    """The labels of the namespaces in which something is written for instances."""
+    names = {operator_namespace, *(name for team in teams for name in (team.namespace, *team.namespaces))}
+    live = {} if isinstance(namespaces, Unobserved) else namespaces
+    # The API server gives each namespace its name as a label; one that does not exist has that one when it is made.
+    return [
+        {**((live.get(name) or {"metadata": {}})["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": name}
+        for name in sorted(names)
+    ]
+
+
+# -- pods -------------------------------------------------------------------------------------------------------------
+
+
+def _pod_facts(cluster: Cluster, name: str, parts: t.Sequence[Part], *, ask: Ask) -> t.Iterator[PodFacts]:
+    waiting = [part for part in parts if _is_waiting(part)][:LOOKED_AT]
+    for part in waiting:
+        instance = Key(MONITORING_GROUP, part.kind, part.team.namespace, part.team.resource_name(part.kind))
+        refusal = ask("Event", _asking(cluster, instance))
+        yield PodFacts(instance=_scope(part.team), part=_subject(name, part), refusal=refusal)
+
+
+def _asking(cluster: Cluster, instance: Key) -> t.Callable[[], str]:
+    return lambda: why_no_pods(cluster, instance)
+
+
+def _is_waiting(part: Part) -> bool:
+    if part.live is None or isinstance(part.live, Unobserved):
+        return False
+    try:
+        return not_ready(part.live) is not None
+    except UNEXPECTED:
+        return False
+
+
+# -- storage ----------------------------------------------------------------------------------------------------------
+
+
+def _storage_facts(cluster: Cluster, name: str, parts: t.Sequence[Part], *, ask: Ask) -> t.Iterator[StorageFacts]:
+    stored = [(part, part.live) for part in parts if isinstance(part.live, dict) and _has_storage(part.live)]
+    if not stored:
+        return
+    claims = ask("PersistentVolumeClaim", lambda: _claims(cluster))
+    classes = ask("StorageClass", lambda: _expandable(cluster.list_objects(_CLASSES)))
+    for part, live in stored:
+        yield StorageFacts(
+            instance=_scope(part.team),
+            part=_subject(name, part),
+            live=live,
+            claims=claims if isinstance(claims, Unobserved) else claims.get(part.team.namespace, ()),
+            classes=classes,
+        )
+
+
+def _has_storage(live: JsonObject) -> bool:
+    try:
+        return bool(wanted_size(live))
+    except UNEXPECTED:
+        return False
+
+
+def _claims(cluster: Cluster) -> dict[str, list[JsonObject]]:
+    """The volume claims of all instances, by namespace."""
+    found: dict[str, list[JsonObject]] = {}
+    for claim in cluster.list_objects(_CLAIMS, selector=f"{MANAGED_BY_LABEL}={OPERATOR_MANAGED}"):
+        found.setdefault(claim["metadata"]["namespace"], []).append(claim)
+    return found
+
+
+def _expandable(classes: t.Sequence[JsonObject]) -> dict[str, bool]:
+    return {one["metadata"]["name"]: bool(one.get("allowVolumeExpansion")) for one in classes}

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of one look at a cluster: what was checked, what was found, and whether that makes the task fail. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import SEVERITIES
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import (
+    Finding,
+    Subject,
+    in_order,
+    reaches,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.suppress import (
+    SUPPRESSION_OPTIONS,
+    Suppressed,
+    Suppression,
+    about_suppressions,
+    suppress,
+)
+
+JsonObject = dict[str, t.Any]
+
+# The options of every module that judges.
+FINDING_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "fail_on": {"type": "str", "default": "error", "choices": list(SEVERITIES)},
+    "show_from": {"type": "str", "default": "info", "choices": list(SEVERITIES)},
+    "suppressions": {"type": "list", "elements": "dict", "default": [], "options": SUPPRESSION_OPTIONS},
+    "result_folder": {"type": "path"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One thing that was checked, and the finding where it is not well."""
+
+    check: str
+    object: Subject
+    finding: Finding | None = None
+
+    def result(self) -> JsonObject:
+        """The entry of ``checks``."""
+        code = self.finding.code if self.finding else ""
+        return {"check": self.check, "object": str(self.object), "ok": self.finding is None, "code": code}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """*findings* are in order, suppressed ones apart; *shown* are those of the output threshold and those that fail."""
+
+    cluster: str
+    links: tuple[Link, ...]
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...]
+    shown: tuple[Finding, ...]
+    failing: tuple[Finding, ...]
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many checks there were, and how many findings of each sort."""
+        seen = [finding for finding in self.findings if finding.observed]
+        return {
+            "checks": len(self.links),
+            "ok": sum(link.finding is None for link in self.links),
+            **{name: sum(finding.severity == name for finding in seen) for name in reversed(SEVERITIES)},
+            "not_observed": len(self.findings) - len(seen),
+            "suppressed": len(self.suppressed),
+        }
+
+
+def make_report(
+    *,
+    cluster: str,
+    links: t.Sequence[Link],
+    findings: t.Sequence[Finding],
+    suppressions: t.Sequence[Suppression],
+    today: dt.date,
+    whole_fleet: bool,
+    fail_on: str,
+    show_from: str,
+) -> Report:
+    """Judge the *findings* of one cluster by what the user wants to know, and to fail on.
+
+    What could not be observed fails at any threshold, unless it is suppressed by name: its state is unknown.
+    """
+    remaining, suppressed = suppress(findings, suppressions, today=today)
+    about = about_suppressions(
+        suppressions, suppressed=suppressed, cluster=cluster, today=today, whole_fleet=whole_fleet
+    )
+    ordered = in_order([*remaining, *about])
+    failing = tuple(finding for finding in ordered if not finding.observed or reaches(finding, fail_on))
+    shown = tuple(finding for finding in ordered if finding in failing or reaches(finding, show_from))
+    return Report(
+        cluster=cluster,
+        links=tuple(links),
+        findings=tuple(ordered),
+        suppressed=tuple(suppressed),
+        shown=shown,
+        failing=failing,
+    )

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules do that look at a cluster and return findings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
+    FederationTargetSet,
+    parse_endpoints,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
+    exposed_sources,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
+    TEAM_SET_OPTIONS,
+    parse_team_set,
+    team_named,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Limit
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import Observation
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observe import Seen, Wanted, verify
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import (
+    FINDING_OPTIONS,
+    Report,
+    make_report,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.suppress import parse_suppressions
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import bounded, failure, write_report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
+
+# Beside these a module has `wait`, with a default of its own.
+JUDGING_OPTIONS: dict[str, dict[str, t.Any]] = {
+    **TEAM_SET_OPTIONS,
+    **FINDING_OPTIONS,
+    "operator_namespace": {"type": "str", "default": "prometheus-operator"},
+    "sources": {"type": "list", "elements": "dict", "default": []},
+    "exposed": {"type": "list", "elements": "dict", "default": []},
+    "central_team": {"type": "str", "default": "platform"},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The result of a module, and what it was made of."""
+
+    result: dict[str, object]
+    seen: Seen
+
+
+def judge(run: Run, *, peers: tuple[Observation, ...] | None = None, workers: tuple[str, ...] = ()) -> Judged:
+    """Look at the cluster of a run until nothing fails, or the time is over, and report what was found.
+
+    *peers*: what was seen of the *workers*; None where the other side of the federation is not asked for.
+    """
+    params = run.params
+    wanted = _wanted(params, peers=peers, workers=workers)
+    suppressions = parse_suppressions(params["suppressions"])
+    if params["wait_timeout"] < 1:
+        raise InputError("wait_timeout", "must be at least 1 second; wait=false asks once")
+    today = dt.datetime.now(dt.UTC).date()
+
+    def report_of(seen: Seen) -> Report:
+        return make_report(
+            cluster=wanted.cluster,
+            links=seen.links,
+            findings=seen.findings,
+            suppressions=suppressions,
+            today=today,
+            whole_fleet=len(params["clusters"]) == 1,
+            fail_on=params["fail_on"],
+            show_from=params["show_from"],
+        )
+
+    limit = Limit(float(params["wait_timeout"]))
+    # A login helper counts too.
+    run.login_seconds = min(run.login_seconds, limit.seconds)
+    seen = verify(
+        run.cluster,
+        wanted,
+        limit=limit,
+        repeat=params["wait"],
+        # Waiting does not change findings about suppressions.
+        waits_for=lambda seen: [one for one in report_of(seen).failing if one in seen.findings],
+        progress=run.progress,
+    )
+    report = report_of(seen)
+    result = {
+        **bounded(report),
+        "federated_series": dict(seen.series),
+        "failure": failure(report),
+        "warnings": write_report(report, params["result_folder"]),
+    }
+    return Judged(result=result, seen=seen)
+
+
+def _wanted(
+    params: t.Mapping[str, t.Any], *, peers: tuple[Observation, ...] | None, workers: tuple[str, ...]
+) -> Wanted:
+    with Collecting(None) as errors:
+        teams = parse_team_set(params, errors=errors)
+        exposed = exposed_sources(params, teams=teams, check_match=check_selector, errors=errors, path="exposed")
+        # A worker that has no address for a source is a finding, not bad input.
+        sources = parse_endpoints(params["sources"], check_match=check_selector, check=True, teams=teams, errors=errors)
+        central = team_named(params["central_team"], teams=teams, path="central_team", errors=errors)
+    read: dict[str, list[FederationTargetSet]] = {}
+    for source in sources:
+        for team in source.readers(params["cluster"], central=central, teams=teams):
+            read.setdefault(team.name, []).append(source)
+    return Wanted(
+        cluster=params["cluster"],
+        clusters=tuple(params["clusters"]),
+        operator_namespace=params["operator_namespace"],
+        teams=tuple(team for team in teams if team.enabled and team.active_on(params["cluster"])),
+        central=central,
+        sources=tuple(read.get(central.name, ())),
+        others=tuple((team, tuple(read[team.name])) for team in teams if team.name in read and team != central),
+        exposed=tuple(exposed),
+        peers=peers,
+        workers=workers,
+    )

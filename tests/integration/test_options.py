@@ -1,0 +1,160 @@
+"""Every option of every module has an effect: what the work never reads is not an option."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import typing as t
+from collections.abc import Iterator
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run import run as module_run
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.execute import Answer, execute
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import CHANGE_OPTIONS, cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
+
+from promlab.controlplane import ControlPlane
+from tests.integration.support.cluster import Cluster
+from tests.integration.support.releases import crd_folder
+
+JsonObject = dict[str, t.Any]
+PACKAGE = "ansible_collections.promfleet.monitoring.plugins.modules"
+
+# What Run makes of an option for the engine: there it must be read too.
+ENGINE = {
+    "adopt_managers": "adopt_managers",
+    "claim_managers": "claim_managers",
+    "crds_to_come": "to_come",
+    "disposable_objects": "disposable_objects",
+    "force_conflicts": "force_conflicts",
+    "lock_timeout": "lock_timeout",
+    "records_namespace": "records_namespace",
+    "shared_namespaces": "shared_namespaces",
+    "wait": "wait_timeout",
+    "wait_timeout": "wait_timeout",
+}
+FLEET: JsonObject = {"cluster": "hub", "clusters": ["hub"], "teams": [{"name": "pay", "namespaces": ["pay"]}]}
+SOURCE: JsonObject = {"cluster": "edge", "team": "pay", "targets": [{"address": "192.0.2.1", "port": 9090}]}
+RULES: list[JsonObject] = [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}]
+WRITING: JsonObject = {"wait": False}
+NAMESPACE: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "read"}}
+MANIFEST: JsonObject = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "read", "namespace": "read"}}
+OLD = "0.89.0"
+# What has to fail on a control plane without nodes.
+BROKEN = frozenset({"federation_doctor", "federation_selectors", "federation_source", "monitoring_verify"})
+# Runs that together read all options of a module.
+RUNS: dict[str, list[JsonObject]] = {
+    "cluster_info": [{}],
+    "crds": [
+        {"version": OLD, "source": lambda _answers: str(crd_folder(OLD)), "allow_downgrade": True},
+        {"state": "restored", "snapshot": lambda answers: answers[0].result["snapshot"]["crds"]},
+    ],
+    "crds_info": [{}],
+    "federation_doctor": [{**FLEET, "wait_timeout": 1}],
+    "federation_endpoints": [
+        {**FLEET, **WRITING, "sources": [SOURCE], "central_team": "pay", "rules": RULES},
+        {**FLEET, "state": "absent"},
+    ],
+    "federation_selectors": [{"measure": True}],
+    "federation_source": [
+        {**FLEET, **WRITING, "sources": [{"team": "pay", "expose": "NodePort"}], "centrals": ["hub"], "below": ["hub"]},
+        {**FLEET, "state": "absent"},
+    ],
+    "findings_info": [{"code": "PF304"}],
+    "input_check": [{"role": "team_monitoring", "capabilities": {"teams": FLEET}}],
+    "monitoring_verify": [{**FLEET, "wait_timeout": 1}],
+    "objects": [
+        {**WRITING, "name": "read", "manifests": [NAMESPACE, MANIFEST]},
+        {"name": "read", "state": "absent"},
+    ],
+    "prometheus_operator": [WRITING, {"state": "absent"}],
+    "team_monitoring": [{**FLEET, **WRITING}, {**FLEET, "state": "absent"}],
+}
+
+
+class Params(dict[str, t.Any]):
+    """Parameters that note which of them are read, one by one."""
+
+    def __init__(self, values: JsonObject, read: set[str]) -> None:
+        super().__init__(values)
+        self._read = read
+
+    def __getitem__(self, name: str) -> t.Any:
+        self._read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        self._read.add(name)
+        return super().get(name, default)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the engine's options that are read."""
+    read: set[str] = set()
+    names = {field.name for field in dataclasses.fields(Options)}
+
+    class Watched(Options):
+        def __getattribute__(self, name: str) -> t.Any:
+            if name in names:
+                read.add(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(module_run, "Options", Watched)
+    return read
+
+
+def unused(
+    definition: Definition, runs: list[JsonObject], *, plane: ControlPlane, engine: set[str]
+) -> tuple[set[str], list[Answer]]:
+    """The options that no work reads in *runs*, each in check mode and for real, and the answers of the real runs."""
+    connection = {"kubeconfig": str(plane.kubeconfig), "context": plane.context} if definition.needs_cluster else {}
+    read: set[str] = set()
+    answers: list[Answer] = []
+    for options in runs:
+        given = {name: value(answers) if callable(value) else value for name, value in options.items()}
+        validated = ArgumentSpecValidator(definition.options, **definition.rules).validate({**connection, **given})
+        assert not validated.error_messages, validated.error_messages
+        both = [
+            execute(definition, Params(validated.validated_parameters, read), check=check, diff=False)
+            for check in (True, False)
+        ]
+        answers.append(both[-1])
+    own = definition.options.keys() - AUTH_ARG_SPEC.keys()
+    # What makes the engine's options reads all that they come from.
+    passed_on = {name for name in own & ENGINE.keys() if engine and ENGINE[name] not in engine}
+    return (own - read) | passed_on, answers
+
+
+@pytest.fixture(scope="module")
+def namespace(api: Cluster) -> Iterator[None]:
+    """The namespace of the team's instance, which some modules need and none of them makes."""
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring-pay"}})
+    yield
+    api.delete_namespaces("monitoring-pay", "pay")
+
+
+@pytest.mark.usefixtures("namespace")
+@pytest.mark.parametrize("name", RUNS)
+def test_every_option_is_read(name: str, plane: ControlPlane, engine: set[str]) -> None:
+    definition: Definition = importlib.import_module(f"{PACKAGE}.{name}").DEFINITION
+    found, answers = unused(definition, RUNS[name], plane=plane, engine=engine)
+    assert found == set()
+    # A run that fails early proves little.
+    assert [answer.result["msg"] for answer in answers if answer.result.get("failed")] == [] or name in BROKEN
+
+
+@pytest.mark.usefixtures("api")
+def test_an_option_without_effect_is_found(plane: ControlPlane, engine: set[str]) -> None:
+    def work(run: Run) -> JsonObject:
+        run.options()
+        return {"changed": run.cluster.find("/version") is None}
+
+    options = {**cluster_options({"idle": {"type": "str"}, "fleet": {"type": "str"}}, CHANGE_OPTIONS)}
+    definition = Definition(name="idle", options=options, work=work)
+    found, _answers = unused(definition, [{}], plane=plane, engine=engine | {"check"})
+    assert found == {"idle", "fleet", "lock_timeout", "records_namespace", "result_file", "wait", "wait_timeout"}

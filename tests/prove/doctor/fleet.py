@@ -1,0 +1,172 @@
+"""Two real clusters that federate, and the doctor's view of them."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._crds import kinds
+
+from promlab.engine import make_engine
+from promlab.machine import inspect_machine
+from promlab.settings import from_environment
+from tests.integration.support import lab
+from tests.integration.support.cluster import Cluster
+from tests.integration.support.inprocess import run_module
+from tests.integration.support.inventory import LOCAL
+from tests.integration.support.playbook import run_playbook
+
+JsonObject = dict[str, t.Any]
+Undo = t.Callable[[], object]
+# API version, kind, name and namespace.
+Reference = tuple[str, str, str, str]
+
+HUB, EDGE = "doc-hub", "doc-edge"
+# Short, so that a change shows soon.
+SECONDS = "5s"
+TEAM = {"alertmanager": {"enabled": False}, "prometheus": {"scrape_interval": SECONDS, "evaluation_interval": SECONDS}}
+SOURCE: JsonObject = {"expose": "NodePort", "interval": SECONDS, "timeout": "4s"}
+SHARED: JsonObject = {"clusters": [HUB, EDGE], "platform": TEAM}
+NAMESPACE = "monitoring-platform"
+MONITORING = "monitoring.coreos.com/v1"
+
+
+def install() -> None:
+    """Bring both clusters up and to the state that every fault starts from."""
+    lab.up(HUB, EDGE)
+    inventory = {
+        "all": {
+            "vars": {
+                **LOCAL,
+                "promfleet_kubeconfig": str(lab.kubeconfig()),
+                "promfleet_context": "kind-{{ inventory_hostname }}",
+                "prometheus_federation_sources": [SOURCE],
+                "team_monitoring_platform": TEAM,
+            },
+            "children": {
+                "promfleet_central": {"hosts": {HUB: {}}},
+                "promfleet_workers": {"hosts": {EDGE: {}}},
+            },
+        }
+    }
+    with tempfile.TemporaryDirectory(prefix="promfleet-doctor-") as folder:
+        run_playbook("site", inventory=inventory, folder=Path(folder), live=True).require_success()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the doctor says of both clusters, the central cluster's words first."""
+
+    findings: tuple[JsonObject, ...]
+
+    @property
+    def roots(self) -> list[str]:
+        """The codes of what nothing else explains, in the doctor's order; what only informs is left out."""
+        return [
+            one["code"]
+            for one in self.findings
+            if not one["caused_by"] and (one["severity"] != "info" or not one["observed"])
+        ]
+
+    @property
+    def told(self) -> str:
+        """All findings in short."""
+        return "; ".join(
+            f"{'' if one['caused_by'] else '*'}{one['code']} {one['object']['name']}: {one['message'][:160]}"
+            for one in self.findings
+        )
+
+
+class Fleet:
+    """The two clusters, for somebody who breaks and mends them."""
+
+    def __init__(self) -> None:
+        kinds.register()
+        self.kubeconfig = lab.kubeconfig()
+        self.hub, self.edge = lab.cluster(HUB), lab.cluster(EDGE)
+
+    def module(self, name: str, cluster: str, /, **options: t.Any) -> JsonObject:
+        """Run a module on a cluster."""
+        return run_module(
+            name, kubeconfig=self.kubeconfig, context=f"kind-{cluster}", cluster=cluster, **SHARED, **options
+        )
+
+    def places(self) -> list[JsonObject]:
+        """Where the worker's instances are exposed now."""
+        found = self.module("federation_source", EDGE, check=True, sources=[SOURCE], force_conflicts=True)
+        return list(found["sources"])
+
+    def look(self) -> Look:
+        """One look of the doctor at both clusters."""
+        edge = self.module("federation_doctor", EDGE, exposed=[SOURCE], wait_timeout=60)
+        hub = self.module(
+            "federation_doctor",
+            HUB,
+            sources=self.places(),
+            workers=[EDGE],
+            peers=[edge["observation"]],
+            wait_timeout=60,
+        )
+        known = {one["fingerprint"] for one in hub["findings"]}
+        more = [one for one in edge["findings"] if one["fingerprint"] not in known]
+        return Look(findings=(*hub["findings"], *more))
+
+    def wait_for(self, roots: t.Collection[str], *, seconds: float) -> tuple[Look, float]:
+        """Look until exactly these codes are roots; the last look, and how long it took."""
+        began = time.monotonic()
+        while True:
+            look = self.look()
+            took = time.monotonic() - began
+            if set(look.roots) == set(roots) or took > seconds:
+                return look, took
+            time.sleep(2)
+
+    # -- changes --------------------------------------------------------------------------------------------------
+
+    def edit(self, cluster: Cluster, obj: Reference, patch: JsonObject) -> Undo:
+        """Change an object as kubectl edit does; the way back is returned."""
+        version, kind, name, namespace = obj
+        before = cluster.get(version, kind, name, namespace)
+        cluster.edit(version, kind, name, patch, namespace=namespace)
+        self.nudge()
+        return lambda: cluster.edit(version, kind, name, inverse(patch, before), namespace=namespace)
+
+    def delete(self, cluster: Cluster, obj: Reference) -> Undo:
+        """Delete an object of the federation; a run of the collection makes it again."""
+        cluster.delete(*obj)
+        self.nudge()
+        return lambda: None
+
+    def restore(self) -> None:
+        """Let a run of the collection bring the federation to its described form."""
+        made = self.module("federation_source", EDGE, sources=[SOURCE], force_conflicts=True)
+        self.module("federation_endpoints", HUB, sources=made["sources"], force_conflicts=True)
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Let kubelets look at the configuration of Prometheus now, instead of within a minute or two."""
+        for cluster in (self.hub, self.edge):
+            pod = "prometheus-platform-0"
+            if cluster.find("v1", "Pod", pod, NAMESPACE) is not None:
+                note = {"metadata": {"annotations": {"example.com/nudged": str(time.time())}}}
+                cluster.edit("v1", "Pod", pod, note, namespace=NAMESPACE)
+
+    def node(self, *command: str) -> str:
+        """Run a command on the worker's node."""
+        settings = from_environment()
+        engine = make_engine("podman", lab=settings, machine=inspect_machine())
+        answer = engine.ask("exec", f"{EDGE}-control-plane", *command)
+        if answer is None:
+            raise subprocess.SubprocessError(f"on the node: {' '.join(command)}")
+        return answer
+
+
+def inverse(patch: t.Any, before: t.Any) -> t.Any:
+    """The merge patch that takes *patch* back from an object that was *before*. Pure."""
+    if not isinstance(patch, dict) or not isinstance(before, dict):
+        return before
+    return {name: inverse(value, before.get(name)) for name, value in patch.items()}

@@ -1,0 +1,248 @@
+"""The long proofs: what each shows, in which part of `make prove` it runs, how, and what it depends on."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tests.suite import scenarios
+from tests.suite.stages import CHECKOUT, tracked_files
+
+# No part takes longer, so that one fits between two other things; and no proof may.
+PART_MINUTES = 60
+PYTHON = ".venv/bin/python"
+# Stands in commands for the file that takes the figures.
+FIGURES = "FIGURES"
+LAB = "tests/lab/lab"
+CLUSTER = "test-hub"
+
+# What every proof depends on: the versions of Ansible, of the libraries, and of all that the lab builds.
+VERSIONS = ("tests/tools/requirements/*.txt", "tests/lab/modules/*", "tests/lab/promlab/pins.py")
+COLLECTION = ("plugins/*", "roles/*", "playbooks/*", "meta/*", "galaxy.yml")
+# Where the modules that Python files import are: the first part of the name, and the folder that has the rest.
+ROOTS = {
+    "ansible_collections.promfleet.monitoring.plugins.": "plugins/",
+    "tests.": "tests/",
+    "promlab.": "tests/lab/promlab/",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """One proof.
+
+    *minutes* is about what it takes on two cores. *inputs* are patterns of paths; a Python file that is named in full
+    brings all files of the project that it imports. *on_lab* says that it uses the clusters that tests use.
+    """
+
+    name: str
+    part: str
+    shows: str
+    minutes: int
+    commands: tuple[tuple[str, ...], ...]
+    inputs: tuple[str, ...]
+    on_lab: bool = False
+
+
+def _bench(topic: str, *, part: str, shows: str, minutes: int, rounds: int | None, inputs: Iterable[str] = ()) -> Proof:
+    counted = () if rounds is None else ("--rounds", str(rounds))
+    return Proof(
+        name=topic,
+        part=part,
+        shows=shows,
+        minutes=minutes,
+        commands=((PYTHON, "-m", "tests.bench.main", topic, *counted, "--output", FIGURES),),
+        inputs=(f"tests/bench/{topic}.py", *inputs, *VERSIONS),
+    )
+
+
+_BENCHES = (
+    _bench(
+        "truth",
+        part="truth",
+        shows="Verdicts, predictions and third runs are what the API server does, in 500 random histories",
+        minutes=30,
+        rounds=500,
+    ),
+    _bench(
+        "interrupt",
+        part="interrupt",
+        shows="After a run that was killed at any request, 200 times, the next run converges and nothing is left",
+        minutes=30,
+        rounds=200,
+    ),
+    _bench(
+        "concurrency",
+        part="engine",
+        shows="Of two runs of one set at once, 50 times, one waits and one wins as a whole",
+        minutes=15,
+        rounds=50,
+    ),
+    _bench(
+        "foreign",
+        part="engine",
+        shows="5,000 objects of others beside ours are neither touched nor in the way",
+        minutes=10,
+        rounds=5,
+    ),
+    _bench(
+        "rights",
+        part="rights",
+        shows="Each right of the shipped ClusterRoles is needed: without it a run is refused before its first write",
+        minutes=40,
+        rounds=1000,
+        inputs=(*COLLECTION, "docs/rights/*"),
+    ),
+    _bench(
+        "crd_releases",
+        part="crds",
+        shows="The CRD guard judges every pair of operator releases since 0.60, and 40 changes on a server",
+        minutes=30,
+        rounds=40,
+    ),
+    _bench(
+        "proxy",
+        part="exposure",
+        shows="Through kube-rbac-proxy named clients read /federate and health only; 5 rotations miss no scrape",
+        minutes=15,
+        rounds=5,
+    ),
+    _bench(
+        "speed",
+        part="speed",
+        shows="1,000 teams of 12 objects: no change, first creation and one changed team, against peers and the floor",
+        minutes=50,
+        rounds=None,
+        inputs=COLLECTION,
+    ),
+)
+_SOAK = Proof(
+    name="soak",
+    part="lab",
+    shows="Services of a cluster answer for 45 minutes with 10 restarts of kube-proxy",
+    minutes=50,
+    commands=(
+        (LAB, "up", CLUSTER),
+        (LAB, "soak", CLUSTER, "--minutes", "45", "--restarts", "10", "--log", f"{FIGURES}.log"),
+    ),
+    inputs=("tests/lab/*",),
+    on_lab=True,
+)
+_DOCTOR = tuple(
+    Proof(
+        name=f"doctor {side}",
+        part=f"doctor-{side}",
+        shows=f"Each of many faults {where}, made on two clusters, is the doctor's root and first, and then silent",
+        minutes=55,
+        commands=((PYTHON, "-m", "tests.prove.doctor.main", side, "--output", FIGURES),),
+        inputs=(*COLLECTION, "tests/prove/doctor/main.py", *VERSIONS, "tests/lab/*"),
+        on_lab=True,
+    )
+    for side, where in (
+        ("central", "in the objects of the central side"),
+        ("worker", "of the instances, of the worker, and on the way"),
+    )
+)
+
+_SELECTORS = Proof(
+    name="selectors",
+    part="selectors",
+    shows="What the lint says about selectors is what Prometheus does, for 300 made-up sets of each kind",
+    minutes=20,
+    commands=(
+        ("env", "PROMFLEET_SETS=300", PYTHON, "-m", "pytest", "-q", "tests/integration/test_selector_semantics.py"),
+    ),
+    inputs=("tests/integration/test_selector_semantics.py", *VERSIONS),
+)
+
+
+def _scenario(name: str) -> Proof:
+    return Proof(
+        name=f"molecule {name}",
+        part=f"molecule-{name}",
+        shows=f"The molecule scenario {name}",
+        minutes=30,
+        commands=(("molecule", "test", "--scenario-name", name),),
+        inputs=(*COLLECTION, f"molecule/{name}/*", "molecule/shared/*", "tests/integration/support/*", "tests/lab/*"),
+        on_lab=True,
+    )
+
+
+def all_proofs() -> tuple[Proof, ...]:
+    """Every proof, those of molecule's scenarios that declare `prove` among them."""
+    return (*_BENCHES, _SOAK, *_DOCTOR, _SELECTORS, *map(_scenario, scenarios.names("prove")))
+
+
+def of_part(part: str) -> tuple[Proof, ...]:
+    """The proofs of a part, in their order; `all` has all of them. Raises ValueError for a part that there is not."""
+    proofs = all_proofs()
+    parts = list(dict.fromkeys(proof.part for proof in proofs))
+    if part != "all" and part not in parts:
+        raise ValueError(f"no part {part!r}; expected one of {', '.join(parts)}, or all")
+    return tuple(proof for proof in proofs if part in ("all", proof.part))
+
+
+# -- inputs -------------------------------------------------------------------------------------------------------
+
+
+def project_files() -> dict[str, bytes]:
+    """Every file of the project by its path, with its content."""
+    return {path.relative_to(CHECKOUT).as_posix(): path.read_bytes() for path in tracked_files()}
+
+
+def inputs_of(proof: Proof, files: Mapping[str, bytes]) -> list[str]:
+    """The paths that *proof* depends on, sorted. Raises ValueError for a pattern that no file fits. Pure."""
+    found: set[str] = set()
+    for pattern in proof.inputs:
+        fitting = {path for path in files if fnmatchcase(path, pattern)}
+        if not fitting:
+            raise ValueError(f"{proof.name}: no file fits the input {pattern!r}")
+        found |= imported_from(pattern, files) if pattern.endswith(".py") else fitting
+    return sorted(found)
+
+
+def imported_from(path: str, files: Mapping[str, bytes]) -> set[str]:
+    """*path*, and all files of the project that it imports, directly or through others. Pure."""
+    found: set[str] = set()
+    todo = [path]
+    while todo:
+        current = todo.pop()
+        if current not in found:
+            found.add(current)
+            todo += [other for other in _imports(files[current]) if other in files]
+    return found
+
+
+def _imports(source: bytes) -> Iterable[str]:
+    """The paths that a Python file's imports may mean: `from a import b` means a.py, or b.py in the folder a."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            for prefix, folder in ROOTS.items():
+                if name.startswith(prefix):
+                    path = folder + name.removeprefix(prefix).replace(".", "/")
+                    yield f"{path}.py"
+                    yield f"{path}/__init__.py"
+
+
+def digest_of(proof: Proof, files: Mapping[str, bytes]) -> str:
+    """A digest of everything that decides how *proof* ends: its commands, and the content of its inputs. Pure."""
+    digest = hashlib.sha256(json.dumps(proof.commands).encode())
+    for path in inputs_of(proof, files):
+        digest.update(f"\0{path}\0{hashlib.sha256(files[path]).hexdigest()}".encode())
+    return digest.hexdigest()[:16]
+
+
+def here(path: str) -> Path:
+    """A path of the project on this machine."""
+    return CHECKOUT / path

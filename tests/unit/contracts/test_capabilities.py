@@ -1,0 +1,124 @@
+"""What is registered, what checks it, and what its role gives to its module say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
+
+from tests.unit.contracts.test_code import OWN, UTILS, importers, imports_of
+from tests.unit.contracts.test_options import CHECKOUT, ROLES, load, role_options
+
+PREFIX = "promfleet.monitoring."
+
+Options = dict[str, Any]
+
+
+def tasks_of(path: Path) -> list[dict[str, Any]]:
+    """The tasks of a file, those in blocks too."""
+    tasks: list[dict[str, Any]] = yaml.safe_load(path.read_text())
+    return [inner for task in tasks for inner in task.get("block", [task])]
+
+
+def given_to(name: str, path: Path) -> list[Options]:
+    """The options that the tasks of a file give to a module of ours."""
+    return [task[PREFIX + name] for task in tasks_of(path) if PREFIX + name in task]
+
+
+def checked(capability: Capability[Any]) -> Options:
+    """The options that the check of a capability's role looks at."""
+    (options,) = given_to("input_check", CHECKOUT / "roles" / capability.role / "tasks/check.yml")
+    found: Options = options["capabilities"][capability.name]
+    return found
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=lambda capability: capability.name)
+def test_a_role_checks_what_it_gives_to_its_module(capability: Capability[Any]) -> None:
+    files = sorted((CHECKOUT / "roles" / capability.role / "tasks").glob("*present.yml"))
+    (given,) = [options for path in files for options in given_to(capability.module, path)]
+    # From the role's own files, or from the answers of other hosts.
+    own = {option for option, variable in capability.variables.items() if variable is None}
+    assert own <= given.keys() <= capability.options.keys()
+    assert checked(capability) == {name: value for name, value in given.items() if name not in own}
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=lambda capability: capability.name)
+def test_errors_name_variables_that_there_are(capability: Capability[Any]) -> None:
+    variables = {name for role in ROLES for name in role_options(role)}
+    named = {capability.variable(option).partition(".")[0] for option in checked(capability)}
+    assert named - variables == set()
+    assert capability.variables.keys() <= capability.options.keys()
+
+
+def test_every_capability_is_checked_before_the_first_play_that_writes() -> None:
+    play = load_plays("check_input")[0]
+    included = [task["ansible.builtin.include_role"] for task in play["tasks"]]
+    names = [include["name"] for include in included if include.get("tasks_from") == "check"]
+    assert names == list(dict.fromkeys(PREFIX + capability.role for capability in CAPABILITIES))
+
+
+def roles_of(name: str) -> list[str]:
+    """The roles that a playbook includes, each once, in the order of its plays, with those of imported playbooks."""
+    found: list[str] = []
+    for play in load_plays(name):
+        imported = play.get("import_playbook", "").removeprefix(PREFIX).replace(".", "/")
+        if imported.startswith("plays/"):
+            found += roles_of(imported)
+        found += [task["ansible.builtin.include_role"]["name"].removeprefix(PREFIX) for task in play.get("tasks", ())]
+    return [role for role in dict.fromkeys(found) if role != "promfleet"]
+
+
+def test_capabilities_are_applied_in_their_order_and_removed_the_other_way_round() -> None:
+    roles = list(dict.fromkeys(capability.role for capability in CAPABILITIES))
+    assert roles_of("site") == roles
+    assert roles_of("uninstall") == roles[::-1]
+
+
+def load_plays(name: str) -> list[dict[str, Any]]:
+    """The plays of a playbook."""
+    plays: Any = load(CHECKOUT / f"playbooks/{name}.yml")
+    return list(plays)
+
+
+def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
+    assert importers(f"{OWN}._capabilities.registry") == {"module_utils/_run/check.py"}
+    assert importers(f"{OWN}._run.check") <= {
+        "action/input_check.py",
+        "module_utils/_run/input_check.py",
+        "modules/input_check.py",
+    }
+
+
+def folder_of(name: str) -> str | None:
+    """The folder of `_capabilities` that a dotted name of ours leads into; None for what all of them share."""
+    parts = name.removeprefix(f"{OWN}._capabilities.").split(".")
+    folder = UTILS / "_capabilities" / parts[0]
+    return parts[0] if name.startswith(f"{OWN}._capabilities.") and folder.is_dir() and parts[0] != "common" else None
+
+
+def owners() -> dict[str, set[str]]:
+    """The folders of `_capabilities` with the capabilities that are stated in them."""
+    found: dict[str, set[str]] = {}
+    for capability in CAPABILITIES:
+        found.setdefault(folder_of(capability.parse.__module__) or "", set()).add(capability.name)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((UTILS / "_capabilities").rglob("*.py")), ids=lambda path: path.stem)
+def test_a_capability_imports_only_from_those_that_it_requires(path: Path) -> None:
+    folder = path.relative_to(UTILS / "_capabilities").parts[0]
+    imported = {other for name in imports_of(path) if (other := folder_of(name)) and other != folder}
+    if path.name == "registry.py":
+        assert imported == owners().keys()
+        return
+    required = {
+        name
+        for capability in CAPABILITIES
+        if capability.name in owners().get(folder, ())
+        for name in capability.requires
+    }
+    assert {other for other in imported if not owners().get(other, set()) & required} == set()
