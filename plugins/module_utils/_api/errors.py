@@ -65,12 +65,13 @@ class ApiError(ClusterError):
         self.status = status
         self.webhook = webhook
         self.reason = str((body or {}).get("reason") or "")
-        said = str((body or {}).get("message") or text[:500])
+        details = (body or {}).get("details") or {}
+        causes: tuple[t.Mapping[str, t.Any], ...] = tuple(details.get("causes") or ())
+        said = _in_order(str((body or {}).get("message") or text[:500]), causes)
         again = "" if webhook else "; run again when the API server has recovered"
         tried = f" (HTTP {status}, tried {attempts} times{again})" if attempts > 1 else ""
         self.server_message = said + tried + (advice(webhook) if webhook else "")
-        details = (body or {}).get("details") or {}
-        self.causes: tuple[t.Mapping[str, t.Any], ...] = tuple(details.get("causes") or ())
+        self.causes = causes
         super().__init__(f"{method} {path}: HTTP {status} {self.reason}: {self.server_message}")
 
     @property
@@ -83,6 +84,22 @@ class ApiError(ClusterError):
                 if cause.get("reason") == "FieldManagerConflict"
             )
         )
+
+
+def _in_order(message: str, causes: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    """The *message* of an invalid object with its *causes* by field.
+
+    The API server goes through the properties of a custom resource in the order of a Go map, so it lists the same
+    causes in another order each time; the same fault must give the same text. It lists each text once
+    (``ErrorList.ToAggregate``). What names no field, which is a remark about the others, stays last.
+    """
+
+    def text(cause: t.Mapping[str, t.Any]) -> str:
+        return f"{cause.get('field')}: {cause.get('message')}"
+
+    listed = ", ".join(dict.fromkeys(map(text, causes)))
+    by_field = sorted(dict.fromkeys(map(text, causes)), key=lambda line: (line.startswith("<nil>"), line))
+    return message.replace(f"[{listed}]", f"[{', '.join(by_field)}]")
 
 
 def _manager_in(message: str) -> str:
