@@ -62,9 +62,9 @@ ledger: venv ## Mark in docs/proofs.md which proofs are stale
 bench: venv ## Measure speed against peers, and rules over many rounds, for hours; BENCH_ARGS names a part
 	@.venv/bin/python -m tests.bench.main $(BENCH_ARGS)
 
-demo: venv ## Create two clusters, hub and edge, install everything on them, and show the edge's series on the hub
+demo: venv ## Create clusters hub and edge, install everything, show the edge's series on the hub, break a link and mend it
 	@$(LAB) up hub edge
-	@.venv/bin/python tests/demo/demo.py
+	@PYTHONPATH=.:.venv/collections .venv/bin/python tests/demo/demo.py
 
 down: ## Remove the clusters of the demo and of the tests
 	@$(LAB) down

@@ -1,26 +1,35 @@
-"""The main job on two real clusters: everything is installed twice, verified, and the edge's series shown on the hub.
+"""The main job on two real clusters, and one link that is broken, found and mended.
+
+Everything is installed twice, and the edge's series are shown on the hub. Then one object is changed by hand: the
+doctor has to name it, and a run mends it.
 
 Expects the lab's clusters hub and edge to be up; `make demo` sees to that.
 """
 
 from __future__ import annotations
 
+import functools
+import shlex
+import subprocess
 import sys
 import tempfile
 import time
 import typing as t
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT))
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import federation_name
 
-from tests.integration.support import lab  # noqa: E402 - the line above makes it importable
-from tests.integration.support.inventory import LOCAL  # noqa: E402
-from tests.integration.support.playbook import Run, run_playbook  # noqa: E402
+from tests.integration.support import lab
+from tests.integration.support.inventory import LOCAL
+from tests.integration.support.playbook import Run, run_playbook
 
 CENTRAL, WORKER = "hub", "edge"
 TEAMS = ("payments", "search")
-STEPS = 3
+STEPS = 6
+# What is broken: the hub's Prometheus learns the edge's address from this object.
+SLICE = f"endpointslice/{federation_name(cluster=WORKER, team='platform')}-0"
+WRONG_PORT = '[{"op": "replace", "path": "/ports/0/port", "value": 9}]'
+BROKEN_LINK = "PF314"
 
 
 def inventory(kubeconfig: Path) -> dict[str, t.Any]:
@@ -50,6 +59,20 @@ def step(number: int, playbook: str, *, why: str, kubeconfig: Path, folder: Path
     run = run_playbook(playbook, inventory=inventory(kubeconfig), folder=folder, live=True)
     print(f"[{number}/{STEPS}] exit {run.status} after {time.monotonic() - started:.0f} s", flush=True)
     return run
+
+
+def break_a_link() -> None:
+    """Change by hand what a run wrote: the hub looks for the edge at a port where nothing listens."""
+    context, namespace = f"--context=kind-{CENTRAL}", "--namespace=monitoring-platform"
+    command = ["kubectl", context, namespace, "patch", SLICE, "--type=json", f"--patch={WRONG_PORT}"]
+    print(f"\nOne link is broken by hand:\n  {shlex.join(command)}", flush=True)
+    subprocess.run([lab.LAB, "kubectl", "--", *command[1:]], check=True)
+
+
+def roots(run: Run) -> list[str]:
+    """The codes of the findings that explain the others."""
+    findings = [finding for result in run.of("federation_doctor") for finding in result.data.get("findings", [])]
+    return [finding["code"] for finding in findings if not finding["caused_by"]]
 
 
 def table(first: Run, second: Run, verified: Run) -> list[tuple[str, ...]]:
@@ -100,8 +123,8 @@ A team's own Prometheus, at http://localhost:9091:
   kubectl --context kind-{WORKER} -n monitoring-payments port-forward service/prometheus-payments 9091:9090
 No kubectl at hand? `tests/lab/lab kubectl -- ARGUMENTS` has one.
 
-Try next: switch a team off (enabled: false) and run promfleet.monitoring.site --check --diff; break something by hand
-and run promfleet.monitoring.verify; read docs/getting-started.md.
+Try next: switch a team off (enabled: false) and run promfleet.monitoring.site --check --diff; break something else by
+hand and run promfleet.monitoring.doctor; read docs/getting-started.md.
 """
 
 
@@ -109,16 +132,21 @@ def main() -> int:
     """Run the demo and return the exit status: 0 only where all of it works."""
     kubeconfig = lab.kubeconfig()
     with tempfile.TemporaryDirectory(prefix="promfleet-demo-") as name:
-        folder = Path(name)
-        first = step(1, "site", why="install everything", kubeconfig=kubeconfig, folder=folder)
+        run = functools.partial(step, kubeconfig=kubeconfig, folder=Path(name))
+        first = run(1, "site", why="install everything")
         if first.status:
             return first.status
-        second = step(2, "site", why="a second run changes nothing", kubeconfig=kubeconfig, folder=folder)
-        verified = step(3, "verify", why="every link, up to the query", kubeconfig=kubeconfig, folder=folder)
+        second = run(2, "site", why="a second run changes nothing")
+        verified = run(3, "verify", why="every link of each cluster, up to the query")
+        break_a_link()
+        broken = run(4, "doctor", why="both sides of each federated source; it has to find the broken link")
+        mended = run(5, "federation", why="a run mends what was changed by hand")
+        healthy = run(6, "verify", why="all is well again")
     show(table(first, second, verified))
     hub = verified.of("monitoring_verify", host=CENTRAL)
     series = hub[0].data.get("federated_series", {}).get(WORKER, 0) if hub else 0
     print(f'\ncount({{cluster="{WORKER}"}}) on the hub\'s Prometheus: {series}')
+    print(f"the broken link: found as {', '.join(roots(broken)) or 'nothing'}, mended by {', '.join(mended.objects())}")
     print(guide(kubeconfig))
     problems = [
         problem
@@ -127,6 +155,9 @@ def main() -> int:
             ("the second run changed something", any(second.changed().values())),
             ("verification failed", verified.status != 0),
             ("the hub has no series of the edge", series == 0),
+            (f"the doctor did not name the broken link as {BROKEN_LINK}", roots(broken)[:1] != [BROKEN_LINK]),
+            ("the run did not mend the link", mended.status != 0 or len(mended.objects()) != 1),
+            ("verification failed after the link was mended", healthy.status != 0),
         )
         if there
     ]

@@ -147,8 +147,27 @@ _DOCTOR = tuple(
         ("central", "in the objects of the central side"),
         ("worker", "of the instances, of the worker, and on the way"),
     )
+) + tuple(
+    Proof(
+        name=f"doctor pairs {number}",
+        part=f"doctor-pairs-{number}",
+        shows=f"Of two faults at once on two clusters the doctor names both as roots: third {number} of 66 pairs",
+        minutes=50,
+        commands=((PYTHON, "-m", "tests.prove.doctor.main", f"pairs-{number}", "--output", FIGURES),),
+        inputs=(*COLLECTION, "tests/prove/doctor/main.py", *VERSIONS, "tests/lab/*"),
+        on_lab=True,
+    )
+    for number in (1, 2, 3)
 )
-
+_HEALTHY = Proof(
+    name="doctor healthy",
+    part="doctor-healthy",
+    shows="In 1,000 looks at two healthy clusters, many of them during changes, the doctor finds no fault",
+    minutes=55,
+    commands=((PYTHON, "-m", "tests.prove.doctor.healthy", "--output", FIGURES),),
+    inputs=(*COLLECTION, "tests/prove/doctor/healthy.py", *VERSIONS, "tests/lab/*"),
+    on_lab=True,
+)
 _SELECTORS = Proof(
     name="selectors",
     part="selectors",
@@ -175,7 +194,7 @@ def _scenario(name: str) -> Proof:
 
 def all_proofs() -> tuple[Proof, ...]:
     """Every proof, those of molecule's scenarios that declare `prove` among them."""
-    return (*_BENCHES, _SOAK, *_DOCTOR, _SELECTORS, *map(_scenario, scenarios.names("prove")))
+    return (*_BENCHES, _SOAK, *_DOCTOR, _HEALTHY, _SELECTORS, *map(_scenario, scenarios.names("prove")))
 
 
 def of_part(part: str) -> tuple[Proof, ...]:

@@ -165,14 +165,21 @@ class Cluster(Transport):
             query["continue"] = following
 
     def list_metadata(
-        self, resource: Resource, *, namespace: str | None = None, patience: Patience | None = None
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str = "",
+        patience: Patience | None = None,
     ) -> list[JsonObject]:
         """All objects of a kind (of all namespaces where *namespace* is None), their metadata only.
+
+        *selector*: a label selector that they fit.
 
         No value of a Secret leaves the server.
         """
         found: list[JsonObject] = []
-        query: dict[str, t.Any] = {"limit": LIST_LIMIT}
+        query: dict[str, t.Any] = {"limit": LIST_LIMIT, **({"labelSelector": selector} if selector else {})}
         path = resource.path(namespace=namespace)
         while True:
             answer = self.request("GET", path, query=query, accept=METADATA_LIST, patience=patience)[1]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import re
 import typing as t
 
@@ -26,6 +27,17 @@ def warning_texts(headers: t.Iterable[str]) -> tuple[str, ...]:
         if code == _MISCELLANEOUS
         if (text := _plain(quoted))
     )
+
+
+def seconds_ahead(date: str | None, *, now: float) -> float | None:
+    """How many seconds a server's clock is ahead of *now*, by the ``Date`` of its answer (RFC 9110, section 6.6.1).
+
+    None if the header is missing or no date. It has whole seconds, so the result is right to a second.
+    """
+    try:
+        return email.utils.parsedate_to_datetime(date or "").timestamp() - now
+    except ValueError:
+        return None
 
 
 def _plain(quoted: str) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors i
     ApiError,
     Unreachable,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.headers import warning_texts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.headers import seconds_ahead, warning_texts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import (
     BRIEF,
     FIRST_CONTACT,
@@ -118,6 +118,8 @@ class Transport:
     def __init__(self, *, connection: Connection) -> None:
         self._connection = connection
         self._answers = 0
+        # Seconds that the server's clock is ahead of ours, as it last said.
+        self._ahead = 0.0
         self._lost: Unreachable | None = None
         self._fences: list[t.Callable[[], None]] = []
         self._listeners: list[t.Callable[[Warned], None]] = []
@@ -130,6 +132,11 @@ class Transport:
     def host(self) -> str:
         """host:port of the API server, for messages."""
         return urlsplit(self._connection.host).netloc or self._connection.host
+
+    @property
+    def now(self) -> float:
+        """The server's time in seconds since 1970, to compare with times that it wrote into objects."""
+        return time.time() + self._ahead
 
     # -- requests ---------------------------------------------------------------------------------------------
 
@@ -211,7 +218,7 @@ class Transport:
                 # Who refuses or swallows the very first connection is down; later the same is a restart or a failover.
                 stop = _is_permanent(error) or (first and isinstance(error, urllib3.exceptions.TimeoutError))
             else:
-                self._answers += 1
+                self._heard(got.headers, of_server=not any_body)
                 retry_after = got.headers.get("Retry-After")
                 answer = _Answer(
                     status=got.status,
@@ -243,6 +250,12 @@ class Transport:
                 # No thread got an answer meanwhile, so the others need not wait for their own time limits.
                 self._lost = unreachable
             raise unreachable from failure
+
+    def _heard(self, headers: t.Mapping[str, str], *, of_server: bool) -> None:
+        """Count an answer, and take over the time of one that is the server's own, not one that came through it."""
+        self._answers += 1
+        ahead = seconds_ahead(headers.get("Date"), now=time.time()) if of_server else None
+        self._ahead = self._ahead if ahead is None else ahead
 
     def forget_loss(self) -> None:
         """Ask again after a request that got no answer: for a caller whose questions have time limits of their own."""

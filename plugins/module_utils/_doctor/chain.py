@@ -35,6 +35,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answe
     ReplicaAnswers,
     rows_of,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import LOADING, SourceChangeFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Fact, Facts, Unobserved
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.exposed import AccessFacts, ReplicaFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.federated import (
@@ -49,6 +50,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targe
     Stored,
     TargetFacts,
     fresh_within,
+    seconds_of_interval,
 )
 
 JsonObject = dict[str, t.Any]
@@ -81,6 +83,8 @@ class CentralSide:
     objects: t.Mapping[str, Objects]
     prometheus: Fact[JsonObject | None]
     answers: Answers
+    # The API server's time, where changes that are going on count.
+    now: float | None = None
 
 
 def place_of(team: Team, source: FederationTargetSet) -> tuple[str, ...]:
@@ -115,7 +119,23 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         stored=mapped(side.answers.series, lambda rows: _stored(rows, side, source)),
         strangers=mapped(side.answers.series, lambda rows: _strangers(rows, side)),
     )
-    return [objects, targets]
+    if side.now is None:
+        return [objects, targets]
+    changes = SourceChangeFacts(
+        scope_of=objects.scope,
+        monitor=objects.object,
+        objects=_all(objects.services, objects.slices, objects.monitors),
+        prometheus=side.prometheus,
+        now=side.now,
+        limit=LOADING + 2 * seconds_of_interval(source.scrape.interval),
+    )
+    return [objects, changes, targets]
+
+
+def _all(*objects: Objects) -> Objects:
+    """All of these, unless some could not be observed."""
+    unseen = next((one for one in objects if isinstance(one, Unobserved)), None)
+    return unseen or tuple(obj for some in objects for obj in t.cast("t.Sequence[JsonObject]", some))
 
 
 def _at_addresses_in_use(source: FederationTargetSet, objects: Objects) -> FederationTargetSet:
@@ -256,13 +276,7 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
         family=_family(inside(side.objects["Service"], team), asked_replicas(source, team)),
     )
     services = {obj["metadata"]["name"]: obj for obj in desired if obj["kind"] == "Service"}
-    own = {NAME_LABEL: "prometheus", INSTANCE_LABEL: team.prometheus.name}
-    pods = mapped(
-        inside(side.objects["Pod"], team),
-        lambda found: tuple(
-            _trimmed(pod) for pod in found if own.items() <= (pod["metadata"].get("labels") or {}).items()
-        ),
-    )
+    pods = mapped(inside(side.objects["Pod"], team), lambda found: tuple(_trimmed(pod) for pod in pods_of(found, team)))
     facts: list[Facts] = []
     for replica, name in enumerate(asked_replicas(source, team)):
         answers = side.answers[team.namespace, name]
@@ -311,6 +325,12 @@ def _family(services: Objects, names: t.Collection[str]) -> str | None:
 def inside(objects: Objects, team: Team) -> Objects:
     """Those in the namespace of a team's instance."""
     return mapped(objects, lambda found: tuple(o for o in found if o["metadata"]["namespace"] == team.namespace))
+
+
+def pods_of(pods: t.Iterable[JsonObject], team: Team) -> list[JsonObject]:
+    """The pods of a team's Prometheus, of those in its namespace."""
+    own = {NAME_LABEL: "prometheus", INSTANCE_LABEL: team.prometheus.name}
+    return [pod for pod in pods if own.items() <= (pod["metadata"].get("labels") or {}).items()]
 
 
 def _one(objects: Objects, name: str) -> Fact[JsonObject | None]:

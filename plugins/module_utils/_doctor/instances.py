@@ -13,6 +13,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     Check,
     Fact,
     Facts,
+    Unobserved,
     known,
     scrape_error,
 )
@@ -103,6 +104,14 @@ def _own_target_up(facts: InstanceFacts) -> list[Finding]:
         return []
     errors = tuple(sorted({scrape_error(target) for target in own}))
     return [found("PF205", facts.object, targets=len(own), errors=errors)]
+
+
+def is_well(facts: InstanceFacts) -> bool:
+    """Whether a Prometheus is available, answers, and reads itself."""
+    live, targets = facts.prometheus, facts.targets
+    if isinstance(live, Unobserved) or isinstance(targets, Unobserved):
+        return False
+    return live is not None and not not_ready(live) and not _own_target_up(facts)
 
 
 def own_targets(targets: t.Sequence[JsonObject], namespace: str) -> tuple[JsonObject, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import InstanceChangeFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Facts, Unobserved
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.exposed import AccessFacts, ReplicaFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import InstanceFacts
@@ -22,7 +23,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors
 JsonObject = dict[str, t.Any]
 
 SCHEMA_VERSION = 1
-_KINDS: dict[str, t.Any] = {kind.__name__: kind for kind in (AccessFacts, InstanceFacts, ReplicaFacts)}
+_KINDS: dict[str, t.Any] = {
+    kind.__name__: kind for kind in (AccessFacts, InstanceChangeFacts, InstanceFacts, ReplicaFacts)
+}
 _UNOBSERVED = "unobserved"
 # Where facts are looked at from differs for each side.
 _PLACE = "place"

@@ -50,7 +50,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain
     federated_facts,
     inside,
     mapped,
+    pods_of,
     pools_of,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import (
+    InstanceChangeFacts,
+    named_times,
+    pods_limit,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Fact,
@@ -61,6 +67,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.fleet import facts_of_peers
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import (
     InstanceFacts,
+    is_well,
     own_targets,
     readable,
 )
@@ -69,7 +76,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.opera
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reach import ReachFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reading import Reader
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.surroundings import Ask, Part, surroundings
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import TargetFacts, fresh_within
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import (
+    TargetFacts,
+    fresh_within,
+    seconds_of_interval,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import Link
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import instances_in, operators_in
@@ -119,7 +130,7 @@ class Wanted:
 
     *others*: other instances of this cluster that federate, with their sources. *exposed*: the sources of this cluster.
     *peers*: what was seen of the workers, None where the other side is not asked for; *workers* are all that there are
-    to be.
+    to be. *changes*: whether what is being changed right now excuses what does not work yet.
     """
 
     cluster: str
@@ -132,6 +143,7 @@ class Wanted:
     peers: tuple[Observation, ...] | None = None
     workers: tuple[str, ...] = ()
     others: tuple[tuple[Team, tuple[FederationTargetSet, ...]], ...] = ()
+    changes: bool = False
 
     @property
     def federating(self) -> tuple[tuple[Team, tuple[FederationTargetSet, ...]], ...]:
@@ -227,11 +239,13 @@ class _Observer:
                 objects={kind: inside(objects, team) for kind, objects in central_objects.items()},
                 prometheus=self._central_prometheus(team, resources),
                 answers=answers[team.name],
+                now=self._cluster.now if wanted.changes else None,
             )
             sources += [one for source in read for one in federated_facts(side, source)]
             if wanted.peers is not None and team.name == wanted.central.name:
                 sources += facts_of_peers(side, wanted.peers, workers=wanted.workers)
-        facts = [operator, *others, *self._reach(answers), *instances, *exposed, *sources]
+        changing = self._changing(instances)
+        facts = [operator, *others, *self._reach(answers), *changing, *instances, *exposed, *sources]
         links, findings = judge_all(facts)
         series: dict[str, int] = {}
         for one in sources:
@@ -239,7 +253,7 @@ class _Observer:
                 # Of several that federate a cluster, each has the series of its own sources.
                 series[one.wanted.cluster] = max(one.stored.series, series.get(one.wanted.cluster, 0))
         named = {team.name for _source, team in wanted.exposed}
-        observed = [one for one in instances if one.team in named]
+        observed: list[Facts] = [one for one in (*instances, *changing) if one.team in named]
         return Seen(
             links=tuple(links),
             findings=tuple(findings),
@@ -286,6 +300,7 @@ class _Observer:
             deployment=found["operator"],
             quarrels=found["others"],
             platform=found.get("platform", ""),
+            changes=self._wanted.changes,
         )
 
     def _quarrels(self, own: Key, limit: Limit) -> Fact[tuple[Quarrel, ...]]:
@@ -450,6 +465,35 @@ class _Observer:
             reload_ok=answers.reload_ok if answers else False,
             targets=mapped(answers.targets, lambda targets: own_targets(targets, team.namespace)) if answers else (),
         )
+
+    def _changing(self, instances: t.Sequence[InstanceFacts]) -> list[InstanceChangeFacts]:
+        """The pods of the instances that federation needs, and of those that are not well; asked after Prometheus.
+
+        A pod that ended meanwhile explains why nothing answered, and one that is not ended yet explains nothing.
+        """
+        wanted = self._wanted
+        if not wanted.changes:
+            return []
+        federated = {team.name for _source, team in wanted.exposed} | {team.name for team, _read in wanted.federating}
+        unwell = {one.team for one in instances if one.wants_prometheus and not is_well(one)}
+        teams = [team for team in wanted.teams if team.name in federated | unwell]
+        if not teams:
+            return []
+        subject, namespaces = self._subject(teams[0]), {team.namespace for team in teams}
+        question = {"new pods": self._reader.listing(_PODS, namespaces, selector=_OPERATED, metadata_only=True)}
+        pods = self._reader.ask_about(t.cast("t.Any", question), lambda _key: subject)["new pods"]
+        return [
+            InstanceChangeFacts(
+                cluster=wanted.cluster,
+                team=team.name,
+                namespace=team.namespace,
+                name=team.prometheus.name,
+                pods=mapped(inside(pods, team), lambda found, team=team: named_times(pods_of(found, team))),
+                now=self._cluster.now,
+                limit=pods_limit(seconds_of_interval(team.prometheus.scrape_interval)),
+            )
+            for team in teams
+        ]
 
     # -- from Prometheus ------------------------------------------------------------------------------------------
 

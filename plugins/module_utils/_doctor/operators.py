@@ -42,6 +42,8 @@ class OperatorFacts(Facts):
     deployment: Fact[JsonObject | None]
     quarrels: Fact[tuple[Quarrel, ...]]
     platform: Fact[str] = ""
+    # Whether a rollout that is going on is reported.
+    changes: bool = False
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -56,7 +58,7 @@ class OperatorFacts(Facts):
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:
         """What is asked of it."""
-        return OPERATOR_CHECKS
+        return (*OPERATOR_CHECKS, *(OPERATOR_CHANGE_CHECKS if self.changes else ()))
 
 
 def _crds(facts: OperatorFacts) -> list[Finding]:
@@ -77,6 +79,20 @@ def _operator(facts: OperatorFacts) -> list[Finding]:
     return [found("PF103", facts.object, reason=reason)] if reason else []
 
 
+def _rollout(facts: OperatorFacts) -> list[Finding]:
+    """A rollout that is going on, as the Deployment's controller reports it."""
+    deployment = known(facts.deployment)
+    reason = not_ready(deployment) if deployment else None
+    if deployment is None or not reason or deployment["spec"].get("replicas", 1) == 0:
+        return []
+    status = deployment.get("status") or {}
+    unseen = status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0)
+    progress = next((one for one in status.get("conditions") or () if one.get("type") == "Progressing"), {})
+    # With this reason it ended well, so what is not ready now is not of a rollout.
+    rolls = progress.get("status") == "True" and progress.get("reason") != "NewReplicaSetAvailable"
+    return [found("PF106", facts.object, reason=reason)] if rolls or unseen else []
+
+
 def _alone(facts: OperatorFacts) -> list[Finding]:
     findings = []
     for quarrel in known(facts.quarrels):
@@ -92,4 +108,7 @@ OPERATOR_CHECKS: tuple[Check[OperatorFacts], ...] = (
     Check(name="crds", reads=("missing_kinds", "platform"), judge=_crds),
     Check(name="operator", reads=("deployment",), judge=_operator),
     Check(name="other_operators", reads=("quarrels",), judge=_alone),
+)
+OPERATOR_CHANGE_CHECKS: tuple[Check[OperatorFacts], ...] = (
+    Check(name="operator_settled", reads=("deployment",), judge=_rollout),
 )

@@ -126,19 +126,22 @@ class Reader:
         """The same as a question that can be asked with others."""
         return functools.partial(self.ask, kind, question)
 
-    def listing(self, resource: Resource, namespaces: t.Collection[str], *, selector: str = "") -> Question[t.Any]:
-        """Ask for the objects of a kind in some *namespaces*."""
+    def listing(
+        self, resource: Resource, namespaces: t.Collection[str], *, selector: str = "", metadata_only: bool = False
+    ) -> Question[t.Any]:
+        """Ask for the objects of a kind in some *namespaces*, or for their metadata only."""
 
         def read() -> list[JsonObject]:
             if self.cluster.resource(resource.api_version, resource.kind) is None:
                 return []
             places: list[str | None] = [*sorted(namespaces)] if len(namespaces) <= NAMESPACES_SINGLY else [None]
-            return [
-                obj
-                for place in places
-                for obj in self.cluster.list_objects(resource, namespace=place, selector=selector or None)
-                if obj["metadata"]["namespace"] in namespaces
-            ]
+
+            def read_at(place: str | None) -> list[JsonObject]:
+                if metadata_only:
+                    return self.cluster.list_metadata(resource, namespace=place, selector=selector)
+                return self.cluster.list_objects(resource, namespace=place, selector=selector or None)
+
+            return [obj for place in places for obj in read_at(place) if obj["metadata"]["namespace"] in namespaces]
 
         return self.asking(resource.kind, read)
 

@@ -204,12 +204,15 @@ def _interval(facts: TargetFacts) -> list[Finding] | None:
     own = _own(facts)
     if not own:
         return None
-    lengths = {str(target.get("scrapeInterval") or ""): _seconds(target.get("scrapeInterval")) for target in own}
+    lengths = {
+        str(target.get("scrapeInterval") or ""): seconds_of_interval(target.get("scrapeInterval")) for target in own
+    }
     long = sorted(text for text, length in lengths.items() if length >= LOOKBACK)
     return [found("PF376", facts.object, source=facts.source, interval=text) for text in long]
 
 
-def _seconds(text: object) -> float:
+def seconds_of_interval(text: object) -> float:
+    """The length of a scrape interval such as 30s in seconds; 0 for none."""
     return (grammar.milliseconds(str(text or "0")) or 0) / 1000
 
 
@@ -239,7 +242,7 @@ def _claims(facts: TargetFacts) -> list[Finding]:
 
 def fresh_within(sources: t.Iterable[FederationTargetSet]) -> float:
     """How old, in seconds, the newest sample of any of these sources may be."""
-    longest = max((_seconds(source.scrape.interval) for source in sources), default=0.0)
+    longest = max((seconds_of_interval(source.scrape.interval) for source in sources), default=0.0)
     return 2 * max(longest, _EVALUATION) + _WAY
 
 

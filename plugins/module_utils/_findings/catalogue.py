@@ -94,7 +94,7 @@ class Code:
 
 _NO_OPERATOR = ("PF101", "PF102", "PF103")
 # An instance that does not run, or not in the form that the inventory describes.
-_NOT_RECONCILED = (*_NO_OPERATOR, "PF202", "PF203", "PF231")
+_NOT_RECONCILED = (*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF231")
 # What keeps a central Prometheus from making a target of a source's address.
 _NO_TARGET = (
     "PF235",
@@ -112,8 +112,8 @@ _NO_TARGET = (
 )
 # What closes the way from the central Prometheus to the source, seen on either side.
 _CLOSED = (
-    "PF201", "PF202", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321", "PF322", "PF323", "PF324", "PF326",
-    "PF328", "PF329", "PF381",
+    "PF201", "PF202", "PF206", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321", "PF322", "PF323", "PF324",
+    "PF326", "PF328", "PF329", "PF381",
 )  # fmt: skip
 # Reasons why a scrape fails.
 _DOWN = (
@@ -122,7 +122,7 @@ _DOWN = (
 )  # fmt: skip
 # Why there are no series of a source.
 _NO_DATA = (
-    *_NOT_RECONCILED, *_NO_TARGET, *_DOWN, "PF233", "PF303", "PF305", "PF325", "PF373", "PF380", "PF381",
+    *_NOT_RECONCILED, *_NO_TARGET, *_DOWN, "PF207", "PF233", "PF303", "PF305", "PF325", "PF373", "PF380", "PF381",
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
@@ -179,6 +179,7 @@ CODES: dict[str, Code] = {
                 "PF007",
                 "PF201",
                 "PF202",
+                "PF206",
                 "PF320",
                 "PF321",
                 "PF322",
@@ -222,7 +223,7 @@ CODES: dict[str, Code] = {
             fix="may the account get services/proxy in {namespace}, and does the Service of {name} exist there?",
             reference=_PROXY,
             when=("after",),
-            explained_by=("PF001", *_NO_OPERATOR, "PF201", "PF202", "PF320", "PF321", "PF322", "PF323"),
+            explained_by=("PF001", *_NO_OPERATOR, "PF201", "PF202", "PF206", "PF320", "PF321", "PF322", "PF323"),
             observed=False,
         ),
         Code(
@@ -292,7 +293,7 @@ CODES: dict[str, Code] = {
             fix="look at its pods and events: kubectl -n {namespace} describe pods",
             reference=_TROUBLESHOOTING,
             when=("before", "after"),
-            explained_by=("PF109", "PF111"),
+            explained_by=("PF106", "PF109", "PF111"),
         ),
         Code(
             code="PF104",
@@ -324,6 +325,19 @@ CODES: dict[str, Code] = {
             reference=_OPERATOR,
             when=("before", "after"),
             identity=("operator",),
+        ),
+        Code(
+            code="PF106",
+            severity="info",
+            title="The operator is being changed",
+            says="a rollout is going on: {reason}",
+            meaning=(
+                "The Deployment rolls out a change, such as another release. Kubernetes gives it ten minutes by "
+                "default (progressDeadlineSeconds); after that the operator counts as not ready."
+            ),
+            fix="wait for its end: kubectl -n {namespace} rollout status deployment {name}",
+            reference=_OPERATOR,
+            when=("after",),
         ),
         Code(
             code="PF109",
@@ -404,7 +418,7 @@ CODES: dict[str, Code] = {
             fix="kubectl -n {namespace} describe {kind} {name}; then look at its pods and events",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NO_OPERATOR, "PF110", "PF111", "PF210", "PF211", "PF213", "PF230", "PF231"),
+            explained_by=(*_NO_OPERATOR, "PF110", "PF111", "PF206", "PF210", "PF211", "PF213", "PF230", "PF231"),
         ),
         Code(
             code="PF203",
@@ -425,7 +439,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.teams; if that changes nothing, see its page /service-discovery",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF235"),
+            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF235"),
         ),
         Code(
             code="PF205",
@@ -436,10 +450,34 @@ CODES: dict[str, Code] = {
             fix="does a network policy in {namespace} close the port, and do the pods listen on it?",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(
-                "PF230",
-                "PF234",
+            explained_by=("PF206", "PF230", "PF234"),
+        ),
+        Code(
+            code="PF206",
+            severity="info",
+            title="The pods of an instance are being replaced",
+            says="{change} {seconds} s ago: for up to {limit} s after that it explains what does not work yet",
+            meaning=(
+                "A pod starts, loads its data, is found, and is scraped at the next interval. Until then it may not "
+                "answer, and others may have no fresh samples of it. After ten scrape intervals, at least a minute, "
+                "this no longer excuses anything."
             ),
+            fix="wait, then run the doctor again; kubectl -n {namespace} get pods shows how far it is",
+            reference=_TROUBLESHOOTING,
+            when=("after",),
+        ),
+        Code(
+            code="PF207",
+            severity="info",
+            title="A change of the federation may not be loaded yet",
+            says="{objects} changed {seconds} s ago: Prometheus has the change after up to {limit} s",
+            meaning=(
+                "The operator writes the configuration into a Secret at once, and the kubelet brings that into the pod "
+                "within two minutes. Then the targets are scraped at the next interval."
+            ),
+            fix="wait, then run the doctor again",
+            reference=_FEDERATION,
+            when=("after",),
         ),
         Code(
             code="PF210",
@@ -679,7 +717,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NOT_RECONCILED, *_NO_TARGET, "PF380", "PF381", "PF382", "PF383"),
+            explained_by=("PF207", *_NOT_RECONCILED, *_NO_TARGET, "PF380", "PF381", "PF382", "PF383"),
         ),
         Code(
             code="PF304",
@@ -705,7 +743,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF310", "PF327", "PF381"),
+            explained_by=("PF207", "PF310", "PF327", "PF381"),
         ),
         Code(
             code="PF306",
@@ -871,7 +909,7 @@ CODES: dict[str, Code] = {
             fix="look at the pods of {namespace} and their events",
             reference=_DEBUG_SERVICE,
             when=("after",),
-            explained_by=("PF201", "PF202", "PF231", "PF320", "PF321", "PF322", "PF230"),
+            explained_by=("PF206", "PF201", "PF202", "PF231", "PF320", "PF321", "PF322", "PF230"),
         ),
         Code(
             code="PF324",
@@ -900,7 +938,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.teams for the worker",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF231", "PF232"),
+            explained_by=("PF206", *_NO_OPERATOR, "PF202", "PF203", "PF231", "PF232"),
         ),
         Code(
             code="PF326",
@@ -931,7 +969,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF203", "PF204", "PF205", "PF235"),
+            explained_by=("PF206", "PF203", "PF204", "PF205", "PF235"),
         ),
         Code(
             code="PF328",
@@ -1475,7 +1513,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.federation",
             reference=_CONFIGURATION,
             when=("after",),
-            explained_by=("PF310", "PF381"),
+            explained_by=("PF207", "PF310", "PF381"),
         ),
         Code(
             code="PF374",
@@ -1504,7 +1542,7 @@ CODES: dict[str, Code] = {
             fix="look at the source's pages /rules and /targets, and compare the clocks",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF310", "PF381", "PF390"),
+            explained_by=("PF206", "PF310", "PF381", "PF390"),
         ),
         Code(
             code="PF376",
@@ -1543,7 +1581,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.federation",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF234", "PF310", "PF381"),
+            explained_by=("PF207", "PF234", "PF310", "PF381"),
         ),
         Code(
             code="PF379",
@@ -1572,7 +1610,7 @@ CODES: dict[str, Code] = {
             reference=_TROUBLESHOOTING,
             when=("after",),
             identity=("job",),
-            explained_by=(*_NOT_RECONCILED, "PF230", "PF235", "PF301", "PF310", "PF315"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF230", "PF235", "PF301", "PF310", "PF315"),
         ),
         Code(
             code="PF381",
@@ -1587,7 +1625,7 @@ CODES: dict[str, Code] = {
             reference=_CONFIGURATION,
             when=("after",),
             identity=("job",),
-            explained_by=(*_NOT_RECONCILED, "PF233", "PF234", "PF310"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF233", "PF234", "PF310"),
         ),
         Code(
             code="PF382",
@@ -1602,6 +1640,7 @@ CODES: dict[str, Code] = {
             when=("after",),
             identity=("pool",),
             explained_by=(
+                "PF207",
                 *_NOT_RECONCILED,
                 "PF235",
                 "PF315",
@@ -1628,7 +1667,7 @@ CODES: dict[str, Code] = {
             reference=_RBAC,
             when=("after",),
             identity=("pool",),
-            explained_by=(*_NOT_RECONCILED, "PF235", "PF315", "PF380", "PF301", "PF384"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF235", "PF315", "PF380", "PF301", "PF384"),
         ),
         Code(
             code="PF384",

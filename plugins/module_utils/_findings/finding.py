@@ -39,13 +39,15 @@ class Subject:
 class Finding:
     """One fault. Made by `found`, so that its evidence is what its code says.
 
-    *caused_by*: fingerprints of the findings that make this one happen; empty for a root.
+    *caused_by*: fingerprints of the findings that make this one happen; empty for a root. *passing*: all of them only
+    inform, so this one will pass with them.
     """
 
     code: str
     object: Subject
     evidence: t.Mapping[str, Evidence] = field(default_factory=dict)
     caused_by: tuple[str, ...] = ()
+    passing: bool = False
 
     @property
     def entry(self) -> Code:
@@ -54,8 +56,8 @@ class Finding:
 
     @property
     def severity(self) -> str:
-        """``info``, ``warning`` or ``error``."""
-        return self.entry.severity
+        """``info``, ``warning`` or ``error``. What follows from findings that only inform does so, too."""
+        return SEVERITIES[0] if self.passing else self.entry.severity
 
     @property
     def observed(self) -> bool:
@@ -158,6 +160,7 @@ class Placed:
 
 def attach(placed: t.Sequence[Placed]) -> list[Finding]:
     """The findings in the same order, each consequence with the fingerprints of its roots."""
+    by_print = {one.finding.fingerprint: one.finding for one in placed}
     causes = {
         one.finding.fingerprint: [other.finding for other in placed if one.may_follow_from(other)] for one in placed
     }
@@ -167,7 +170,12 @@ def attach(placed: t.Sequence[Placed]) -> list[Finding]:
         above = causes[finding.fingerprint]
         return {root for cause in above for root in roots(cause) or {cause.fingerprint}}
 
-    return [replace(one.finding, caused_by=tuple(sorted(roots(one.finding)))) for one in placed]
+    def attached(finding: Finding) -> Finding:
+        above = roots(finding)
+        passing = bool(above) and all(by_print[root].severity == SEVERITIES[0] for root in above)
+        return replace(finding, caused_by=tuple(sorted(above)), passing=passing)
+
+    return [attached(one.finding) for one in placed]
 
 
 def _plain(value: Evidence) -> JsonObject | list[str] | str | int | float:

@@ -87,14 +87,15 @@ def make_report(
 ) -> Report:
     """Judge the *findings* of one cluster by what the user wants to know, and to fail on.
 
-    What could not be observed fails at any threshold, unless it is suppressed by name: its state is unknown.
+    What could not be observed fails at any threshold, unless it is suppressed by name, or follows from a change that
+    is going on: its state is unknown.
     """
     remaining, suppressed = suppress(findings, suppressions, today=today)
     about = about_suppressions(
         suppressions, suppressed=suppressed, cluster=cluster, today=today, whole_fleet=whole_fleet
     )
     ordered = in_order([*remaining, *about])
-    failing = tuple(finding for finding in ordered if not finding.observed or reaches(finding, fail_on))
+    failing = tuple(one for one in ordered if not (one.observed or one.passing) or reaches(one, fail_on))
     shown = tuple(finding for finding in ordered if finding in failing or reaches(finding, show_from))
     return Report(
         cluster=cluster,

@@ -126,4 +126,6 @@ def _wanted(
         exposed=tuple(exposed),
         peers=peers,
         workers=workers,
+        # Who waits until all is well wants to know of everything that is not.
+        changes=not params["wait"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from dataclasses import dataclass
 
@@ -145,7 +146,15 @@ def _nft(fleet: Fleet, verdict: str, *, kind: str = "filter") -> Undo:
     port = fleet.places()[0]["targets"][0]["port"]
     chain = f"add chain ip {MARK} pre {{ type {kind} hook prerouting priority -150 ; }}"
     fleet.node("nft", f"add table ip {MARK} ; {chain} ; add rule ip {MARK} pre tcp dport {port} {verdict}")
-    return lambda: fleet.node("nft", f"delete table ip {MARK}")
+    # Prometheus keeps its connection. Without the node's memory of it, its next packet meets the rule.
+    forget = f"conntrack --delete --proto tcp --orig-port-dst {port} 2>&1 || true"
+    fleet.node("sh", "-c", forget)
+
+    def back() -> None:
+        fleet.node("nft", f"delete table ip {MARK}")
+        fleet.node("sh", "-c", forget)
+
+    return back
 
 
 def _on_the_way(verdict: str) -> Make:
@@ -283,4 +292,31 @@ WORKER: tuple[Fault, ...] = (
           make=_impostor(_http("200 OK", "<html>hello</html>", "text/html"))),
     Fault(name="something that is empty", code="PF305", mechanism="empty answer", make=_impostor(_http("200 OK"))),
 )  # fmt: skip
-FAULTS = {"central": CENTRAL, "worker": WORKER}
+# One of each kind; each has evidence of its own, wherever another one breaks the chain.
+BASE = (
+    "slice address",
+    "monitor port renamed",
+    "service loses its label",
+    "service selects pods",
+    "monitor sample limit",
+    "central overrides honorLabels",
+    "central selects no monitor",
+    "worker paused",
+    "worker operator stopped",
+    "exposing service's target port",
+    "policy for other networks",
+    "worker with other labels",
+)
+
+
+def _pairs() -> list[tuple[Fault, ...]]:
+    by_name = {fault.name: fault for fault in (*CENTRAL, *WORKER)}
+    return list(itertools.combinations([by_name[name] for name in BASE], 2))
+
+
+# Faults that are made at once; the pairs in parts that take less than an hour.
+GROUPS: dict[str, list[tuple[Fault, ...]]] = {
+    "central": [(fault,) for fault in CENTRAL],
+    "worker": [(fault,) for fault in WORKER],
+    **{f"pairs-{number + 1}": _pairs()[number::3] for number in range(3)},
+}
