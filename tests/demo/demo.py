@@ -52,11 +52,12 @@ def inventory(kubeconfig: Path) -> dict[str, t.Any]:
     }
 
 
-def step(number: int, playbook: str, *, why: str, kubeconfig: Path, folder: Path) -> Run:
+def step(number: int, playbook: str, *arguments: str, why: str, kubeconfig: Path, folder: Path) -> Run:
     """Run one playbook with its output on the terminal."""
-    print(f"\n[{number}/{STEPS}] ansible-playbook promfleet.monitoring.{playbook}: {why}", flush=True)
+    command = shlex.join(["ansible-playbook", f"promfleet.monitoring.{playbook}", *arguments])
+    print(f"\n[{number}/{STEPS}] {command}: {why}", flush=True)
     started = time.monotonic()
-    run = run_playbook(playbook, inventory=inventory(kubeconfig), folder=folder, live=True)
+    run = run_playbook(playbook, inventory=inventory(kubeconfig), folder=folder, arguments=arguments, live=True)
     print(f"[{number}/{STEPS}] exit {run.status} after {time.monotonic() - started:.0f} s", flush=True)
     return run
 
@@ -70,9 +71,9 @@ def break_a_link() -> None:
 
 
 def roots(run: Run) -> list[str]:
-    """The codes of the findings that explain the others."""
+    """The codes of the faults that explain the others."""
     findings = [finding for result in run.of("federation_doctor") for finding in result.data.get("findings", [])]
-    return [finding["code"] for finding in findings if not finding["caused_by"]]
+    return [finding["code"] for finding in findings if not finding["caused_by"] and finding["severity"] != "info"]
 
 
 def table(first: Run, second: Run, verified: Run) -> list[tuple[str, ...]]:
@@ -140,13 +141,14 @@ def main() -> int:
         verified = run(3, "verify", why="every link of each cluster, up to the query")
         break_a_link()
         broken = run(4, "doctor", why="both sides of each federated source; it has to find the broken link")
-        mended = run(5, "federation", why="a run mends what was changed by hand")
+        taken = "-epromfleet_force_conflicts=true"
+        mended = run(5, "federation", taken, why="a run takes back what was changed by hand")
         healthy = run(6, "verify", why="all is well again")
     show(table(first, second, verified))
     hub = verified.of("monitoring_verify", host=CENTRAL)
     series = hub[0].data.get("federated_series", {}).get(WORKER, 0) if hub else 0
     print(f'\ncount({{cluster="{WORKER}"}}) on the hub\'s Prometheus: {series}')
-    print(f"the broken link: found as {', '.join(roots(broken)) or 'nothing'}, mended by {', '.join(mended.objects())}")
+    print(f"the broken link: found as {', '.join(roots(broken)) or 'nothing'}, mended: {', '.join(mended.objects())}")
     print(guide(kubeconfig))
     problems = [
         problem

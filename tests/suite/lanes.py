@@ -14,6 +14,7 @@ from promlab.settings import from_environment
 ON_LAB = (
     "tests/suite/test_molecule.py",
     "tests/integration/test_engine.py",
+    "tests/integration/test_first_federation.py",
     "tests/integration/test_input.py",
     "tests/integration/test_lab.py",
     "tests/integration/test_secrets.py",

@@ -75,7 +75,7 @@ def _pods_change(facts: InstanceChangeFacts) -> list[Finding]:
 
 
 def _pod_change(metadata: JsonObject, facts: InstanceChangeFacts) -> tuple[float, str] | None:
-    """How many seconds ago a pod was created or its deletion began, and that in words; None if that is too long ago."""
+    """How many seconds ago a pod was created or its deletion began, and what it was; None if that is too long ago."""
     name = str(metadata["name"])
     text = f"its pod {name} was created"
     began = seconds_of(metadata.get("creationTimestamp"))
@@ -136,7 +136,7 @@ SOURCE_CHANGE_CHECKS: tuple[Check[SourceChangeFacts], ...] = (
 
 
 def written_at(obj: JsonObject) -> float:
-    """When something else than the status of a live object was last written, in seconds since 1970; 0 if that is not known."""
+    """When a live object was last written, its status apart, in seconds since 1970; 0 if that is not known."""
     entries = obj["metadata"].get("managedFields") or ()
     times = (seconds_of(entry.get("time")) for entry in entries if entry.get("subresource") != "status")
     return max(times, default=0.0)

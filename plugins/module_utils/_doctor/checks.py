@@ -102,13 +102,15 @@ def judge_all(facts: t.Iterable[Facts]) -> tuple[list[Link], list[Finding]]:
                 seen = unseen.setdefault((answer.code, answer.object), _Unseen(answer, one.scope, {}))
                 seen.add(name, one.scope)
     not_observed = {key: entry.placed() for key, entry in unseen.items()}
-    findings = attach([*not_observed.values(), *placed])
+    attached = attach([*not_observed.values(), *placed])
+    causes = {cause for finding in attached for cause in finding.caused_by}
+    findings = [one for one in attached if not one.entry.excuse or one.fingerprint in causes]
     by_print = {finding.fingerprint: finding for finding in findings}
 
     def of(answer: Finding | Unobserved | None) -> Finding | None:
         if isinstance(answer, Unobserved):
             answer = not_observed[answer.code, answer.object].finding
-        return None if answer is None else by_print[answer.fingerprint]
+        return None if answer is None else by_print.get(answer.fingerprint)
 
     return [Link(check=name, object=obj, finding=of(answer)) for name, obj, answer in links], findings
 

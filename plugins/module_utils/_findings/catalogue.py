@@ -42,6 +42,9 @@ _FINALIZERS = "https://kubernetes.io/docs/concepts/overview/working-with-objects
 _WEBHOOKS = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 _RESIZING = "https://prometheus-operator.dev/docs/platform/storage/#resizing-volumes"
 _SUPPRESSIONS = f"{PAGE}#suppressions"
+# A change by hand has made somebody else the owner of a field.
+_APPLY_FEDERATION = "run the playbook promfleet.monitoring.federation (with force_conflicts if it names other managers)"
+_APPLY_TEAMS = "run the playbook promfleet.monitoring.teams (with force_conflicts if it names other managers)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ class Code:
     *says* is the sentence about one case; its fields are the finding's evidence. *fix* may use them too, and cluster,
     kind, namespace and name of the object. *identity* names the evidence that tells two faults of one object apart.
     *explained_by* names the codes whose faults make this one happen. *observed* is False if the code says that
-    something could not be seen.
+    something could not be seen. *excuse*: it only says why others are found, and is left out where there are none.
     """
 
     code: str
@@ -65,6 +68,7 @@ class Code:
     identity: tuple[str, ...] = ()
     explained_by: tuple[str, ...] = ()
     observed: bool = True
+    excuse: bool = False
 
     @property
     def fields(self) -> frozenset[str]:
@@ -338,6 +342,7 @@ CODES: dict[str, Code] = {
             fix="wait for its end: kubectl -n {namespace} rollout status deployment {name}",
             reference=_OPERATOR,
             when=("after",),
+            excuse=True,
         ),
         Code(
             code="PF109",
@@ -465,6 +470,7 @@ CODES: dict[str, Code] = {
             fix="wait, then run the doctor again; kubectl -n {namespace} get pods shows how far it is",
             reference=_TROUBLESHOOTING,
             when=("after",),
+            excuse=True,
         ),
         Code(
             code="PF207",
@@ -478,6 +484,7 @@ CODES: dict[str, Code] = {
             fix="wait, then run the doctor again",
             reference=_FEDERATION,
             when=("after",),
+            excuse=True,
         ),
         Code(
             code="PF210",
@@ -610,7 +617,7 @@ CODES: dict[str, Code] = {
                 "The object was changed after the last run, or the inventory was. The next run of the playbook "
                 "gives it the described form."
             ),
-            fix="run the playbook promfleet.monitoring.teams, or change the inventory",
+            fix=f"{_APPLY_TEAMS}, or change the inventory",
             reference=_TROUBLESHOOTING,
             when=("after",),
         ),
@@ -635,7 +642,7 @@ CODES: dict[str, Code] = {
                 "External labels say which cluster and team a series is of. Series and alerts that leave the "
                 "instance carry the wrong ones."
             ),
-            fix="run the playbook promfleet.monitoring.teams",
+            fix=_APPLY_TEAMS,
             reference=_CONFIGURATION,
             when=("after",),
         ),
@@ -648,7 +655,7 @@ CODES: dict[str, Code] = {
                 "With overrideHonorLabels Prometheus renames the labels that a source gives its series: cluster "
                 "and job become exported_cluster and exported_job."
             ),
-            fix="run the playbook promfleet.monitoring.teams: it does not set overrideHonorLabels",
+            fix=f"{_APPLY_TEAMS}: it does not set overrideHonorLabels",
             reference=_CONFIGURATION,
             when=("after",),
         ),
@@ -661,7 +668,7 @@ CODES: dict[str, Code] = {
                 "What an instance enforces holds for federation, too: a limit that is too low fails every scrape,"
                 " and an enforced namespace label replaces the one that series come with."
             ),
-            fix="run the playbook promfleet.monitoring.teams, or raise the limit above what the source gives",
+            fix=f"{_APPLY_TEAMS}, or raise the limit above what the source gives",
             reference=_CONFIGURATION,
             when=("after",),
         ),
@@ -674,7 +681,7 @@ CODES: dict[str, Code] = {
                 "The selectors of the object were changed: monitors, rules or namespaces that it is to have are "
                 "left out without an error."
             ),
-            fix="run the playbook promfleet.monitoring.teams",
+            fix=_APPLY_TEAMS,
             reference=_TROUBLESHOOTING,
             when=("after",),
         ),
@@ -701,7 +708,7 @@ CODES: dict[str, Code] = {
                 "target is dropped without an error"
             ),
             meaning="The selector of the monitor or the labels of its Service were changed by hand.",
-            fix="run the playbook promfleet.monitoring.federation",
+            fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
             when=("after",),
         ),
@@ -771,7 +778,7 @@ CODES: dict[str, Code] = {
                 "The object was changed after the last run, or the inventory was. The next run of the playbook "
                 "gives it the described form."
             ),
-            fix="run the playbook promfleet.monitoring.federation, or change the inventory",
+            fix=f"{_APPLY_FEDERATION}, or change the inventory",
             reference=_FEDERATION,
             when=("after",),
         ),
@@ -797,7 +804,7 @@ CODES: dict[str, Code] = {
                 "The label kubernetes.io/service-name says whose addresses a slice has. Prometheus finds the "
                 "Service without an address, and drops the target without an error."
             ),
-            fix="run the playbook promfleet.monitoring.federation",
+            fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
             when=("after",),
         ),
@@ -813,7 +820,7 @@ CODES: dict[str, Code] = {
                 "Ports are found by their names, here in the EndpointSlice. With another name the target is "
                 "dropped without an error."
             ),
-            fix="run the playbook promfleet.monitoring.federation",
+            fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
             when=("after",),
         ),
@@ -826,7 +833,7 @@ CODES: dict[str, Code] = {
                 "The source moved, such as to another node, node port or load balancer, and the central side was "
                 "not told; or the slice was changed."
             ),
-            fix="run the playbook promfleet.monitoring.federation for the worker and the central cluster",
+            fix=_APPLY_FEDERATION,
             reference=_FEDERATION,
             when=("after",),
         ),
@@ -886,7 +893,7 @@ CODES: dict[str, Code] = {
             title="The Service that exposes a source does not select its pod",
             says="federation of {source}: it selects {selector}, which pod {pod} does not have",
             meaning="The selector of the Service was changed, so it leads nowhere, or to another replica.",
-            fix="run the playbook promfleet.monitoring.federation for the worker",
+            fix=_APPLY_FEDERATION,
             reference=_DEBUG_SERVICE,
             when=("after",),
         ),
@@ -896,7 +903,7 @@ CODES: dict[str, Code] = {
             title="The Service that exposes a source leads to a wrong port",
             says="federation of {source}: it leads to port {port}, and Prometheus in pod {pod} listens on {has}",
             meaning="The target port of the Service is none on which Prometheus listens: connections are refused.",
-            fix="run the playbook promfleet.monitoring.federation for the worker",
+            fix=_APPLY_FEDERATION,
             reference=_DEBUG_SERVICE,
             when=("after",),
         ),
@@ -949,7 +956,7 @@ CODES: dict[str, Code] = {
                 "The pods are selected by network policies, and none of these lets the allowed sources reach "
                 "Prometheus' port. Where policies are enforced, every scrape times out."
             ),
-            fix="run the playbook promfleet.monitoring.federation for the worker",
+            fix=_APPLY_FEDERATION,
             reference="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
             when=("after",),
             explained_by=("PF301",),
@@ -977,7 +984,7 @@ CODES: dict[str, Code] = {
             title="The Service that exposes a source has another type",
             says="federation of {source}: it is of type {has}, not {wanted}",
             meaning="Only the described type has the address that the central side uses.",
-            fix="run the playbook promfleet.monitoring.federation for the worker",
+            fix=_APPLY_FEDERATION,
             reference=_FEDERATION,
             when=("after",),
         ),
@@ -1677,7 +1684,7 @@ CODES: dict[str, Code] = {
             meaning=(
                 "The namespaceSelector of the monitor leaves out its own namespace, where the Service of the source is."
             ),
-            fix="run the playbook promfleet.monitoring.federation",
+            fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
             when=("after",),
         ),

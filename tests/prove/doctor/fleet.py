@@ -125,15 +125,6 @@ class Fleet:
                 return look, took
             time.sleep(2)
 
-    def wait_until_settled(self, *, seconds: float) -> Look:
-        """Look until nothing at all is found, no change that is going on either; the last look."""
-        began = time.monotonic()
-        while True:
-            look = self.look()
-            if not look.findings or time.monotonic() - began > seconds:
-                return look
-            time.sleep(2)
-
     # -- changes --------------------------------------------------------------------------------------------------
 
     def edit(self, cluster: Cluster, obj: Reference, patch: JsonObject) -> Undo:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import LOADING
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES
 
 from tests.prove.doctor.faults import GROUPS, Fault
@@ -25,8 +26,9 @@ from tests.prove.doctor.fleet import Fleet, install
 QUIET = 240.0
 # For how long after its first sight a root must stay the only one, while consequences come up.
 SETTLE = 15.0
-# What reports changes that are going on.
-CHANGES = {"PF106", "PF206", "PF207"}
+# What excuses others, and for how long at most.
+CHANGES = {code for code, entry in CODES.items() if entry.excuse}
+EXCUSED = LOADING + 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +47,14 @@ class Row:
 def prove(fleet: Fleet, faults: Sequence[Fault], *, settle: float) -> Row:
     """Make faults, one after the other, and take them back."""
     codes = [fault.code for fault in faults]
-    # A change of the clusters that is not over excuses what it may explain.
-    if any(CHANGES & {*CODES[code].explained_by} for code in codes):
-        fleet.wait_until_settled(seconds=QUIET)
     undo = []
     try:
         for fault in faults:
             undo.append(fault.make(fleet))
-        look, shown = fleet.wait_for(codes, seconds=sum(fault.seconds for fault in faults))
+        # A change of before that is not over excuses for a while what it may explain.
+        excused = any(CHANGES & {*CODES[code].explained_by} for code in codes)
+        limit = sum(fault.seconds for fault in faults) + (EXCUSED if excused else 0.0)
+        look, shown = fleet.wait_for(codes, seconds=limit)
         began = time.monotonic()
         good = set(look.roots) == set(codes)
         while good and time.monotonic() - began < settle:
