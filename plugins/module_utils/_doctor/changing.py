@@ -71,7 +71,9 @@ def _pods_change(facts: InstanceChangeFacts) -> list[Finding]:
     if newest is None:
         return []
     seconds, text = newest
-    return [found("PF206", facts.object, change=text, seconds=f"{seconds:.0f}", limit=f"{facts.limit:.0f}")]
+    # To the central side of a federation the pods of a source are another matter than its own.
+    code = "PF208" if facts.place else "PF206"
+    return [found(code, facts.object, change=text, seconds=f"{seconds:.0f}", limit=f"{facts.limit:.0f}")]
 
 
 def _pod_change(metadata: JsonObject, facts: InstanceChangeFacts) -> tuple[float, str] | None:

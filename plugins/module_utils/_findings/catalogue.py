@@ -116,7 +116,7 @@ _NO_TARGET = (
 )
 # What closes the way from the central Prometheus to the source, seen on either side.
 _CLOSED = (
-    "PF201", "PF202", "PF206", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321", "PF322", "PF323", "PF324",
+    "PF201", "PF202", "PF208", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321", "PF322", "PF323", "PF324",
     "PF326", "PF328", "PF329", "PF381",
 )  # fmt: skip
 # Reasons why a scrape fails.
@@ -184,6 +184,7 @@ CODES: dict[str, Code] = {
                 "PF201",
                 "PF202",
                 "PF206",
+                "PF208",
                 "PF320",
                 "PF321",
                 "PF322",
@@ -227,7 +228,18 @@ CODES: dict[str, Code] = {
             fix="may the account get services/proxy in {namespace}, and does the Service of {name} exist there?",
             reference=_PROXY,
             when=("after",),
-            explained_by=("PF001", *_NO_OPERATOR, "PF201", "PF202", "PF206", "PF320", "PF321", "PF322", "PF323"),
+            explained_by=(
+                "PF001",
+                *_NO_OPERATOR,
+                "PF201",
+                "PF202",
+                "PF206",
+                "PF208",
+                "PF320",
+                "PF321",
+                "PF322",
+                "PF323",
+            ),
             observed=False,
         ),
         Code(
@@ -423,7 +435,18 @@ CODES: dict[str, Code] = {
             fix="kubectl -n {namespace} describe {kind} {name}; then look at its pods and events",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NO_OPERATOR, "PF110", "PF111", "PF206", "PF210", "PF211", "PF213", "PF230", "PF231"),
+            explained_by=(
+                *_NO_OPERATOR,
+                "PF110",
+                "PF111",
+                "PF206",
+                "PF208",
+                "PF210",
+                "PF211",
+                "PF213",
+                "PF230",
+                "PF231",
+            ),
         ),
         Code(
             code="PF203",
@@ -444,7 +467,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.teams; if that changes nothing, see its page /service-discovery",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF235"),
+            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF208", "PF235"),
         ),
         Code(
             code="PF205",
@@ -455,7 +478,7 @@ CODES: dict[str, Code] = {
             fix="does a network policy in {namespace} close the port, and do the pods listen on it?",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=("PF206", "PF230", "PF234"),
+            explained_by=("PF206", "PF208", "PF230", "PF234"),
         ),
         Code(
             code="PF206",
@@ -483,6 +506,20 @@ CODES: dict[str, Code] = {
             ),
             fix="wait, then run the doctor again",
             reference=_FEDERATION,
+            when=("after",),
+            excuse=True,
+        ),
+        Code(
+            code="PF208",
+            severity="info",
+            title="The pods of a source are being replaced",
+            says="{change} {seconds} s ago: for up to {limit} s after that it explains what does not work yet",
+            meaning=(
+                "The same as PF206, of an instance on another cluster that is federated: until its new pod is scraped "
+                "again, the central side cannot read it."
+            ),
+            fix="wait, then run the doctor again; kubectl -n {namespace} get pods on {cluster} shows how far it is",
+            reference=_TROUBLESHOOTING,
             when=("after",),
             excuse=True,
         ),
@@ -916,7 +953,7 @@ CODES: dict[str, Code] = {
             fix="look at the pods of {namespace} and their events",
             reference=_DEBUG_SERVICE,
             when=("after",),
-            explained_by=("PF206", "PF201", "PF202", "PF231", "PF320", "PF321", "PF322", "PF230"),
+            explained_by=("PF206", "PF208", "PF201", "PF202", "PF231", "PF320", "PF321", "PF322", "PF230"),
         ),
         Code(
             code="PF324",
@@ -945,7 +982,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.teams for the worker",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", *_NO_OPERATOR, "PF202", "PF203", "PF231", "PF232"),
+            explained_by=("PF206", "PF208", *_NO_OPERATOR, "PF202", "PF203", "PF231", "PF232"),
         ),
         Code(
             code="PF326",
@@ -976,7 +1013,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF203", "PF204", "PF205", "PF235"),
+            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235"),
         ),
         Code(
             code="PF328",
@@ -1549,7 +1586,7 @@ CODES: dict[str, Code] = {
             fix="look at the source's pages /rules and /targets, and compare the clocks",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF310", "PF381", "PF390"),
+            explained_by=("PF206", "PF208", "PF310", "PF381", "PF390"),
         ),
         Code(
             code="PF376",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import typing as t
 
@@ -22,11 +23,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.opera
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import make_report
 
+from tests.unit.doctor.healthy import TARGETS, target
+
 JsonObject = dict[str, t.Any]
 
 NOW = dt.datetime(2026, 11, 29, 5, 30, tzinfo=dt.UTC)
 # Each of them is reported in this file.
-CODES = {"PF106", "PF206", "PF207"}
+CODES = {"PF106", "PF206", "PF207", "PF208"}
 
 
 def ago(seconds: float) -> str:
@@ -235,6 +238,25 @@ def test_a_fault_beside_a_change_fails() -> None:
     assert failing(findings) == ["PF102", "PF003"]
 
 
+def down(*more: Facts) -> list[tuple[str, str]]:
+    """What is found of a source that refuses connections, beside other facts."""
+    refused = target("down")
+    findings = judge_all([*more, dataclasses.replace(TARGETS, targets=(refused,))])[1]
+    return [(one.code, one.severity) for one in findings if one.code in {"PF360", *CODES}]
+
+
+def test_a_source_whose_pod_is_new_may_be_down() -> None:
+    assert down() == [("PF360", "error")]
+    new = dataclasses.replace(instance(pod(created=10)), place=TARGETS.scope)
+    assert down(new) == [("PF208", "info"), ("PF360", "info")]
+
+
+def test_a_new_pod_of_the_central_instance_takes_no_source_down() -> None:
+    new = dataclasses.replace(instance(pod(created=10)), namespace="monitoring-platform", team="platform")
+    assert new.scope == TARGETS.scope[:1]
+    assert down(new) == [("PF360", "error")]
+
+
 # -- between clusters -----------------------------------------------------------------------------------------------
 
 
@@ -244,7 +266,7 @@ def test_the_other_side_hears_of_it() -> None:
     place = ("instance monitoring-platform/platform", "source edge/pay")
     (facts,) = peer.of_source("pay", place=place)
     (finding,) = excuses(facts)
-    assert finding.code == "PF206"
+    assert finding.code == "PF208"
     assert finding.object.cluster == "edge"
 
 
