@@ -172,6 +172,8 @@ def attach(placed: t.Sequence[Placed]) -> list[Finding]:
 
     def attached(finding: Finding) -> Finding:
         above = roots(finding)
+        # Where there is a fault, nothing needs an excuse.
+        above = {root for root in above if not by_print[root].entry.excuse} or above
         passing = bool(above) and all(by_print[root].severity == SEVERITIES[0] for root in above)
         return replace(finding, caused_by=tuple(sorted(above)), passing=passing)
 

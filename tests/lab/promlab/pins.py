@@ -47,6 +47,8 @@ PAUSE = "3.10.2"
 CONTAINERD = "2.4.2"
 CRICTL = "1.36.0"
 LOCAL_PATH_PROVISIONER = "0.0.30"
+# K3s' fork, which builds as a module; only `make prove` builds it, to enforce network policies.
+KUBE_ROUTER = "2.2.1"
 # Our own few lines of Go (../modules/volume): raise it when they change.
 VOLUME_HELPER = "1"
 

@@ -147,6 +147,13 @@ _ALL = (
         cold_mib=900,
         for_clusters=False,
     ),
+    Program(
+        name="kube-router",
+        module="kube-router",
+        package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+        cold_mib=600,
+        for_clusters=False,
+    ),
 )
 
 PROGRAMS: dict[str, Program] = {program.name: program for program in _ALL}

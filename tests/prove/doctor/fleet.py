@@ -72,6 +72,10 @@ class Look:
             if not one["caused_by"] and (one["severity"] != "info" or not one["observed"])
         ]
 
+    def has(self, roots: t.Collection[str]) -> bool:
+        """Whether exactly these codes are roots; without any, whether nothing is found, not even something excused."""
+        return set(self.roots) == set(roots) if roots else not self.findings
+
     @property
     def told(self) -> str:
         """All findings in short."""
@@ -116,12 +120,12 @@ class Fleet:
         return Look(findings=(*hub["findings"], *more))
 
     def wait_for(self, roots: t.Collection[str], *, seconds: float) -> tuple[Look, float]:
-        """Look until exactly these codes are roots; the last look, and how long it took."""
+        """Look until exactly these codes are roots, without any until nothing is found; the last look, and how long."""
         began = time.monotonic()
         while True:
             look = self.look()
             took = time.monotonic() - began
-            if set(look.roots) == set(roots) or took > seconds:
+            if look.has(roots) or took > seconds:
                 return look, took
             time.sleep(2)
 

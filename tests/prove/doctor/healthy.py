@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fleet.restore()
     base, took = fleet.wait_for([], seconds=QUIET)
     print(f"base state after {took:.0f} s: {base.told or 'nothing is found'}", flush=True)
-    if base.roots:
+    if base.findings:
         return 1
     figures = _kept(options.output)
     names = list(CHANGES)

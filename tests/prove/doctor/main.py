@@ -56,23 +56,23 @@ def prove(fleet: Fleet, faults: Sequence[Fault], *, settle: float) -> Row:
         limit = sum(fault.seconds for fault in faults) + (EXCUSED if excused else 0.0)
         look, shown = fleet.wait_for(codes, seconds=limit)
         began = time.monotonic()
-        good = set(look.roots) == set(codes)
+        good = look.has(codes)
         while good and time.monotonic() - began < settle:
             look = fleet.look()
-            good = set(look.roots) == set(codes) and look.findings[0]["code"] in codes
+            good = look.has(codes) and look.findings[0]["code"] in codes
     finally:
         for back in reversed(undo):
             back()
         fleet.restore()
     told = look.told
     quiet, silent = fleet.wait_for([], seconds=QUIET)
-    if quiet.roots:
+    if quiet.findings:
         told = f"{told} || not silent: {quiet.told}"
     return Row(
         fault=name_of(faults),
         code=" and ".join(codes),
         mechanism=" and ".join(fault.mechanism for fault in faults),
-        proved=good and not quiet.roots,
+        proved=good and not quiet.findings,
         shown=round(shown, 1),
         silent=round(silent, 1),
         told=told,
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fleet.restore()
     base, took = fleet.wait_for([], seconds=QUIET)
     print(f"base state after {took:.0f} s: {base.told or 'nothing is found'}", flush=True)
-    if base.roots:
+    if base.findings:
         return 1
     rows = _kept(options.output)
     done = {row["fault"] for row in rows if row["proved"]}

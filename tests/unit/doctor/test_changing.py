@@ -23,7 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.opera
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import make_report
 
-from tests.unit.doctor.healthy import TARGETS, target
+from tests.unit.doctor.healthy import FEDERATED, TARGETS, target
 
 JsonObject = dict[str, t.Any]
 
@@ -282,3 +282,13 @@ def test_the_other_side_hears_of_it() -> None:
 )
 def test_the_servers_clock(date: str | None, ahead: float | None) -> None:
     assert seconds_ahead(date, now=NOW.timestamp()) == ahead
+
+
+def test_what_a_fault_explains_needs_no_excuse() -> None:
+    """The finding hangs on the fault alone, and what excuses nothing is left out."""
+    moved = dataclasses.replace(FEDERATED, slices=(), prometheus=FEDERATED.prometheus)
+    new = dataclasses.replace(instance(pod(created=10)), place=TARGETS.scope)
+    findings = judge_all([new, moved, dataclasses.replace(TARGETS, targets=())])[1]
+    by_code = {one.code: one for one in findings}
+    assert by_code["PF303"].caused_by == (by_code["PF301"].fingerprint,)
+    assert "PF208" not in by_code

@@ -45,6 +45,7 @@ def requirements(module: str) -> dict[str, str]:
         ("crictl", "sigs.k8s.io/cri-tools", pins.CRICTL),
         ("kind", "sigs.k8s.io/kind", pins.KIND),
         ("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy", pins.KUBE_RBAC_PROXY),
+        ("kube-router", "github.com/k3s-io/kube-router/v2", pins.KUBE_ROUTER),
         ("local-path-provisioner", "github.com/rancher/local-path-provisioner", pins.LOCAL_PATH_PROVISIONER),
     ],
 )
