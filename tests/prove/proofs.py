@@ -159,6 +159,15 @@ _DOCTOR = tuple(
     )
     for number in (1, 2, 3)
 )
+_ENFORCING = Proof(
+    name="enforced policies",
+    part="enforcing",
+    shows="Where policies are enforced, the central node gets in, other addresses do not, and changes disturb nobody",
+    minutes=20,
+    commands=((PYTHON, "-m", "tests.prove.enforcing.main", "--output", FIGURES),),
+    inputs=(*COLLECTION, "tests/prove/enforcing/main.py", *VERSIONS, "tests/lab/*"),
+    on_lab=True,
+)
 _HEALTHY = Proof(
     name="doctor healthy",
     part="doctor-healthy",
@@ -194,7 +203,7 @@ def _scenario(name: str) -> Proof:
 
 def all_proofs() -> tuple[Proof, ...]:
     """Every proof, those of molecule's scenarios that declare `prove` among them."""
-    return (*_BENCHES, _SOAK, *_DOCTOR, _HEALTHY, _SELECTORS, *map(_scenario, scenarios.names("prove")))
+    return (*_BENCHES, _SOAK, *_DOCTOR, _HEALTHY, _ENFORCING, _SELECTORS, *map(_scenario, scenarios.names("prove")))
 
 
 def of_part(part: str) -> tuple[Proof, ...]:

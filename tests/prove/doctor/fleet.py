@@ -92,6 +92,8 @@ class Fleet:
         kinds.register()
         self.kubeconfig = lab.kubeconfig()
         self.hub, self.edge = lab.cluster(HUB), lab.cluster(EDGE)
+        # What the inventory says of the worker's instance.
+        self.source = SOURCE
 
     def module(self, name: str, cluster: str, /, **options: t.Any) -> JsonObject:
         """Run a module on a cluster."""
@@ -101,12 +103,12 @@ class Fleet:
 
     def places(self) -> list[JsonObject]:
         """Where the worker's instances are exposed now."""
-        found = self.module("federation_source", EDGE, check=True, sources=[SOURCE], force_conflicts=True)
+        found = self.module("federation_source", EDGE, check=True, sources=[self.source], force_conflicts=True)
         return list(found["sources"])
 
     def look(self) -> Look:
         """One look of the doctor at both clusters."""
-        edge = self.module("federation_doctor", EDGE, exposed=[SOURCE], wait_timeout=60)
+        edge = self.module("federation_doctor", EDGE, exposed=[self.source], wait_timeout=60)
         hub = self.module(
             "federation_doctor",
             HUB,
@@ -147,7 +149,7 @@ class Fleet:
 
     def restore(self) -> None:
         """Let a run of the collection bring the federation to its described form."""
-        made = self.module("federation_source", EDGE, sources=[SOURCE], force_conflicts=True)
+        made = self.module("federation_source", EDGE, sources=[self.source], force_conflicts=True)
         self.module("federation_endpoints", HUB, sources=made["sources"], force_conflicts=True)
         self.nudge()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES
 
-from tests.prove.doctor.fleet import EDGE, HUB, NAMESPACE, SOURCE, Fleet, Look, install
+from tests.prove.doctor.fleet import NAMESPACE, SOURCE, Fleet, Look, install
 
 QUIET = 300.0
 # A change is made each time that so many looks were taken.
@@ -38,17 +38,17 @@ def roll_operator(fleet: Fleet, cluster: str) -> None:
 
 
 def change_policy(fleet: Fleet) -> None:
-    """Let other networks in by a run, and then those of before."""
-    for more in (["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "203.0.113.0/24"], None):
-        source = SOURCE if more is None else {**SOURCE, "allowed_sources": more}
-        fleet.module("federation_source", EDGE, sources=[source], force_conflicts=True)
+    """Let a run admit other networks, and the next time those of before."""
+    others = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "203.0.113.0/24"]
+    fleet.source = SOURCE if "allowed_sources" in fleet.source else {**SOURCE, "allowed_sources": others}
+    fleet.restore()
 
 
-def change_selectors(fleet: Fleet) -> None:
-    """Let a run write another interval to the central side, and then that of before."""
-    for interval in ("6s", SOURCE["interval"]):
-        sources = [{**one, "interval": interval} for one in fleet.places()]
-        fleet.module("federation_endpoints", HUB, sources=sources, force_conflicts=True)
+def change_interval(fleet: Fleet) -> None:
+    """Let a run change the interval, and the next time change it back."""
+    interval = SOURCE["interval"] if fleet.source["interval"] != SOURCE["interval"] else "6s"
+    fleet.source = {**fleet.source, "interval": interval}
+    fleet.restore()
 
 
 CHANGES: dict[str, Callable[[Fleet], None]] = {
@@ -57,7 +57,7 @@ CHANGES: dict[str, Callable[[Fleet], None]] = {
     "the worker's operator is rolled out": lambda fleet: roll_operator(fleet, "edge"),
     "the central operator is rolled out": lambda fleet: roll_operator(fleet, "hub"),
     "the network policy is changed": change_policy,
-    "the interval is changed": change_selectors,
+    "the interval is changed": change_interval,
 }
 
 

@@ -1,0 +1,218 @@
+"""Proves who gets in where network policies are enforced: kube-router enforces them on a real worker.
+
+The central cluster's node is let in. Another address of the same node, the machine and a pod's own network are not, and
+were before anything enforced policies. Probes, the config-reloader and the API server's proxy stay allowed while the
+policy changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import typing as t
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from promlab import build
+from promlab.engine import Engine, make_engine
+from promlab.machine import inspect_machine
+from promlab.progress import Progress
+from promlab.settings import from_environment
+from tests.prove.doctor.fleet import EDGE, HUB, NAMESPACE, SOURCE, Fleet, install
+
+ROUTER = "kube-router"
+# As a firewall only: routes and Services are kind's.
+FLAGS = ("--run-router=false", "--run-firewall=true", "--run-service-proxy=false", "--health-port=0")
+POD = ("v1", "Pod", "prometheus-platform-0", NAMESPACE)
+# So often the policy is changed.
+CHANGES = 5
+SECONDS = 90.0
+
+
+def _own_address(fleet: Fleet) -> str:
+    """The address of the central cluster's node, with which its pods leave the cluster."""
+    (node,) = fleet.hub.list_kind(fleet.hub.kind("v1", "Node"))
+    return next(str(one["address"]) for one in node["status"]["addresses"] if one["type"] == "InternalIP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One claim, whether it held, and what was seen."""
+
+    claim: str
+    held: bool
+    seen: str
+
+
+class Nodes:
+    """The two nodes, and who asks from where."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.engine: Engine = make_engine("podman", lab=from_environment(), machine=inspect_machine())
+        self.hub = _own_address(fleet)
+        # One more address of the central cluster's node, which the policy does not name.
+        self.other = self.hub.rpartition(".")[0] + ".250"
+
+    def on(self, cluster: str, *command: str) -> str | None:
+        """What a command on a cluster's node says, None where it fails."""
+        return self.engine.ask("exec", f"{cluster}-control-plane", *command)
+
+    def target(self) -> str:
+        """Where the worker's replica is exposed."""
+        target = self.fleet.places()[0]["targets"][0]
+        return f"http://{target['address']}:{target['port']}/-/healthy"
+
+    def from_hub(self, source: str) -> bool:
+        """Whether the replica answers the central cluster's node at one of its addresses."""
+        told = self.on(HUB, "curl", "--silent", "--max-time", "5", "--interface", source, self.target())
+        return "Healthy" in (told or "")
+
+    def from_machine(self) -> bool:
+        """Whether it answers the machine that the nodes run on."""
+        done = subprocess.run(
+            ["curl", "--silent", "--max-time", "5", self.target()], capture_output=True, text=True, check=False
+        )
+        return "Healthy" in done.stdout
+
+    @contextlib.contextmanager
+    def second_address(self) -> Iterator[None]:
+        """Give the central cluster's node its other address."""
+        self.on(HUB, "ip", "address", "add", f"{self.other}/24", "dev", "eth0")
+        try:
+            yield
+        finally:
+            self.on(HUB, "ip", "address", "delete", f"{self.other}/24", "dev", "eth0")
+
+    @contextlib.contextmanager
+    def enforcing(self) -> Iterator[None]:
+        """Let kube-router enforce the worker's policies."""
+        lab = from_environment()
+        build.build_programs([ROUTER], lab=lab, progress=Progress(out=sys.stderr))
+        program, node = (lab.bin / ROUTER).resolve(), f"{EDGE}-control-plane"
+        self.engine.do(["cp", program, f"{node}:/usr/local/bin/{ROUTER}"], log=lab.logs / f"{ROUTER}.log")
+        flags = " ".join([*FLAGS, "--kubeconfig=/etc/kubernetes/admin.conf", f"--hostname-override={node}"])
+        command = f"setsid {ROUTER} {flags} > /var/log/{ROUTER}.log 2>&1 & echo $!"
+        process = (self.on(EDGE, "bash", "-c", command) or "").strip()
+        try:
+            yield
+        finally:
+            self.on(EDGE, "kill", process)
+            self.on(EDGE, ROUTER, "--cleanup-config")
+
+
+def allow(fleet: Fleet, *networks: str) -> None:
+    """Let a run of the collection admit these networks."""
+    fleet.source = {**SOURCE, "allowed_sources": list(networks)}
+    fleet.restore()
+
+
+def eventually(ask: Callable[[], bool], *, wanted: bool = False) -> bool:
+    """Whether a question gets the wanted answer within the time that rules need."""
+    end = time.monotonic() + SECONDS
+    while ask() is not wanted:
+        if time.monotonic() > end:
+            return False
+        time.sleep(1)
+    return True
+
+
+def prove(nodes: Nodes) -> Iterator[Row]:
+    """All claims, in an order in which each needs what was before it."""
+    fleet = nodes.fleet
+    allow(fleet, f"{nodes.hub}/32")
+    open_to = {"its other address": nodes.from_hub(nodes.other), "the machine": nodes.from_machine()}
+    yield Row(
+        claim="without enforcement the policy keeps nobody out",
+        held=all(open_to.values()),
+        seen=json.dumps(open_to),
+    )
+    with nodes.enforcing():
+        closed = {
+            "its other address": eventually(lambda: nodes.from_hub(nodes.other)),
+            "the machine": eventually(nodes.from_machine),
+        }
+        yield Row(claim="other addresses are kept out", held=all(closed.values()), seen=json.dumps(closed))
+        reached = eventually(lambda: nodes.from_hub(nodes.hub), wanted=True)
+        yield Row(claim="the central cluster's node gets in", held=reached, seen=nodes.hub)
+        look, took = fleet.wait_for([], seconds=SECONDS * 2)
+        yield Row(claim="the doctor finds nothing", held=not look.findings, seen=look.told or f"after {took:.0f} s")
+        yield _changing(nodes)
+        allow(fleet, "198.51.100.0/24")
+        left = eventually(lambda: nodes.from_hub(nodes.hub))
+        yield Row(claim="who is taken out of the policy is kept out", held=left, seen=nodes.hub)
+        look, took = fleet.wait_for(["PF361"], seconds=SECONDS * 3)
+        yield Row(claim="the doctor reports the closed way", held=look.has(["PF361"]), seen=look.told)
+        allow(fleet, f"{nodes.hub}/32")
+    look, took = fleet.wait_for([], seconds=SECONDS * 3)
+    yield Row(claim="all is well afterwards", held=not look.findings, seen=look.told or f"after {took:.0f} s")
+
+
+def _changing(nodes: Nodes) -> Row:
+    """Probes stay green while the policy is changed, the API server reaches the replica, and no scrape is missed."""
+    fleet = nodes.fleet
+    before, began = _health(fleet), time.time()
+    for number in range(CHANGES):
+        allow(fleet, f"{nodes.hub}/32", f"203.0.113.{number}/32")
+        time.sleep(float(SOURCE["interval"].removesuffix("s")))
+        _query(fleet, EDGE, "1")
+    allow(fleet, f"{nodes.hub}/32")
+    passed = int(time.time() - began)
+    least = _query(fleet, HUB, f'min(min_over_time(up{{job=~"federation/.*"}}[{passed}s]))')
+    after = _health(fleet)
+    seen = {"before": before, "after": after, "least up": least, "seconds": passed}
+    return Row(
+        claim=f"{CHANGES} changes of the policy disturb nobody",
+        held=before == after and least == "1",
+        seen=json.dumps(seen),
+    )
+
+
+def _health(fleet: Fleet) -> dict[str, t.Any]:
+    """Since when the worker's pod is ready, and how often its containers started."""
+    status = fleet.edge.get(*POD)["status"]
+    ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+    restarts = {one["name"]: one["restartCount"] for one in status["containerStatuses"]}
+    return {"ready": ready["status"], "since": ready["lastTransitionTime"], "restarts": restarts}
+
+
+def _query(fleet: Fleet, cluster: str, query: str) -> str:
+    """What a Prometheus answers through the API server's proxy."""
+    place = f"/api/v1/namespaces/{NAMESPACE}/services/prometheus-platform:web/proxy/api/v1/query"
+    api = fleet.hub if cluster == HUB else fleet.edge
+    result = api.request("GET", place, query={"query": query})["data"]["result"]
+    return str(result[1] if query == "1" else result[0]["value"][1])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the proof; 1 where a claim does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, help="where the rows are kept")
+    parser.add_argument("--installed", action="store_true", help="the clusters are as they are to be already")
+    options = parser.parse_args(arguments)
+    if not options.installed:
+        install()
+    fleet = Fleet()
+    nodes = Nodes(fleet)
+    fleet.restore()
+    rows = []
+    try:
+        with nodes.second_address():
+            for row in prove(nodes):
+                rows.append(asdict(row))
+                print(f"{'holds' if row.held else 'DOES NOT HOLD'}: {row.claim}: {row.seen}", flush=True)
+    finally:
+        fleet.source = SOURCE
+        fleet.restore()
+    if options.output is not None:
+        options.output.write_text(json.dumps(rows, indent=1) + "\n")
+    return 0 if all(row["held"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
