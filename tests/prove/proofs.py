@@ -168,6 +168,15 @@ _ENFORCING = Proof(
     inputs=(*COLLECTION, "tests/prove/enforcing/main.py", *VERSIONS, "tests/lab/*"),
     on_lab=True,
 )
+_RESTARTING = Proof(
+    name="rolling restart",
+    part="restarting",
+    shows="A rolling restart of a source with two replicas leaves no gap, with and without volumes",
+    minutes=20,
+    commands=((PYTHON, "-m", "tests.prove.restarting.main", "--output", FIGURES),),
+    inputs=(*COLLECTION, "tests/prove/restarting/main.py", *VERSIONS, "tests/lab/*"),
+    on_lab=True,
+)
 _HEALTHY = Proof(
     name="doctor healthy",
     part="doctor-healthy",
@@ -203,7 +212,16 @@ def _scenario(name: str) -> Proof:
 
 def all_proofs() -> tuple[Proof, ...]:
     """Every proof, those of molecule's scenarios that declare `prove` among them."""
-    return (*_BENCHES, _SOAK, *_DOCTOR, _HEALTHY, _ENFORCING, _SELECTORS, *map(_scenario, scenarios.names("prove")))
+    return (
+        *_BENCHES,
+        _SOAK,
+        *_DOCTOR,
+        _HEALTHY,
+        _ENFORCING,
+        _RESTARTING,
+        _SELECTORS,
+        *map(_scenario, scenarios.names("prove")),
+    )
 
 
 def of_part(part: str) -> tuple[Proof, ...]:

@@ -28,15 +28,17 @@ Reference = tuple[str, str, str, str]
 HUB, EDGE = "doc-hub", "doc-edge"
 # Short, so that a change shows soon.
 SECONDS = "5s"
-TEAM = {"alertmanager": {"enabled": False}, "prometheus": {"scrape_interval": SECONDS, "evaluation_interval": SECONDS}}
+TEAM: JsonObject = {
+    "alertmanager": {"enabled": False},
+    "prometheus": {"scrape_interval": SECONDS, "evaluation_interval": SECONDS},
+}
 SOURCE: JsonObject = {"expose": "NodePort", "interval": SECONDS, "timeout": "4s"}
-SHARED: JsonObject = {"clusters": [HUB, EDGE], "platform": TEAM}
 NAMESPACE = "monitoring-platform"
 MONITORING = "monitoring.coreos.com/v1"
 
 
-def install() -> None:
-    """Bring both clusters up and to the state that every fault starts from."""
+def install(worker: JsonObject = TEAM) -> None:
+    """Bring both clusters up and to the state that everything starts from; *worker* is the worker's instance."""
     lab.up(HUB, EDGE)
     inventory = {
         "all": {
@@ -49,7 +51,7 @@ def install() -> None:
             },
             "children": {
                 "promfleet_central": {"hosts": {HUB: {}}},
-                "promfleet_workers": {"hosts": {EDGE: {}}},
+                "promfleet_workers": {"hosts": {EDGE: {"team_monitoring_platform": worker}}},
             },
         }
     }
@@ -88,17 +90,24 @@ class Look:
 class Fleet:
     """The two clusters, for somebody who breaks and mends them."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: JsonObject = TEAM) -> None:
         kinds.register()
         self.kubeconfig = lab.kubeconfig()
         self.hub, self.edge = lab.cluster(HUB), lab.cluster(EDGE)
         # What the inventory says of the worker's instance.
         self.source = SOURCE
+        self.platform = {HUB: TEAM, EDGE: worker}
 
     def module(self, name: str, cluster: str, /, **options: t.Any) -> JsonObject:
         """Run a module on a cluster."""
         return run_module(
-            name, kubeconfig=self.kubeconfig, context=f"kind-{cluster}", cluster=cluster, **SHARED, **options
+            name,
+            kubeconfig=self.kubeconfig,
+            context=f"kind-{cluster}",
+            cluster=cluster,
+            clusters=[HUB, EDGE],
+            platform=self.platform[cluster],
+            **options,
         )
 
     def places(self) -> list[JsonObject]:
