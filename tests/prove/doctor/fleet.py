@@ -158,9 +158,15 @@ class Fleet:
 
     def restore(self) -> None:
         """Let a run of the collection bring the federation to its described form."""
+        # A node port has the address of the node that its replica runs on.
+        self.edge.wait_until(self._is_scheduled, "the worker's replica has a node")
         made = self.module("federation_source", EDGE, sources=[self.source], force_conflicts=True)
         self.module("federation_endpoints", HUB, sources=made["sources"], force_conflicts=True)
         self.nudge()
+
+    def _is_scheduled(self) -> bool:
+        pod = self.edge.find("v1", "Pod", "prometheus-platform-0", NAMESPACE)
+        return pod is not None and bool(pod["spec"].get("nodeName"))
 
     def nudge(self) -> None:
         """Let kubelets look at the configuration of Prometheus now, instead of within a minute or two."""
