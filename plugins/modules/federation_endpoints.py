@@ -15,7 +15,7 @@ author:
 description:
   - >-
     Central side of the federation: for each source a headless Service, an EndpointSlice and a ServiceMonitor
-    that fit by construction; for a DNS name a ScrapeConfig.
+    that fit by construction; for a DNS name, and in large fleets for an IP address too, a ScrapeConfig.
   - If this run does not know a source, its objects are removed, unless O(stale) names its cluster.
 options:
   sources:
@@ -33,6 +33,21 @@ options:
       - The team whose Prometheus federates the sources that name no team in C(into); by default the platform's own.
     type: str
     default: platform
+  target_form:
+    description:
+      - The form in which an instance has the targets of its sources that have IP addresses. Both give the same targets,
+        labels and series.
+      - V(discovered) makes a Service, EndpointSlices and a ServiceMonitor for each source, V(static) a ScrapeConfig for
+        each of its jobs.
+      - With V(auto) an instance with more than O(static_above) such sources has static targets, and keeps them until it
+        has no more than half as many.
+    type: str
+    choices: [auto, discovered, static]
+    default: auto
+  static_above:
+    description: The number of sources with IP addresses above which an instance has static targets.
+    type: int
+    default: 100
   alert_rules:
     description: Whether O(rules) are installed, and for each source a rule that records how many targets it must have.
     type: bool

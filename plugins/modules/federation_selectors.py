@@ -44,6 +44,12 @@ options:
     type: list
     elements: str
     default: []
+  federates:
+    description:
+      - Whether the source federates other clusters itself, as the central cluster of a region does. It has their series
+        with C(cluster) and C(team), so that selectors may ask for these.
+    type: bool
+    default: false
   scrape_interval:
     description: How often the central side scrapes.
     type: str
@@ -261,6 +267,7 @@ OPTIONS = {
     **SELECTION_OPTIONS,
     "cluster": {"type": "str", "default": "source"},
     "external_labels": {"type": "list", "elements": "str", "default": []},
+    "federates": {"type": "bool", "default": False},
     "scrape_interval": {"type": "str", "default": "30s"},
     "scrape_timeout": {"type": "str", "default": "25s"},
     "measure": {"type": "bool", "default": False},
@@ -290,6 +297,7 @@ def work(run: Run) -> dict[str, object]:
         external_labels={"team", *params["external_labels"]},
         everything=params["match_everything"],
         source=source,
+        federates=params["federates"],
     )
     costs: Costs | None = None
     if measured:

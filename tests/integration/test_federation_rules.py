@@ -30,6 +30,7 @@ TARGET = f'{EDGE},instance="192.0.2.7:31090",job="federation/edge/platform"'
 SECOND = f'{EDGE},instance="192.0.2.8:31090",job="federation/edge/platform"'
 OF_ALERTS = f'{EDGE},instance="192.0.2.7:31090",job="federation/edge/platform/alerts"'
 EXPECTED = f"cluster_team:federation_targets:expected{{{EDGE}}}"
+TIMEOUT = f"cluster_team:federation_scrape_timeout_seconds:expected{{{EDGE}}}"
 OWN = 'job="prometheus",namespace="monitoring-platform",pod="prometheus-platform-0"'
 # What a worker federated from itself must not be taken for our own.
 OF_THE_SOURCE = 'job="prometheus",cluster="edge",team="platform",namespace="monitoring-platform",pod="other"'
@@ -144,11 +145,31 @@ CASES = (
     ),
     Case(
         alert="FederationScrapeSlow",
-        series={f"up{{{TARGET}}}": "1x120", f"scrape_duration_seconds{{{TARGET}}}": "2x4 21x30 2x60"},
+        series={
+            f"up{{{TARGET}}}": "1x120",
+            f"scrape_duration_seconds{{{TARGET}}}": "2x4 21x30 2x60",
+            TIMEOUT: "25x120",
+        },
         quiet="14m",
         fires="16m",
         labels=SOURCE_LABELS,
-        says="The source of team platform on cluster edge takes 21s to answer. By default a scrape fails after 25 s.",
+        says="The source of team platform on cluster edge takes 21s to answer, more than 80 % of the time-out of its "
+        "scrapes.",
+        resolved="36m",
+    ),
+    Case(
+        alert="FederationScrapeSlow",
+        # By the time-out of the source, not by that of others.
+        series={
+            f"up{{{TARGET}}}": "1x120",
+            f"scrape_duration_seconds{{{TARGET}}}": "7x4 9x30 7x60",
+            TIMEOUT: "10x120",
+        },
+        quiet="14m",
+        fires="16m",
+        labels=SOURCE_LABELS,
+        says="The source of team platform on cluster edge takes 9s to answer, more than 80 % of the time-out of its "
+        "scrapes.",
         resolved="36m",
     ),
     Case(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     INSTANCE_LABEL,
     NAME_LABEL,
+    federation_part_name,
     prometheus_name,
     source_policy_name,
     source_service_name,
@@ -86,6 +87,16 @@ class CentralSide:
     # The API server's time, where changes that are going on count.
     now: float | None = None
 
+    def in_live_form(self, source: FederationTargetSet) -> FederationTargetSet:
+        """The source in the form that it has: a run decides on it by the number of all sources."""
+        configs, monitors = self.objects["ScrapeConfig"], self.objects["ServiceMonitor"]
+        if isinstance(configs, Unobserved) or isinstance(monitors, Unobserved):
+            return source
+        names = {federation_part_name(source.name, part=job.part) for job in source.jobs}
+        is_config = any(obj["metadata"]["name"] in names for obj in configs)
+        is_monitor = any(obj["metadata"]["name"] == source.name for obj in monitors)
+        return dataclasses.replace(source, static=is_config and not is_monitor)
+
 
 def place_of(team: Team, source: FederationTargetSet) -> tuple[str, ...]:
     """The scope of a source in the central instance."""
@@ -94,7 +105,9 @@ def place_of(team: Team, source: FederationTargetSet) -> tuple[str, ...]:
 
 def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts]:
     """The facts of one source on the central cluster."""
-    source = _at_addresses_in_use(given, side.objects["ScrapeConfig" if given.by_name else "EndpointSlice"])
+    given = side.in_live_form(given)
+    of_targets = "EndpointSlice" if given.monitor_kind == "ServiceMonitor" else "ScrapeConfig"
+    source = _at_addresses_in_use(given, side.objects[of_targets])
     objects = FederatedFacts(
         cluster=side.cluster,
         instance=instance_scope(side.team),
@@ -103,7 +116,7 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         wanted=source,
         services=_named(side.objects["Service"], source),
         slices=_named(side.objects["EndpointSlice"], source),
-        monitors=_named(side.objects["ScrapeConfig" if source.by_name else "ServiceMonitor"], source),
+        monitors=_named(side.objects[source.monitor_kind], source),
         prometheus=side.prometheus,
         jobs=side.answers.jobs,
     )
@@ -144,7 +157,9 @@ def _at_addresses_in_use(source: FederationTargetSet, objects: Objects) -> Feder
         return source
     live = {obj["metadata"]["name"]: obj for obj in objects}
     names = {
-        target.replica: source.name if source.by_name else slice_name(source.name, target.replica)
+        target.replica: slice_name(source.name, target.replica)
+        if source.monitor_kind == "ServiceMonitor"
+        else federation_part_name(source.name, part=source.jobs[0].part)
         for target in source.targets
     }
     targets = (target.keeping(addresses_in_use(live.get(names[target.replica]))) for target in source.targets)
@@ -152,7 +167,7 @@ def _at_addresses_in_use(source: FederationTargetSet, objects: Objects) -> Feder
 
 
 def pools_of(sources: t.Iterable[FederationTargetSet], *, team: Team, cluster: str) -> frozenset[str]:
-    """The jobs that a run makes for *sources*."""
+    """The jobs that a run makes for *sources*, in either form."""
     facts = (
         FederatedFacts(
             cluster=cluster,
@@ -166,7 +181,8 @@ def pools_of(sources: t.Iterable[FederationTargetSet], *, team: Team, cluster: s
             prometheus=None,
             jobs={},
         )
-        for source in sources
+        for given in sources
+        for source in (given, dataclasses.replace(given, static=True))
     )
     return frozenset(name for one in facts for obj in one.of_kind(*MONITOR_KINDS) for name, _endpoint in job_names(obj))
 

@@ -66,7 +66,7 @@ class FederatedFacts(Facts):
     @property
     def object(self) -> Subject:
         """The source's monitor."""
-        return self.subject("ScrapeConfig" if self.wanted.by_name else "ServiceMonitor", self.wanted.name)
+        return self.subject(self.wanted.monitor_kind, self.wanted.name)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:

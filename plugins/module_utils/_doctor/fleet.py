@@ -80,7 +80,7 @@ def facts_of_peers(side: CentralSide, peers: t.Sequence[Observation], *, workers
                 place=place_of(side.team, source),
                 object_name=Subject(
                     cluster=side.cluster,
-                    kind="ScrapeConfig" if source.by_name else "ServiceMonitor",
+                    kind=side.in_live_form(source).monitor_kind,
                     namespace=side.team.namespace,
                     name=source.name,
                 ),

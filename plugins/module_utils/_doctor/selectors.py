@@ -39,12 +39,20 @@ def selector_subject(selector: str, *, source: Subject) -> Subject:
 
 
 def lint_findings(
-    match: t.Sequence[str], *, external_labels: t.Collection[str], everything: bool, source: Subject
+    match: t.Sequence[str],
+    *,
+    external_labels: t.Collection[str],
+    everything: bool,
+    source: Subject,
+    federates: bool = False,
 ) -> list[Finding]:
-    """What is wrong with the text of the selectors; *everything*: one may select all series."""
+    """What is wrong with the text of the selectors; *everything*: one may select all series.
+
+    *federates*: whether the source federates others itself.
+    """
     return [
         found(remark.code, selector_subject(match[remark.index], source=source), **remark.evidence)
-        for remark in lint(match, external_labels=external_labels)
+        for remark in lint(match, external_labels=external_labels, federates=federates)
         if not (everything and remark.code == EVERYTHING)
     ]
 

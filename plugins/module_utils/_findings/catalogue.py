@@ -1139,7 +1139,8 @@ CODES: dict[str, Code] = {
             meaning=(
                 "The labels cluster, prometheus and prometheus_replica are external labels: /federate adds them to "
                 "series that were selected already. A selector that asks for one of them selects nothing, or only "
-                "series of a target that sets this label itself."
+                "series of a target that sets this label itself. A source that federates others, as the central cluster "
+                "of a region does, has their series with these labels: there such a selector is right."
             ),
             fix="remove the matcher of {label}; a source has series of its own cluster only",
             reference=_EXTERNAL,

@@ -116,8 +116,10 @@ class _Judged:
         return None if values is None else languages.plain_text(values)
 
 
-def lint(texts: t.Sequence[str], *, external_labels: t.Collection[str] = ()) -> list[Remark]:
+def lint(texts: t.Sequence[str], *, external_labels: t.Collection[str] = (), federates: bool = False) -> list[Remark]:
     """All that is wrong with the selectors *texts*, in their order; *external_labels* are those of the source.
+
+    *federates*: whether the source federates others itself, whose series it has with all labels that they came with.
 
     Needs promql-parser, as `read_selector` does.
     """
@@ -135,7 +137,7 @@ def lint(texts: t.Sequence[str], *, external_labels: t.Collection[str] = ()) -> 
     for one in judged:
         remarks += [
             Remark(index=one.index, code=code, evidence={"selector": one.selector.text, **evidence})
-            for code, evidence in _alone(one, external_labels=frozenset(external_labels))
+            for code, evidence in _alone(one, external_labels=frozenset(external_labels), federates=federates)
         ]
     return sorted((*remarks, *_together(judged)), key=lambda remark: (remark.index, remark.code))
 
@@ -196,7 +198,7 @@ def _selects_all(values: t.Mapping[str, Values | None]) -> bool:
 Found: t.TypeAlias = "tuple[str, dict[str, str | tuple[str, ...]]]"
 
 
-def _alone(one: _Judged, *, external_labels: frozenset[str]) -> t.Iterator[Found]:
+def _alone(one: _Judged, *, external_labels: frozenset[str], federates: bool) -> t.Iterator[Found]:
     """What can be said about a selector without the others."""
     if one.impossible is not None:
         matchers = tuple(map(str, one.of(one.impossible)))
@@ -205,7 +207,7 @@ def _alone(one: _Judged, *, external_labels: frozenset[str]) -> t.Iterator[Found
     if one.unbounded:
         yield "PF335", {}
         return
-    yield from _of_labels(one, external_labels=external_labels)
+    yield from _of_labels(one, added=frozenset() if federates else external_labels | IDENTITY_LABELS)
     labels = {matcher.label for matcher in one.selector.matchers if _is_positive(matcher)}
     if _selects_all({label: _passing_positive(one, label) for label in one.values if label in labels}):
         negative = [str(matcher) for matcher in one.selector.matchers if not _is_positive(matcher)]
@@ -218,14 +220,11 @@ def _alone(one: _Judged, *, external_labels: frozenset[str]) -> t.Iterator[Found
         yield from _of_matcher(one, matcher)
 
 
-def _of_labels(one: _Judged, *, external_labels: frozenset[str]) -> t.Iterator[Found]:
+def _of_labels(one: _Judged, *, added: frozenset[str]) -> t.Iterator[Found]:
+    """*added*: the labels that the source adds to each series only when it was selected."""
     for label, passing in one.values.items():
-        if passing is None or languages.has_empty_text(passing):
-            continue
-        if label in IDENTITY_LABELS:
-            yield "PF337", {"label": label}
-        elif label in external_labels:
-            yield "PF348", {"label": label}
+        if label in added and passing is not None and not languages.has_empty_text(passing):
+            yield ("PF337" if label in IDENTITY_LABELS else "PF348"), {"label": label}
     sensitive = [label for label in one.values if label.lower() in SENSITIVE_LABELS]
     if sensitive:
         yield "PF341", {"labels": tuple(sensitive)}

@@ -24,6 +24,7 @@ TEAMS: list[JsonObject] = [
     {"name": "edge-only", "clusters": ["edge"]},
     {"name": "off", "enabled": False},
     {"name": "alerts-only", "prometheus": {"enabled": False}},
+    {"name": "no-rights", "rbac": False},
 ]
 FLEET: JsonObject = {"teams": TEAMS, "clusters": ["hub", "edge"]}
 
@@ -136,6 +137,10 @@ def test_no_instance_reads_itself(options: JsonObject) -> None:
             ["sources[1].into[0]: unknown team 'paymets'; did you mean 'payments'?"],
         ),
         (
+            [{"team": "payments", "into": ["platform", "no-rights"]}],
+            ["sources[0].into[1]: 'no-rights' may not discover targets: its rbac is false"],
+        ),
+        (
             [{"team": "payments", "into": ["platform", "edge-only"]}],
             ["sources[0].into[1]: 'edge-only' has no Prometheus on hub; its clusters are edge"],
         ),
@@ -182,3 +187,19 @@ def test_an_unknown_reader_is_refused_on_the_central_side_too() -> None:
     parse_federated(validate_mapping(raw, FEDERATION.options, path="", errors=errors), errors)
     (found,) = errors.sorted()
     assert str(found).startswith("sources[0].into[1]: unknown team 'nobody'")
+
+
+def test_the_central_cluster_of_a_region_may_select_by_the_labels_of_its_workers() -> None:
+    raw = {**FLEET, "cluster": "edge", "sources": [{"match": ['up{cluster="far"}']}]}
+
+    def found(below: list[str]) -> list[str]:
+        errors = Errors()
+        parse_exposed(
+            validate_mapping({**raw, "below": below}, FEDERATION_SOURCE.options, path="", errors=errors), errors
+        )
+        return [str(error) for error in errors.sorted()]
+
+    assert found(["hub"]) == []
+    (error,) = found([])
+    assert error.startswith("sources[0].match[0]: ")
+    assert error.endswith("(PF337)")

@@ -13,6 +13,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     ALERTED,
     EXPECTED,
     RECORDED,
+    TIMEOUT,
     is_shipped,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
@@ -40,15 +41,20 @@ def test_the_shipped_rules_are_one_object_in_the_namespace_of_the_reading_instan
     assert {obj["metadata"]["namespace"] for obj in found.values()} == {"monitoring-platform"}
 
 
-def test_each_source_says_how_many_targets_it_must_have() -> None:
-    found = rules(sources=[EDGE, BRANCH])
+def test_each_source_says_how_many_targets_it_must_have_and_how_long_it_may_take() -> None:
+    found = rules(sources=[EDGE, {**BRANCH, "interval": "2m", "timeout": "1m30s"}])
     expected = {
-        rule["labels"]["cluster"]: (rule["record"], rule["expr"])
+        (rule["labels"]["cluster"], rule["record"]): rule["expr"]
         for name in ("federation-edge-platform", "federation-branch-platform")
         for group in found[name]["spec"]["groups"]
         for rule in group["rules"]
     }
-    assert expected == {"edge": (EXPECTED, "vector(2)"), "branch": (EXPECTED, "vector(1)")}
+    assert expected == {
+        ("edge", EXPECTED): "vector(2)",
+        ("edge", TIMEOUT): "vector(25)",
+        ("branch", EXPECTED): "vector(1)",
+        ("branch", TIMEOUT): "vector(90)",
+    }
 
 
 def test_what_is_expected_of_a_cluster_stays_while_the_cluster_is_silent() -> None:
@@ -76,7 +82,10 @@ def test_names_tell_what_the_central_side_makes_itself() -> None:
     assert [one for one in made if not one.get("record", RECORDED).startswith(RECORDED)] == []
     assert [one for one in made if not one.get("alert", ALERTED).startswith(ALERTED)] == []
     assert EXPECTED.startswith(RECORDED)
+    assert TIMEOUT.startswith(RECORDED)
 
 
 def test_the_shipped_rules_compare_with_what_is_expected() -> None:
-    assert EXPECTED in (ROLES / "prometheus_federation/files/federation_rules.yml").read_text()
+    text = (ROLES / "prometheus_federation/files/federation_rules.yml").read_text()
+    assert EXPECTED in text
+    assert TIMEOUT in text

@@ -97,6 +97,14 @@ def test_one_selector(code: str, selector: str) -> None:
     assert codes(selector) == ([] if code == "." else [(0, code)])
 
 
+@pytest.mark.parametrize(
+    "selector", ['up{cluster="edge"}', '{prometheus_replica=~".+", __name__="up"}', 'up{team="payments"}']
+)
+def test_a_source_that_federates_others_has_series_with_their_labels(selector: str) -> None:
+    assert codes(selector) != []
+    assert lint([selector], external_labels=["team"], federates=True) == []
+
+
 @pytest.mark.parametrize(("texts", "expected"), TOGETHER)
 def test_several_selectors(texts: tuple[str, ...], expected: list[tuple[int, str]]) -> None:
     assert codes(*texts) == expected

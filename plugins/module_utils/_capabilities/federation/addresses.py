@@ -189,4 +189,5 @@ def addresses_in_use(live: JsonObject | None) -> set[str]:
     if live["kind"] == "EndpointSlice":
         return {str(address) for endpoint in live.get("endpoints") or [] for address in endpoint.get("addresses") or []}
     configs = (live.get("spec") or {}).get("staticConfigs") or []
-    return {str(place).rpartition(":")[0] for config in configs for place in config.get("targets") or []}
+    places = (str(place) for config in configs for place in config.get("targets") or [])
+    return {place.rpartition(":")[0].strip("[]") for place in places}

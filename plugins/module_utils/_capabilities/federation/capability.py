@@ -14,6 +14,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     MONITORING,
     MONITORING_ALPHA,
+    SET_LABEL,
     federation_part_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
@@ -46,6 +47,15 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import (
     source_objects,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.forms import (
+    FORM_OPTIONS,
+    Forms,
+    asks_for_live,
+    in_their_forms,
+    live_forms,
+    parse_forms,
+    told_changes,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import (
     endpoint_objects,
     slice_name,
@@ -72,6 +82,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 JsonObject = dict[str, t.Any]
@@ -154,7 +165,10 @@ def policy_exposed(request: Request, model: Exposed | None, situation: Situation
         request = request.wanting(desired_exposed(model))
     for found in certificates(situation.cluster, sources):
         require_fitting(found)
-    return request.needing(needed_rights(sources)).guarded(lambda _plan: [*_unverified(sources), *_doubtful(sources)])
+    federates = model is not None and bool(model.below)
+    return request.needing(needed_rights(sources)).guarded(
+        lambda _plan: [*_unverified(sources), *_doubtful(sources, federates=federates)]
+    )
 
 
 def certificates(cluster: Cluster, sources: t.Iterable[tuple[Source, Team]]) -> list[Checked]:
@@ -163,11 +177,13 @@ def certificates(cluster: Cluster, sources: t.Iterable[tuple[Source, Team]]) -> 
     return [one for one in found if one is not None]
 
 
-def _doubtful(sources: t.Sequence[tuple[Source, Team]]) -> list[str]:
+def _doubtful(sources: t.Sequence[tuple[Source, Team]], *, federates: bool) -> list[str]:
     return [
         f"team {team.name}: {warning}"
         for source, team in sources
-        for warning in selection_warnings(source.scrape.match, labels={*team.labels, *source.scrape.labels})
+        for warning in selection_warnings(
+            source.scrape.match, labels={*team.labels, *source.scrape.labels}, federates=federates
+        )
     ]
 
 
@@ -221,11 +237,12 @@ class Federated:
     """The instances that are federated in one cluster, each with a team whose Prometheus scrapes it there.
 
     One that several teams read is there once for each. *rules* are groups of rules with which each of them watches its
-    sources.
+    sources. *forms*: the rule by which each of them has the form that it has.
     """
 
     read: tuple[tuple[FederationTargetSet, Team], ...]
     rules: t.Sequence[JsonObject]
+    forms: Forms = Forms()
 
     @property
     def by_team(self) -> list[tuple[Team, list[FederationTargetSet]]]:
@@ -250,11 +267,12 @@ def parse_federated(params: t.Mapping[str, t.Any], errors: Errors) -> Federated:
         teams=teams,
         errors=errors,
     )
+    read = [(one, team) for one in found for team in one.readers(params["cluster"], central=central, teams=teams)]
+    forms = parse_forms(params, errors=errors)
     return Federated(
-        read=tuple(
-            (one, team) for one in found for team in one.readers(params["cluster"], central=central, teams=teams)
-        ),
+        read=in_their_forms(read, forms),
         rules=params["rules"] if params["alert_rules"] else (),
+        forms=forms,
     )
 
 
@@ -277,15 +295,31 @@ def policy_federated(request: Request, model: Federated | None, situation: Situa
     """Keep the objects of workers that gave no answer in this run; outside check mode refuse unknown places.
 
     The rules that watch all sources stay with them: these may be the only ones of an instance.
-    Of a replica with several addresses the one that is in use is kept while the replica still has it.
+    Of a replica with several addresses the one that is in use is kept while the replica still has it; and an instance
+    whose number of sources is around the limit keeps the form of its targets.
     """
-    if model is not None and any(target.others for targets, _team in model.read for target in targets.targets):
-        request = request.wanting(desired_federated(_keeping(model, situation.cluster)))
+    stale = frozenset(situation.params["stale"]) if model is not None else frozenset[str]()
+    if model is not None:
+        forms = model.forms
+        model = _keeping(_keeping_forms(model, request.owner, situation.cluster, stale=stale), situation.cluster)
+        request = request.wanting(desired_federated(model)).guarded(lambda plan: told_changes(plan, forms))
     if model is not None and not situation.check:
         parse_endpoints(situation.params["sources"], check_match=check_selector)
-    stale = frozenset(situation.params["stale"]) if model is not None else frozenset[str]()
     watches = bool(stale and model is not None and model.rules)
     return request.keeping(lambda live: is_of_clusters(live, stale) or (watches and is_shipped(live)), reason="")
+
+
+def _keeping_forms(model: Federated, owner: SetId, cluster: Cluster, *, stale: t.Collection[str]) -> Federated:
+    if not asks_for_live(model.read, model.forms, stale=stale):
+        return model
+    resources = (cluster.resource(version, kind) for version, kind in _FORMS)
+    live = [
+        obj
+        for resource in resources
+        if resource is not None
+        for obj in cluster.list_objects(resource, selector=f"{SET_LABEL}={owner.label}")
+    ]
+    return replace(model, read=in_their_forms(model.read, model.forms, live=live_forms(live), stale=stale))
 
 
 def _keeping(model: Federated, cluster: Cluster) -> Federated:
@@ -294,21 +328,27 @@ def _keeping(model: Federated, cluster: Cluster) -> Federated:
 
 def _keeping_set(targets: FederationTargetSet, team: Team, cluster: Cluster) -> FederationTargetSet:
     found = [
-        target.keeping(addresses_in_use(_live(targets, target, team, cluster))) if target.others else target
+        target.keeping(_in_use(targets, target, team, cluster)) if target.others else target
         for target in targets.targets
     ]
     return replace(targets, targets=tuple(found))
 
 
-def _live(targets: FederationTargetSet, target: Target, team: Team, cluster: Cluster) -> JsonObject | None:
-    """The object of the central side that holds the address of a replica now."""
-    api_version, kind = (MONITORING_ALPHA, "ScrapeConfig") if targets.by_name else (DISCOVERY, "EndpointSlice")
+def _in_use(targets: FederationTargetSet, target: Target, team: Team, cluster: Cluster) -> set[str]:
+    """The addresses at which the central side reads a replica now, in whichever form it does so."""
     # All jobs of a source have the same addresses.
     config = federation_part_name(targets.name, part=targets.jobs[0].part)
-    name = config if targets.by_name else slice_name(targets.name, target.replica)
-    wanted = {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": team.namespace, "name": name}}
-    return find_object(cluster, wanted)
+    places = [(MONITORING_ALPHA, "ScrapeConfig", config)]
+    if not targets.by_name:
+        places.append((DISCOVERY, "EndpointSlice", slice_name(targets.name, target.replica)))
+    wanted = (
+        {"apiVersion": version, "kind": kind, "metadata": {"namespace": team.namespace, "name": name}}
+        for version, kind, name in places
+    )
+    return {address for one in wanted for address in addresses_in_use(find_object(cluster, one))}
 
+
+_FORMS = ((MONITORING, "ServiceMonitor"), (MONITORING_ALPHA, "ScrapeConfig"))
 
 FEDERATION: Capability[Federated] = Capability(
     name="federation",
@@ -324,6 +364,7 @@ FEDERATION: Capability[Federated] = Capability(
         "sources": {"type": "list", "elements": "dict", "default": []},
         "stale": {"type": "list", "elements": "str", "default": []},
         "central_team": {"type": "str", "default": "platform"},
+        **FORM_OPTIONS,
         "alert_rules": {"type": "bool", "default": True},
         "rules": {"type": "list", "elements": "dict", "default": []},
     },

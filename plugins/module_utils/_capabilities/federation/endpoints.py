@@ -117,13 +117,17 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True)
 class FederationTargetSet:
-    """One federated instance: its replicas, by IP addresses or by DNS names, never both."""
+    """One federated instance: its replicas, by IP addresses or by DNS names, never both.
+
+    *static*: whether its targets are those of a ScrapeConfig although they are IP addresses; DNS names always are.
+    """
 
     cluster: str
     team: str
     targets: tuple[Target, ...]
     scrape: Scrape
     region: Region | None = None
+    static: bool = False
 
     @property
     def name(self) -> str:
@@ -170,7 +174,12 @@ class FederationTargetSet:
     @property
     def by_name(self) -> bool:
         """Whether the targets are DNS names. What is still unknown is taken for an IP address."""
-        return all(_is_name(target.address) for target in self.targets)
+        return all(is_name(target.address) for target in self.targets)
+
+    @property
+    def monitor_kind(self) -> str:
+        """The kind of what lets Prometheus scrape it: the form of its targets."""
+        return "ScrapeConfig" if self.by_name or self.static else "ServiceMonitor"
 
 
 def endpoint(
@@ -281,11 +290,12 @@ def _targets(items: t.Sequence[Values], *, check: bool, path: str, errors: Error
         if target.pending and not check and errors.is_good(f"{place}.address"):
             errors.add(place, "its address or port is not known; run the worker's side first")
         first_is_good = errors.is_good(f"{path}[0].address")
-        kinds = {_is_name(address) for address in (target.address, *target.others)}
-        if first_is_good and kinds != {_is_name(targets[0].address)}:
+        kinds = {is_name(address) for address in (target.address, *target.others)}
+        if first_is_good and kinds != {is_name(targets[0].address)}:
             errors.add(f"{place}.address", "IP addresses and DNS names cannot be mixed in one instance")
     return targets
 
 
-def _is_name(address: str) -> bool:
+def is_name(address: str) -> bool:
+    """Whether an address is a DNS name. What is still unknown is taken for an IP address."""
     return address != KNOWN_AFTER_APPLY and grammar.ip_address(address) is None

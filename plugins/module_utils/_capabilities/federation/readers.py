@@ -28,8 +28,11 @@ def cannot_read(team: Team, *, centrals: t.Sequence[str]) -> str | None:
 
     A team that is switched off will be back, and until then reads nothing.
     """
-    if not centrals or not team.enabled or any(team.runs_prometheus_on(cluster) for cluster in centrals):
+    if not centrals or not team.enabled:
         return None
+    if any(team.runs_prometheus_on(cluster) for cluster in centrals):
+        # Its Prometheus finds targets in the API server, and has no right to that.
+        return None if team.rbac else f"{team.name!r} may not discover targets: its rbac is false"
     if not team.prometheus.enabled:
         return f"{team.name!r} has no Prometheus that could read it: prometheus.enabled is false"
     return f"{team.name!r} has no Prometheus on {first_of(centrals)}; its clusters are {first_of(team.clusters)}"

@@ -60,7 +60,7 @@ def endpoint_objects(targets: FederationTargetSet, *, namespace: str, team: str)
         SOURCE_CLUSTER_LABEL: targets.cluster,
         SOURCE_TEAM_LABEL: targets.team,
     }
-    if targets.by_name:
+    if targets.monitor_kind == "ScrapeConfig":
         return [_scrape_config(targets, job, namespace=namespace, labels=labels) for job in targets.jobs]
     return [
         make(CORE, "Service", targets.name, namespace=namespace, labels=labels, spec=_headless()),
@@ -103,6 +103,12 @@ def _slice(targets: FederationTargetSet, target: Target, *, namespace: str, labe
     )
 
 
+def _place(target: Target) -> str:
+    """The address of a static target, as discovery would write it: it becomes the label instance."""
+    address = target.address.removesuffix(".")
+    return f"[{address}]:{_port(target)}" if ":" in address else f"{address}:{_port(target)}"
+
+
 def _port(target: Target) -> int | str:
     return KNOWN_AFTER_APPLY if target.port is None else target.port
 
@@ -140,7 +146,7 @@ def _scrape_config(
     targets: FederationTargetSet, job: Job, *, namespace: str, labels: t.Mapping[str, str]
 ) -> JsonObject:
     scrape = targets.scrape
-    places = sorted(f"{target.address.removesuffix('.')}:{_port(target)}" for target in targets.targets)
+    places = sorted(_place(target) for target in targets.targets)
     spec = {
         "jobName": job.label,
         "staticConfigs": [{"labels": _target_labels(targets), "targets": places}],

@@ -74,13 +74,20 @@ def selected(values: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def check_selection(
-    match: t.Sequence[str], *, everything: bool, labels: t.Collection[str], path: str, errors: Errors
+    match: t.Sequence[str],
+    *,
+    everything: bool,
+    labels: t.Collection[str],
+    path: str,
+    errors: Errors,
+    federates: bool = False,
 ) -> None:
     """Note in *errors* each selector of a source that can never work, or that selects everything without its opt-in.
 
-    *labels* are what the central side adds to the series of the source. *path* is the place of the list.
+    *labels* are what the central side adds to the series of the source. *path* is the place of the list. *federates*:
+    whether the source has series of other clusters, with their labels.
     """
-    for remark in _remarks(match, labels=labels):
+    for remark in _remarks(match, labels=labels, federates=federates):
         place = f"{path}[{remark.index}]"
         if remark.code == _EVERYTHING and everything:
             continue
@@ -90,17 +97,18 @@ def check_selection(
             errors.add(place, f"{_without_head(finding)}; {finding.fix}{hint} ({finding.code})")
 
 
-def selection_warnings(match: t.Sequence[str], *, labels: t.Collection[str]) -> list[str]:
+def selection_warnings(match: t.Sequence[str], *, labels: t.Collection[str], federates: bool = False) -> list[str]:
     """What is doubtful about selectors that can work; *labels* are the external labels of the source."""
     subject = Subject(cluster="", kind="Selector", name="match[]")
-    findings = [_finding(remark, subject) for remark in _remarks(match, labels=labels)]
+    findings = [_finding(remark, subject) for remark in _remarks(match, labels=labels, federates=federates)]
     return [
         f"{finding.message}; {finding.fix} ({finding.code})" for finding in findings if finding.severity == "warning"
     ]
 
 
-def _remarks(match: t.Sequence[str], *, labels: t.Collection[str]) -> list[Remark]:
-    return [remark for remark in lint(match, external_labels={"team", *labels}) if remark.code not in _NOT_READ]
+def _remarks(match: t.Sequence[str], *, labels: t.Collection[str], federates: bool) -> list[Remark]:
+    remarks = lint(match, external_labels={"team", *labels}, federates=federates)
+    return [remark for remark in remarks if remark.code not in _NOT_READ]
 
 
 def _finding(remark: Remark, subject: Subject) -> Finding:

@@ -101,21 +101,24 @@ def parse_sources(
     platform: str = PLATFORM_TEAM,
     path: str = "sources",
     centrals: t.Mapping[str, str | None] | None = None,
+    federates: bool = False,
     errors: Errors | None = None,
 ) -> tuple[Source, ...]:
     """Sources from a list of mappings (SOURCE_OPTIONS), sorted by team; a source without a team is the platform's.
 
     *check_match* gives the reason why a selector is bad, or None. *teams* are the teams that there are, with the
     number of replicas of their Prometheus, None if that is not known; without *teams* that is left unchecked.
-    *centrals* are the teams that may read a source, with the reason why they cannot, likewise. What is wrong is noted
-    in *errors*, or raised as InputError.
+    *centrals* are the teams that may read a source, with the reason why they cannot, likewise. *federates*: whether the
+    cluster federates others itself. What is wrong is noted in *errors*, or raised as InputError.
     """
     sources: dict[str, Source] = {}
     places: dict[str, str] = {}
     with Collecting(errors) as found:
         for index, values in enumerate(validate_list(raw, SOURCE_OPTIONS, path=path, errors=found)):
             place = f"{path}[{index}]"
-            source = _source(values, check_match=check_match, platform=platform, path=place, errors=found)
+            source = _source(
+                values, check_match=check_match, platform=platform, federates=federates, path=place, errors=found
+            )
             if not found.is_good(f"{place}.team"):
                 continue
             if source.team in sources:
@@ -132,7 +135,9 @@ def parse_sources(
     return tuple(sources[team] for team in sorted(sources))
 
 
-def _source(values: Values, *, check_match: grammar.Check, platform: str, path: str, errors: Errors) -> Source:
+def _source(
+    values: Values, *, check_match: grammar.Check, platform: str, federates: bool, path: str, errors: Errors
+) -> Source:
     values = {**values, "match": selected(values)}
     allowed = _networks(values["allowed_sources"], path=f"{path}.allowed_sources", errors=errors)
     preset = LOAD_BALANCERS.get(values["load_balancer"] or "")
@@ -171,6 +176,7 @@ def _source(values: Values, *, check_match: grammar.Check, platform: str, path: 
         labels=source.scrape.labels,
         path=f"{path}.match",
         errors=errors,
+        federates=federates,
     )
     if source.address is not None:
         require(grammar.host, source.address, path=f"{path}.address", errors=errors)
@@ -289,6 +295,7 @@ def exposed_sources(
             name: cannot_read(team, centrals=params.get("centrals") or ()) if teams_are_good else None
             for name, team in by_name.items()
         },
+        federates=bool(params.get("below")),
         errors=errors,
     )
     return [

@@ -23,6 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import (
     FEDERATION_COMPONENT,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 
 # How the names begin of all series that the central side records about a source, and of its alerts. They have the
 # source's labels and are not the source's data.
@@ -30,6 +31,8 @@ RECORDED = "cluster_team:federation_"
 ALERTED = "Federation"
 # Says how many targets a source must have; roles/prometheus_federation/files compares with it.
 EXPECTED = f"{RECORDED}targets:expected"
+# Says how long a scrape of it may take.
+TIMEOUT = f"{RECORDED}scrape_timeout_seconds:expected"
 
 
 def watching_objects(
@@ -55,12 +58,13 @@ def is_shipped(obj: t.Mapping[str, t.Any]) -> bool:
 
 def _expected(source: FederationTargetSet, *, namespace: str, labels: t.Mapping[str, str]) -> JsonObject:
     own = {INSTANCE_LABEL: source.name, SOURCE_CLUSTER_LABEL: source.cluster, SOURCE_TEAM_LABEL: source.team}
-    rule = {
-        "record": EXPECTED,
-        "expr": f"vector({len(source.targets)})",
-        "labels": {"cluster": source.cluster, "team": source.team},
-    }
-    groups = [{"name": "federation.expected", "rules": [rule]}]
+    seconds = (grammar.milliseconds(source.scrape.timeout) or 0) / 1000
+    of_source = {"cluster": source.cluster, "team": source.team}
+    rules = [
+        {"record": record, "expr": f"vector({value:g})", "labels": of_source}
+        for record, value in ((EXPECTED, len(source.targets)), (TIMEOUT, seconds))
+    ]
+    groups = [{"name": "federation.expected", "rules": rules}]
     return _rules(source.name, groups=groups, namespace=namespace, labels={**labels, **own})
 
 
