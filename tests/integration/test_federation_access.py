@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import os
 import subprocess
 import typing as t
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
-from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import load_crds
 
 from promlab import build
 from promlab.controlplane import ControlPlane
@@ -23,6 +21,7 @@ from promlab.settings import from_environment
 from tests.integration.support.certificates import pair
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inprocess import run_module
+from tests.integration.support.operator_process import configuration, operator, serve_crds
 from tests.integration.support.planes import started
 
 JsonObject = dict[str, t.Any]
@@ -51,6 +50,7 @@ SOURCES: list[JsonObject] = [
     {"cluster": "far", "team": "named", "targets": [{"address": "far.example", "port": 443}], **BY_TOKEN},
 ]
 CLEAR = "canary-in-clear"
+DISCOVERY = ("job_name", "kubernetes_sd_configs", "static_configs", "relabel_configs", "scheme")
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +73,7 @@ def central(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """A control plane with the operator's CRDs, the platform's namespace, and what the user keeps there."""
     with started(request, "access", controllers=False) as (plane,):
         cluster = Cluster(kubeconfig=plane.kubeconfig, context=plane.context)
-        crds = load_crds(version=PROMETHEUS_OPERATOR)
-        for crd in crds:
-            cluster.apply(crd, force=True)
-        kinds = {crd["spec"]["names"]["kind"] for crd in crds}
-        cluster.wait_until(lambda: kinds <= {kind.kind for kind in cluster.kinds()}, "the CRDs are served")
+        serve_crds(cluster)
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         certificate, key = (text.decode() for text in pair("any.example"))
         for name, data in {
@@ -96,41 +92,49 @@ def of(kind: str, name: str) -> JsonObject:
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}}
 
 
-@pytest.fixture(scope="module")
-def generated(central: ControlPlane, programs: Path) -> Iterator[tuple[JsonObject, JsonObject]]:
-    """The configuration that the operator made, and the files that come with it."""
-    shared: JsonObject = {"cluster": "hub", "clusters": ["hub", "edge", "far"], "wait": False}
-    runs: tuple[tuple[str, JsonObject], ...] = (("team_monitoring", {}), ("federation_endpoints", {"sources": SOURCES}))
-    for module, options in runs:
-        run_module(module, kubeconfig=central.kubeconfig, context=central.context, **shared, **options)
-    cluster = Cluster(kubeconfig=central.kubeconfig, context=central.context)
-    flags = ["--web.listen-address=127.0.0.1:0", "--kubelet-endpoints=false"]
-    with central.log("operator").open("ab") as sink:
-        operator = subprocess.Popen(
-            [str(programs / "operator"), *flags],
-            env={**os.environ, "KUBECONFIG": str(central.kubeconfig)},
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wanted = {f"federation-{source['cluster']}-{source['team']}" for source in SOURCES}
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """What the operator made of the sources in either form, and the files that come with it."""
 
-        def configuration() -> JsonObject:
-            found = cluster.find("v1", "Secret", "prometheus-platform", NAMESPACE)
-            text = gzip.decompress(base64.b64decode(found["data"]["prometheus.yaml.gz"])) if found else b"{}"
-            loaded: JsonObject = yaml.safe_load(text)
-            return loaded
+    discovered: JsonObject
+    static: JsonObject
+    assets: JsonObject
+
+
+@pytest.fixture(scope="module")
+def generated(central: ControlPlane, programs: Path) -> Iterator[Generated]:
+    """The configurations that the operator made."""
+    shared: JsonObject = {"cluster": "hub", "clusters": ["hub", "edge", "far"], "wait": False}
+    cluster = Cluster(kubeconfig=central.kubeconfig, context=central.context)
+
+    def run(module: str, **options: t.Any) -> JsonObject:
+        return run_module(module, kubeconfig=central.kubeconfig, context=central.context, **shared, **options)
+
+    def until(kinds: dict[str, int]) -> JsonObject:
+        """The configuration when it has this many jobs of each kind of object."""
+        found: JsonObject = {}
 
         def is_whole() -> bool:
-            text = str(configuration())
-            return all(name in text or name.replace("-", "/") in text for name in wanted)
+            found.clear()
+            found.update(configuration(cluster, namespace=NAMESPACE, name="platform"))
+            made = Counter(job["job_name"].partition("/")[0] for job in jobs(found)) if found else {}
+            return made == kinds
 
-        cluster.wait_until(is_whole, "the operator wrote a job for each source")
+        cluster.wait_until(is_whole, f"the operator wrote the jobs {kinds}")
+        return dict(found)
+
+    run("team_monitoring")
+    with operator(central, programs / "operator"):
+        run("federation_endpoints", sources=SOURCES)
+        discovered = until({"serviceMonitor": 4, "scrapeConfig": 4})
+        told = run("federation_endpoints", sources=SOURCES, target_form="static")["outcome"].warnings
+        assert told == [
+            f"{NAMESPACE}: sources change from ServiceMonitor to ScrapeConfig (2 objects; target_form is static, "
+            "static_above 100). Their targets, labels and series stay the same"
+        ]
+        static = until({"scrapeConfig": 8})
         assets = cluster.get("v1", "Secret", "prometheus-platform-tls-assets-0", NAMESPACE)
-        yield configuration(), assets["data"]
-    finally:
-        operator.kill()
-        operator.wait()
+        yield Generated(discovered=discovered, static=static, assets=assets["data"])
 
 
 def jobs(configuration: JsonObject) -> list[JsonObject]:
@@ -138,9 +142,10 @@ def jobs(configuration: JsonObject) -> list[JsonObject]:
     return [job for job in configuration["scrape_configs"] if job.get("metrics_path", "").endswith("/federate")]
 
 
-def test_each_source_is_read_with_what_it_needs(generated: tuple[JsonObject, JsonObject]) -> None:
-    configuration, assets = generated
-    found = jobs(configuration)
+@pytest.mark.parametrize("form", ["discovered", "static"])
+def test_each_source_is_read_with_what_it_needs(generated: Generated, form: str) -> None:
+    assets = generated.assets
+    found = jobs(getattr(generated, form))
     assert len(found) >= len(SOURCES)
     files = {f"/etc/prometheus/certs/{name}": base64.b64decode(text) for name, text in assets.items()}
     for job in found:
@@ -157,13 +162,29 @@ def test_each_source_is_read_with_what_it_needs(generated: tuple[JsonObject, Jso
     assert {"basic_auth" in job for job in found} == {True, False}
 
 
-def test_promtool_accepts_the_configuration(
-    generated: tuple[JsonObject, JsonObject], programs: Path, tmp_path: Path
-) -> None:
-    configuration, assets = generated
-    for name, text in assets.items():
+def described(configuration: JsonObject) -> dict[str, JsonObject]:
+    """How targets are read, by the value that the job gives to the label job."""
+    found = {}
+    for job in jobs(configuration):
+        steps = job["relabel_configs"]
+        name = next(step["replacement"] for step in reversed(steps) if step.get("target_label") == "job")
+        # Where targets come from and what is done to their labels differs; what comes of these is tested elsewhere.
+        found[name] = {key: value for key, value in job.items() if key not in DISCOVERY}
+        found[name]["scheme"] = job["scheme"].lower()
+    return found
+
+
+def test_both_forms_read_a_source_alike(generated: Generated) -> None:
+    discovered, static = described(generated.discovered), described(generated.static)
+    assert len(static) == 2 * len(SOURCES)
+    assert static == discovered
+
+
+@pytest.mark.parametrize("form", ["discovered", "static"])
+def test_promtool_accepts_the_configuration(generated: Generated, programs: Path, tmp_path: Path, form: str) -> None:
+    for name, text in generated.assets.items():
         (tmp_path / name).write_bytes(base64.b64decode(text))
-    only = {"scrape_configs": jobs(configuration)}
+    only = {"scrape_configs": jobs(getattr(generated, form))}
     path = tmp_path / "prometheus.yml"
     path.write_text(yaml.safe_dump(only).replace("/etc/prometheus/certs/", f"{tmp_path}/"))
     done = subprocess.run(

@@ -113,6 +113,14 @@ _BENCHES = (
         rounds=5,
     ),
     _bench(
+        "federation",
+        part="federation",
+        shows="A central side reads 1,000 sources: objects in 1 s, configuration below 1 MiB, 200 sources are scraped",
+        minutes=10,
+        rounds=1000,
+        inputs=(*COLLECTION,),
+    ),
+    _bench(
         "speed",
         part="speed",
         shows="1,000 teams of 12 objects: no change, first creation and one changed team, against peers and the floor",

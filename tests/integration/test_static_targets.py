@@ -1,0 +1,112 @@
+"""A source changes between its two forms while it is read: the series go on, and no sample is refused.
+
+A Prometheus loads the jobs of one form, then those of both, as between the first write of a run and its last, then
+those of the other form alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import FEDERATION
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
+
+from tests.integration.support.prometheus_process import PrometheusProcess, application, jobs_of, lab_program
+
+JsonObject = dict[str, t.Any]
+
+INTERVAL = 0.2
+SOURCE: JsonObject = {
+    "cluster": "edge",
+    "team": "payments",
+    "targets": [{"address": "192.0.2.1", "port": 9090}],
+    "match": ['{__name__=~"team:.+"}', "ALERTS"],
+    "interval": "200ms",
+    "timeout": "200ms",
+    "labels": {"region": "eu"},
+}
+RULES = [
+    {"record": "team:now:seconds", "expr": "time()"},
+    {"alert": "Always", "expr": "vector(1)"},
+]
+# Each of them means that a sample was refused.
+REFUSED = ("out_of_order", "duplicate_timestamp", "out_of_bounds")
+
+
+def jobs(form: str, address: str) -> list[JsonObject]:
+    given = {"cluster": "hub", "clusters": ["hub", "edge"], "sources": [SOURCE], "target_form": form}
+    params = validate_mapping(given, FEDERATION.options, path="")
+    return jobs_of(objects_of(FEDERATION, params), addresses=[address])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A source and the Prometheus that reads it."""
+
+    source: PrometheusProcess
+    central: PrometheusProcess
+
+    def targets(self) -> dict[str, set[tuple[tuple[str, str], ...]]]:
+        """The labels of what is scraped, by the kind of the job."""
+        found: dict[str, set[tuple[tuple[str, str], ...]]] = {}
+        for target in self.central.get("targets")["activeTargets"]:
+            kind = target["scrapePool"].partition("/")[0]
+            found.setdefault(kind, set()).add(tuple(sorted(target["labels"].items())))
+        return found
+
+    def samples(self) -> float:
+        """How many samples of the source's record are there."""
+        return float(self.central.query("count_over_time(team:now:seconds[1h])")[0]["value"][1])
+
+
+@pytest.fixture
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
+    program = lab_program(request, "prometheus")
+    source = PrometheusProcess(program=program, folder=tmp_path / "source", external_labels={"cluster": "edge"})
+    central = PrometheusProcess(program=program, folder=tmp_path / "central")
+    with application("any 1\n") as shown:
+        source.configure(
+            [{"job_name": "any", "static_configs": [{"targets": [shown.address]}]}],
+            groups=[{"name": "team", "rules": RULES}],
+        )
+        source.start()
+        central.configure()
+        central.start()
+        try:
+            yield Pair(source=source, central=central)
+        finally:
+            central.stop()
+            source.stop()
+
+
+@pytest.mark.parametrize(("first", "second"), [("discovered", "static"), ("static", "discovered")])
+def test_series_go_on_when_a_source_changes_its_form(pair: Pair, first: str, second: str) -> None:
+    before, after = (jobs(form, pair.source.address) for form in (first, second))
+    kinds = {"discovered": "serviceMonitor", "static": "scrapeConfig"}
+    labels = None
+    for loaded, wanted in ((before, {first}), ([*before, *after], {first, second}), (after, {second})):
+        pair.central.configure(loaded)
+        pair.central.until(lambda: pair.targets().keys() == {kinds[form] for form in wanted}, f"targets of {wanted}")
+        found = pair.targets()
+        labels = labels or next(iter(found.values()))
+        # The targets themselves do not differ: their series are the same ones.
+        assert all(one == labels for one in found.values())
+        have = pair.samples()
+        pair.central.until(lambda: pair.samples() >= have + 15, "samples come in")
+    # `up` of both jobs of the source, and each federated series, is one series from the first to the last.
+    assert len(pair.central.label_sets("count_over_time(up[1h])")) == 2
+    assert len(pair.central.label_sets("count_over_time(team:now:seconds[1h])")) == 1
+    assert len(pair.central.label_sets("count_over_time(ALERTS[1h])")) == 1
+    for name in REFUSED:
+        assert pair.central.counter(f"prometheus_target_scrapes_sample_{name}_total") == 0
+    # No gap: the record's value is when the source evaluated it.
+    (series,) = pair.central.get("query", query="team:now:seconds[1h]")["result"]
+    moments = [float(value) for _time, value in series["values"]]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert max(gaps) < 1.0 + 2 * INTERVAL, sorted(gaps)[-3:]
