@@ -62,7 +62,8 @@ class Pair:
 
     def samples(self) -> float:
         """How many samples of the source's record are there."""
-        return float(self.central.query("count_over_time(team:now:seconds[1h])")[0]["value"][1])
+        found = self.central.query("count_over_time(team:now:seconds[1h])")
+        return float(found[0]["value"][1]) if found else 0.0
 
 
 @pytest.fixture

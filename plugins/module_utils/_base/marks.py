@@ -108,7 +108,7 @@ def alertmanager_name(team: str) -> str:
 
 def source_service_name(team: str, replica: int) -> str:
     """Name of the Service that exposes one replica of a team's Prometheus to other clusters."""
-    return f"prometheus-{team}-federation-{replica}"
+    return f"{source_policy_name(team)}-{replica}"
 
 
 def source_replica_name(team: str, replica: int) -> str:
@@ -119,6 +119,21 @@ def source_replica_name(team: str, replica: int) -> str:
 def source_policy_name(team: str) -> str:
     """Name of the NetworkPolicy that lets the central side in."""
     return f"prometheus-{team}-federation"
+
+
+def receiver_service_name(team: str, replica: int) -> str:
+    """Name of the Service through which other clusters write to one replica of a team's Prometheus."""
+    return f"{receiver_policy_name(team)}-{replica}"
+
+
+def receiver_replica_name(team: str, replica: int) -> str:
+    """The same as `source_replica_name`, for the proxy in front of what is written to."""
+    return f"prometheus-{team}-written-{replica}"
+
+
+def receiver_policy_name(team: str) -> str:
+    """Name of the NetworkPolicy that lets those in that write."""
+    return f"prometheus-{team}-receiver"
 
 
 def federation_name(*, cluster: str, team: str) -> str:

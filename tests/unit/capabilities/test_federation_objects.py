@@ -10,7 +10,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     SOURCE_CLUSTER_LABEL,
     TEAM_LABEL,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposure import (
     DEFAULT_ALLOWED_SOURCES,
 )
 

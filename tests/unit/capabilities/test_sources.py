@@ -7,14 +7,16 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposure import (
+    DEFAULT_ALLOWED_SOURCES,
+    of_family,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.load_balancers import (
     LOAD_BALANCERS,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import DEFAULT_MATCH
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
-    DEFAULT_ALLOWED_SOURCES,
     Source,
-    of_family,
     parse_sources,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar

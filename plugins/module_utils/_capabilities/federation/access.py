@@ -19,7 +19,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
 
 JsonObject = dict[str, t.Any]
 
-_FEDERATE = "/federate"
+FEDERATE = "/federate"
 
 # Keys by default: those of the Secret types kubernetes.io/tls and kubernetes.io/basic-auth, that which cert-manager
 # gives to a certificate authority, and that of a ServiceAccount's token. The options are names, not secrets.
@@ -83,7 +83,7 @@ class Access:
     @property
     def path(self) -> str:
         """Where the instance answers."""
-        return f"{self.path_prefix}{_FEDERATE}"
+        return f"{self.path_prefix}{FEDERATE}"
 
     @property
     def is_unverified(self) -> bool:
@@ -213,6 +213,6 @@ def _check_together(access: Access, *, path: str, errors: Errors) -> None:
 def _path_prefix(text: str) -> str | None:
     if not _PATH_PREFIX.fullmatch(text) or {".", ".."} & set(text.split("/")):
         return f"{text!r} is not a path such as /prometheus; begin it with a slash, and end it without one"
-    if text.endswith(_FEDERATE):
-        return f"{text!r} must not end with {_FEDERATE}, which is added to it"
+    if text.endswith(FEDERATE):
+        return f"{text!r} must not end with {FEDERATE}, which is added to it"
     return None

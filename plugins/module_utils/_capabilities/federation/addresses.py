@@ -19,11 +19,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     source_service_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import Target
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposure import FAMILIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.proxy import proxy_pods
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
-    FAMILIES,
-    Source,
-)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     COMPONENT_LABEL,
@@ -16,8 +17,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     common_labels,
     instance_pods,
     replica_pods,
-    source_policy_name,
-    source_service_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
     CORE,
@@ -29,15 +28,20 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     service_port,
     tcp_ports,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposure import Exposure
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.proxy import (
     NAME,
     PROXY_PORT,
     PROXY_PORT_NAME,
+    READING,
+    WRITING,
+    Door,
     proxy_objects,
     proxy_pods,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import (
     FEDERATION_COMPONENT,
+    RECEIVER_COMPONENT,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
 
@@ -58,42 +62,88 @@ def source_objects(
     Services of the cluster have by default, None if that is not known. *isolated*: whether a network policy of the team
     closes the instance to the pods of other teams.
     """
-    name = prometheus or source.team
-    if source.expose == "Existing":
+    if source.writes:
         return []
-    labels = {
-        **common_labels("prometheus", team=source.team),
-        COMPONENT_LABEL: FEDERATION_COMPONENT,
-        SOURCE_CLUSTER_LABEL: cluster,
-    }
-    services = [
-        _exposed(source, replica, of=name, namespace=namespace, labels=labels, family=family)
-        for replica in range(replicas)
-    ]
-    policy = _source_policy(source, of=name, replicas=replicas, namespace=namespace, labels=labels, isolated=isolated)
-    if source.proxy is None:
-        return [*services, policy]
-    proxies = proxy_objects(
-        source.proxy,
-        access=source.scrape.access,
+    place = _Place(
+        door=READING,
         team=source.team,
-        of=name,
+        of=prometheus or source.team,
         replicas=replicas,
         namespace=namespace,
-        labels=labels,
+        labels={
+            **common_labels("prometheus", team=source.team),
+            COMPONENT_LABEL: FEDERATION_COMPONENT,
+            SOURCE_CLUSTER_LABEL: cluster,
+        },
+        prefix=source.scrape.access.path_prefix,
+    )
+    return _exposing(source, place, family=family, isolated=isolated)
+
+
+def receiver_objects(
+    exposure: Exposure,
+    *,
+    team: str,
+    prefix: str,
+    namespace: str,
+    replicas: int,
+    prometheus: str,
+    family: str | None = None,
+    isolated: bool = True,
+) -> list[JsonObject]:
+    """What lets other clusters write to each replica of a *team*'s Prometheus, below the path *prefix*."""
+    place = _Place(
+        door=WRITING,
+        team=team,
+        of=prometheus,
+        replicas=replicas,
+        namespace=namespace,
+        labels={**common_labels("prometheus", team=team), COMPONENT_LABEL: RECEIVER_COMPONENT},
+        prefix=prefix,
+    )
+    return _exposing(exposure, place, family=family, isolated=isolated)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What is exposed: the replicas of the Prometheus called *of*, which answers below the path *prefix*."""
+
+    door: Door
+    team: str
+    of: str
+    replicas: int
+    namespace: str
+    labels: t.Mapping[str, str]
+    prefix: str
+
+
+def _exposing(exposure: Exposure, place: _Place, *, family: str | None, isolated: bool) -> list[JsonObject]:
+    if exposure.expose == "Existing":
+        return []
+    services = [_exposed(exposure, place, replica, family=family) for replica in range(place.replicas)]
+    policy = _source_policy(exposure, place, isolated=isolated)
+    if exposure.proxy is None:
+        return [*services, policy]
+    proxies = proxy_objects(
+        exposure.proxy,
+        door=place.door,
+        prefix=place.prefix,
+        team=place.team,
+        of=place.of,
+        replicas=place.replicas,
+        namespace=place.namespace,
+        labels=place.labels,
     )
     return [*services, policy, *proxies]
 
 
-def _exposed(
-    source: Source, replica: int, *, of: str, namespace: str, labels: t.Mapping[str, str], family: str | None
-) -> JsonObject:
-    """A Service for one replica: behind a shared one each scrape could meet another replica, with other samples."""
+def _exposed(source: Exposure, place: _Place, replica: int, *, family: str | None) -> JsonObject:
+    """A Service for one replica: behind a shared one each request could meet another replica, with other samples."""
     port = service_port(WEB_PORT_NAME, PROMETHEUS_PORT)
-    pods = replica_pods(of, replica)
+    pods = replica_pods(place.of, replica)
     if source.proxy is not None:
         port["targetPort"] = PROXY_PORT_NAME
-        pods = proxy_pods(source.team, replica)
+        pods = proxy_pods(place.team, replica, door=place.door)
     if source.node_port is not None:
         port["nodePort"] = source.node_port
     spec: JsonObject = {
@@ -110,30 +160,28 @@ def _exposed(
     return make(
         CORE,
         "Service",
-        source_service_name(source.team, replica),
-        namespace=namespace,
-        labels=labels,
+        place.door.service(place.team, replica),
+        namespace=place.namespace,
+        labels=place.labels,
         annotations=source.annotations,
         spec=spec,
     )
 
 
-def _ranges(source: Source, *, family: str | None) -> list[str]:
+def _ranges(source: Exposure, *, family: str | None) -> list[str]:
     """The clients of a load balancer. A Service has one family of addresses, and balancers refuse ranges of another."""
     if family is None:
         return source.allowed_of("IPv4") or source.allowed_of("IPv6")
     return source.allowed_of(family)
 
 
-def _source_policy(
-    source: Source, *, of: str, replicas: int, namespace: str, labels: t.Mapping[str, str], isolated: bool
-) -> JsonObject:
+def _source_policy(source: Exposure, place: _Place, *, isolated: bool) -> JsonObject:
     """Lets clients and health checks in: to the proxies where there are some, and then not to Prometheus itself."""
     # Clients and health checks apart, so that each can be read, and changed, by itself.
     ranges = [networks for networks in (source.allowed_sources, source.health_check_sources) if networks]
     port = PROMETHEUS_PORT if source.proxy is None else PROXY_PORT
     spec: JsonObject = {
-        "podSelector": _exposed_pods(source, of=of, replicas=replicas),
+        "podSelector": _exposed_pods(source, place),
         "policyTypes": ["Ingress"],
         "ingress": [
             {"from": [{"ipBlock": {"cidr": network}} for network in networks], "ports": tcp_ports(port)}
@@ -144,14 +192,14 @@ def _source_policy(
         # A policy closes the pods that it selects to all others: readers inside of the cluster, whom no policy of the
         # team keeps out, would be shut out by this one.
         spec["ingress"].append({"from": [{"namespaceSelector": {}}]})
-    name = source_policy_name(source.team)
-    return make(NETWORKING, "NetworkPolicy", name, namespace=namespace, labels=labels, spec=spec)
+    name = place.door.policy(place.team)
+    return make(NETWORKING, "NetworkPolicy", name, namespace=place.namespace, labels=place.labels, spec=spec)
 
 
-def _exposed_pods(source: Source, *, of: str, replicas: int) -> JsonObject:
+def _exposed_pods(source: Exposure, place: _Place) -> JsonObject:
     if source.proxy is None:
-        return {"matchLabels": instance_pods("prometheus", name=of)}
-    names = [source_service_name(source.team, replica) for replica in range(replicas)]
+        return {"matchLabels": instance_pods("prometheus", name=place.of)}
+    names = [place.door.service(place.team, replica) for replica in range(place.replicas)]
     return {
         "matchLabels": {NAME_LABEL: NAME},
         "matchExpressions": [{"key": INSTANCE_LABEL, "operator": "In", "values": sorted(names)}],

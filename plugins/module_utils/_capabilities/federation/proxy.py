@@ -17,7 +17,11 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     INSTANCE_LABEL,
     NAME_LABEL,
+    receiver_policy_name,
+    receiver_replica_name,
+    receiver_service_name,
     replica_pods,
+    source_policy_name,
     source_replica_name,
     source_service_name,
 )
@@ -40,6 +44,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.access import (
     CA_OPTIONS,
     CERT_OPTIONS,
+    FEDERATE,
     Access,
     check_references,
 )
@@ -78,6 +83,33 @@ PROXY_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Door:
+    """What an exposed instance is asked for at *path*, by requests of the *verb*, and how its objects are called."""
+
+    path: str
+    verb: str
+    service: t.Callable[[str, int], str]
+    replica: t.Callable[[str, int], str]
+    policy: t.Callable[[str], str]
+
+
+READING = Door(
+    path=FEDERATE,
+    verb="get",
+    service=source_service_name,
+    replica=source_replica_name,
+    policy=source_policy_name,
+)
+WRITING = Door(
+    path="/api/v1/write",
+    verb="create",
+    service=receiver_service_name,
+    replica=receiver_replica_name,
+    policy=receiver_policy_name,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proxy:
     """The proxy of one source.
 
@@ -91,8 +123,11 @@ class Proxy:
     image_registry: str
 
 
-def parse_proxy(values: Values, *, access: Access, path: str, errors: Errors) -> Proxy:
-    """The proxy from validated *values* (PROXY_OPTIONS), for a source that the central side reads by *access*."""
+def parse_proxy(values: Values, *, access: Access | None, path: str, errors: Errors) -> Proxy:
+    """The proxy from validated *values* (PROXY_OPTIONS), for a source that the central side reads by *access*.
+
+    Without *access* it is not known here how clients come.
+    """
     check_references(values["certificate"], path=f"{path}.certificate", errors=errors)
     check_references(values["client_ca"], path=f"{path}.client_ca", errors=errors)
     if errors.is_good(f"{path}.client_ca") and bool(values["client_ca"]["secret"]) == bool(
@@ -102,7 +137,9 @@ def parse_proxy(values: Values, *, access: Access, path: str, errors: Errors) ->
     clients = require_each(_common_name, values["clients"], path=f"{path}.clients", errors=errors)
     if not values["clients"] and errors.is_good(f"{path}.clients"):
         errors.add(f"{path}.clients", "must not be empty: no client could read the instance")
-    if access.scheme != "https":
+    if access is None:
+        pass
+    elif access.scheme != "https":
         errors.add(path, f"needs scheme to be https, found {access.scheme!r}: the proxy serves nothing else")
     elif not (access.tls_config and access.tls_config["cert"]):
         errors.add(path, "needs tls_config.cert: the proxy lets in clients with a certificate only")
@@ -124,41 +161,46 @@ def _registry(text: str) -> str | None:
     return None if problem is None and not text.endswith("/") else f"{text!r} is not a registry such as quay.io"
 
 
-def proxy_pods(team: str, replica: int) -> dict[str, str]:
+def proxy_pods(team: str, replica: int, *, door: Door = READING) -> dict[str, str]:
     """The labels by which the pods of one replica's proxy are known."""
-    return {NAME_LABEL: NAME, INSTANCE_LABEL: source_service_name(team, replica)}
+    return {NAME_LABEL: NAME, INSTANCE_LABEL: door.service(team, replica)}
 
 
 def proxy_objects(
     proxy: Proxy,
     *,
-    access: Access,
+    door: Door = READING,
+    prefix: str = "",
     team: str,
     of: str,
     replicas: int,
     namespace: str,
     labels: t.Mapping[str, str],
 ) -> list[JsonObject]:
-    """The proxies of all replicas of the Prometheus called *of*, without the Services that expose them."""
+    """The proxies of all replicas of the Prometheus called *of*, without the Services that expose them.
+
+    *prefix*: the path below which it answers.
+    """
     objects: list[JsonObject] = []
     for replica in range(replicas):
-        objects.append(_upstream(team, replica, of=of, namespace=namespace, labels=labels))
-        spec = _deployment(proxy, access=access, team=team, replica=replica, namespace=namespace)
-        name = source_service_name(team, replica)
+        objects.append(_upstream(team, replica, door=door, of=of, namespace=namespace, labels=labels))
+        spec = _deployment(proxy, door=door, prefix=prefix, team=team, replica=replica, namespace=namespace)
+        name = door.service(team, replica)
         objects.append(make(APPS, "Deployment", name, namespace=namespace, labels=labels, spec=spec))
     return objects
 
 
-def _paths(access: Access) -> list[str]:
-    return [access.path, f"{access.path_prefix}/-/healthy", f"{access.path_prefix}/-/ready"]
+def _paths(door: Door, prefix: str) -> dict[str, str]:
+    """What the proxy answers, and by which verb: Kubernetes calls a POST create."""
+    return {f"{prefix}{door.path}": door.verb, f"{prefix}/-/healthy": "get", f"{prefix}/-/ready": "get"}
 
 
-def _config(proxy: Proxy, access: Access) -> dict[str, str]:
+def _config(proxy: Proxy, paths: t.Mapping[str, str]) -> dict[str, str]:
     """The proxy's files; JSON is YAML."""
     rules = [
-        {"path": path, "resourceRequest": False, "user": {"name": client}, "verb": "get"}
+        {"path": path, "resourceRequest": False, "user": {"name": client}, "verb": verb}
         for client in proxy.clients
-        for path in _paths(access)
+        for path, verb in paths.items()
     ]
     return {
         "config.yaml": json.dumps({"authorization": {"static": rules}}, sort_keys=True),
@@ -166,15 +208,18 @@ def _config(proxy: Proxy, access: Access) -> dict[str, str]:
     }
 
 
-def _upstream(team: str, replica: int, *, of: str, namespace: str, labels: t.Mapping[str, str]) -> JsonObject:
+def _upstream(
+    team: str, replica: int, *, door: Door, of: str, namespace: str, labels: t.Mapping[str, str]
+) -> JsonObject:
     """The name by which a proxy reaches its replica."""
     selector = replica_pods(of, replica)
     spec = {"type": "ClusterIP", "selector": selector, "ports": [service_port(WEB_PORT_NAME, PROMETHEUS_PORT)]}
-    return make(CORE, "Service", source_replica_name(team, replica), namespace=namespace, labels=labels, spec=spec)
+    return make(CORE, "Service", door.replica(team, replica), namespace=namespace, labels=labels, spec=spec)
 
 
-def _deployment(proxy: Proxy, *, access: Access, team: str, replica: int, namespace: str) -> JsonObject:
-    pods = proxy_pods(team, replica)
+def _deployment(proxy: Proxy, *, door: Door, prefix: str, team: str, replica: int, namespace: str) -> JsonObject:
+    pods = proxy_pods(team, replica, door=door)
+    paths = _paths(door, prefix)
     certificate, client_ca = proxy.certificate, proxy.client_ca
     authority = {"items": [{"key": client_ca["key"], "path": "ca.crt"}], "defaultMode": _MODE}
     volumes = {
@@ -193,16 +238,16 @@ def _deployment(proxy: Proxy, *, access: Access, team: str, replica: int, namesp
         else {"configMap": {"name": client_ca["config_map"], **authority}},
         "config": {"downwardAPI": {"items": [_file(name) for name in sorted(_FILES)], "defaultMode": _MODE}},
     }
-    upstream = f"http://{source_replica_name(team, replica)}.{namespace}.svc:{PROMETHEUS_PORT}/"
+    upstream = f"http://{door.replica(team, replica)}.{namespace}.svc:{PROMETHEUS_PORT}/"
     pod = {
         # It asks the API server for nothing.
         "automountServiceAccountToken": False,
-        "containers": [_container(proxy, access=access, upstream=upstream, mounts=sorted(volumes))],
+        "containers": [_container(proxy, paths=list(paths), upstream=upstream, mounts=sorted(volumes))],
         "nodeSelector": LINUX,
         "securityContext": restricted_pod(user=_USER),
         "volumes": [{"name": name, **volume} for name, volume in sorted(volumes.items())],
     }
-    annotations = {_FILES[name]: text for name, text in _config(proxy, access).items()}
+    annotations = {_FILES[name]: text for name, text in _config(proxy, paths).items()}
     return {
         "replicas": 1,
         # No second pod beside the first: the namespace's quota has room for one.
@@ -217,7 +262,7 @@ def _file(name: str) -> JsonObject:
     return {"fieldRef": field, "path": name}
 
 
-def _container(proxy: Proxy, *, access: Access, upstream: str, mounts: t.Sequence[str]) -> JsonObject:
+def _container(proxy: Proxy, *, paths: t.Sequence[str], upstream: str, mounts: t.Sequence[str]) -> JsonObject:
     health = {"httpGet": {"path": "/healthz", "port": _HEALTH_PORT_NAME, "scheme": "HTTPS"}}
     return {
         "name": NAME,
@@ -233,7 +278,7 @@ def _container(proxy: Proxy, *, access: Access, upstream: str, mounts: t.Sequenc
             f"--config-file={_FOLDER}/config/config.yaml",
             f"--kubeconfig={_FOLDER}/config/kubeconfig",
             # Everything else is not found, for every client.
-            f"--allow-paths={','.join(_paths(access))}",
+            f"--allow-paths={','.join(paths)}",
         ],
         "ports": [
             {"containerPort": PROXY_PORT, "name": PROXY_PORT_NAME, "protocol": "TCP"},

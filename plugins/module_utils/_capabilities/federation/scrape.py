@@ -35,6 +35,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
 
 # The component of everything that belongs to federation.
 FEDERATION_COMPONENT = "federation"
+# And of what lets other clusters write.
+RECEIVER_COMPONENT = "federation-receiver"
 
 DEFAULT_MATCH = preset_selectors(DEFAULT_PRESETS)
 
@@ -43,7 +45,11 @@ LIMIT_OPTIONS: dict[str, dict[str, t.Any]] = {
     "body_size": {"type": "str"},
 }
 
+# How an instance's series come to the central side: that reads them, or the instance writes them.
+FEDERATE, REMOTE_WRITE = "federate", "remote_write"
+
 SCRAPE_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "transport": {"type": "str", "choices": [FEDERATE, REMOTE_WRITE], "default": FEDERATE},
     **ACCESS_OPTIONS,
     "match": {"type": "list", "elements": "str", "default": DEFAULT_MATCH},
     "interval": {"type": "str", "default": "30s"},
@@ -74,7 +80,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Scrape:
-    """How the central side reads an instance; *labels* identify the source where its series lack them.
+    """How an instance's series come to the central side, by which *transport*; *labels* identify the source where its series lack them.
 
     *into*: the teams whose instances on the central cluster read it, in the order of the input; none means that which
     reads by default.
@@ -88,6 +94,7 @@ class Scrape:
     limits: Limits
     into: tuple[str, ...]
     normalize: Normalization
+    transport: str = FEDERATE
 
 
 def parse_scrape(values: Values, *, check_match: grammar.Check, path: str, errors: Errors) -> Scrape:
@@ -114,6 +121,7 @@ def parse_scrape(values: Values, *, check_match: grammar.Check, path: str, error
         limits=_limits(values["limits"], path=f"{path}.limits", errors=errors),
         into=_into(values["into"], path=f"{path}.into", errors=errors),
         normalize=parse_normalize(values["normalize"], path=f"{path}.normalize", errors=errors),
+        transport=values["transport"],
     )
 
 

@@ -6,21 +6,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import PLATFORM_TEAM
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.load_balancers import (
-    LOAD_BALANCERS,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.proxy import (
-    PROXY_OPTIONS,
-    Proxy,
-    parse_proxy,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposure import (
+    EXPOSURE_OPTIONS,
+    Exposure,
+    parse_exposure,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.readers import cannot_read
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import (
+    REMOTE_WRITE,
     SCRAPE_OPTIONS,
     Scrape,
     parse_scrape,
@@ -38,59 +35,36 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
     nearest,
     require,
     require_each,
-    text_mapping,
     validate_list,
 )
 
-DEFAULT_ALLOWED_SOURCES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
-# What a Service calls the families of addresses, with their version.
-FAMILIES = {"IPv4": 4, "IPv6": 6}
-
 SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "team": {"type": "str"},
-    "expose": {"type": "str", "choices": ["LoadBalancer", "NodePort", "Existing"], "default": "LoadBalancer"},
     "address": {"type": "str"},
     "port": {"type": "int"},
-    "node_port": {"type": "int"},
-    "load_balancer": {"type": "str", "choices": sorted(LOAD_BALANCERS)},
-    "ip_family": {"type": "str", "choices": list(FAMILIES)},
-    "annotations": {"type": "dict", "default": {}},
-    "health_check_sources": {"type": "list", "elements": "str"},
-    "allowed_sources": {"type": "list", "elements": "str", "default": DEFAULT_ALLOWED_SOURCES},
-    "proxy": {"type": "dict", "options": PROXY_OPTIONS},
+    **EXPOSURE_OPTIONS,
     **SCRAPE_OPTIONS,
     **SELECTION_OPTIONS,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(Exposure):
     """One instance that a worker exposes. *address* and *port*, where given, replace what the cluster would say.
 
-    *allowed_sources* are the ranges of its clients, *health_check_sources* those of a load balancer's health checks.
-    *ip_family* is that of its Services, by default the first one of the cluster. With a *proxy* they lead to that.
+    With the transport REMOTE_WRITE it writes, and nothing is exposed. *path*: its place in the input.
     """
 
     team: str
-    expose: str
     address: str | None
     port: int | None
-    node_port: int | None
-    ip_family: str | None
-    annotations: t.Mapping[str, str]
-    health_check_sources: tuple[str, ...]
-    allowed_sources: tuple[str, ...]
     scrape: Scrape
-    proxy: Proxy | None = None
+    path: str = field(default="", compare=False)
 
-    def allowed_of(self, family: str) -> list[str]:
-        """The ranges of its clients that are of this family."""
-        return of_family(self.allowed_sources, family)
-
-
-def of_family(networks: t.Iterable[str], family: str) -> list[str]:
-    """Those of *networks* that are of this family (FAMILIES), sorted."""
-    return sorted(network for network in networks if ipaddress.ip_network(network).version == FAMILIES[family])
+    @property
+    def writes(self) -> bool:
+        """Whether the instance writes its series to the central side, which then does not read them."""
+        return self.scrape.transport == REMOTE_WRITE
 
 
 def parse_sources(
@@ -139,36 +113,22 @@ def _source(
     values: Values, *, check_match: grammar.Check, platform: str, federates: bool, path: str, errors: Errors
 ) -> Source:
     values = {**values, "match": selected(values)}
-    allowed = _networks(values["allowed_sources"], path=f"{path}.allowed_sources", errors=errors)
-    preset = LOAD_BALANCERS.get(values["load_balancer"] or "")
-    checks = values["health_check_sources"]
-    if checks is None:
-        checks = preset.health_checks if preset is not None else ()
-    annotations = text_mapping(
-        values["annotations"],
-        path=f"{path}.annotations",
-        check_name=grammar.qualified_name,
-        check_value=_anything,
-        errors=errors,
-    )
+    if values["transport"] == REMOTE_WRITE:
+        _refuse_without_effect(values, path=path, errors=errors)
+        # By which scheme it writes, the receiver says.
+        values = {**values, "scheme": "https"}
     scrape = parse_scrape(values, check_match=check_match, path=path, errors=errors)
+    exposure = parse_exposure(values, access=scrape.access, path=path, errors=errors)
     source = Source(
+        **{one.name: getattr(exposure, one.name) for one in fields(exposure)},
         # An error of the platform's name is reported where it is given.
         team=require(grammar.dns_label, values["team"], path=f"{path}.team", errors=errors)
         if values["team"]
         else platform,
-        expose=values["expose"],
         address=values["address"],
         port=values["port"],
-        node_port=values["node_port"],
-        ip_family=values["ip_family"],
-        annotations={**annotations, **(preset.annotations if preset is not None else {})},
-        health_check_sources=_networks(checks, path=f"{path}.health_check_sources", errors=errors),
-        allowed_sources=allowed,
         scrape=scrape,
-        proxy=None
-        if values["proxy"] is None
-        else parse_proxy(values["proxy"], access=scrape.access, path=f"{path}.proxy", errors=errors),
+        path=path,
     )
     check_selection(
         values["match"],
@@ -180,69 +140,47 @@ def _source(
     )
     if source.address is not None:
         require(grammar.host, source.address, path=f"{path}.address", errors=errors)
-    for name, port in (("port", source.port), ("node_port", source.node_port)):
-        problem = None if port is None else grammar.port(port)
-        if problem:
-            errors.add(f"{path}.{name}", problem)
-    if preset is not None:
-        _check_contradictions(
-            annotations, preset.annotations, load_balancer=values["load_balancer"], path=path, errors=errors
-        )
-    if errors.is_good(f"{path}.expose"):
+    problem = None if source.port is None else grammar.port(source.port)
+    if problem:
+        errors.add(f"{path}.port", problem)
+    if errors.is_good(f"{path}.expose") and not source.writes:
         _check_address(source, path=path, errors=errors)
-        _check_balancer(source, values, path=path, errors=errors)
     return source
 
 
-def _networks(given: t.Iterable[str], *, path: str, errors: Errors) -> tuple[str, ...]:
-    networks = require_each(grammar.network, given, path=path, errors=errors)
-    return tuple(sorted(set(map(grammar.canonical_network, networks))))
+# What the central side does to a source that it reads, and what exposes one. An instance that writes has neither.
+_OF_READING = ("interval", "timeout", "limits", "path_prefix", "address", "port", *EXPOSURE_OPTIONS)
 
 
-def _check_contradictions(
-    given: t.Mapping[str, str], preset: t.Mapping[str, str], *, load_balancer: str, path: str, errors: Errors
-) -> None:
-    """Own annotations may repeat and extend those of a load balancer, but say nothing else: it could become public."""
-    for name in sorted(given.keys() & preset.keys()):
-        if given[name] != preset[name]:
-            errors.add(
-                f"{path}.annotations.{name}",
-                f"contradicts load_balancer: {load_balancer}, which sets it to {preset[name]!r}",
-            )
-
-
-def _check_balancer(source: Source, values: Values, *, path: str, errors: Errors) -> None:
-    """Options of load balancers need one; the ranges of clients must be of the family that the Services have."""
-    for name in ("load_balancer", "health_check_sources"):
-        if values[name] and source.expose != "LoadBalancer":
-            errors.add(f"{path}.{name}", f"needs expose to be LoadBalancer, found {source.expose!r}")
-    if source.ip_family is None or not errors.is_good(f"{path}.ip_family"):
-        return
-    if source.expose == "Existing":
-        errors.add(f"{path}.ip_family", "cannot be given where expose is Existing: no Service is made")
-    elif errors.is_good(f"{path}.allowed_sources") and not source.allowed_of(source.ip_family):
-        errors.add(f"{path}.allowed_sources", f"has no range of {source.ip_family}, which ip_family asks for")
+def _refuse_without_effect(values: Values, *, path: str, errors: Errors) -> None:
+    """Options without an effect where the instance writes; what is given as it is by default cannot be told."""
+    reasons = {
+        "interval": "each sample is sent when it is there",
+        "timeout": "each sample is sent when it is there",
+        "limits": "a Prometheus that receives has no limit for one source; select less instead",
+        "path_prefix": "the receiver's urls have it",
+    }
+    for name in _OF_READING:
+        given = {key: value for key, value in values[name].items() if value} if name == "limits" else values[name]
+        default = SOURCE_OPTIONS[name].get("default")
+        if errors.is_good(f"{path}.{name}") and given != default and given:
+            reason = reasons.get(name, "the instance is not exposed; its receiver is")
+            errors.add(f"{path}.{name}", f"cannot be given with transport: {REMOTE_WRITE}: {reason}")
 
 
 def _check_address(source: Source, *, path: str, errors: Errors) -> None:
     """What is exposed already has an address and a port of its own; what we expose has what the cluster gives it."""
     if source.expose == "Existing":
-        if source.proxy is not None:
-            errors.add(f"{path}.proxy", "cannot be given where expose is Existing: nothing is made")
         for name, value in (("address", source.address), ("port", source.port)):
             if value is None:
                 errors.add(f"{path}.{name}", "is required where expose is Existing: there is nothing to discover")
     elif source.port is not None and source.address is None:
         errors.add(f"{path}.port", "needs an address; without one both come from the cluster")
-    if source.node_port is not None and source.expose != "NodePort":
-        errors.add(f"{path}.node_port", f"needs expose to be NodePort, found {source.expose!r}")
-    if not source.allowed_sources and source.expose != "Existing" and errors.is_good(f"{path}.allowed_sources"):
-        errors.add(f"{path}.allowed_sources", "must not be empty: no address could read the instance")
 
 
 def _check_replicas(source: Source, *, replicas: int, path: str, errors: Errors) -> None:
     """Check that options that name one address are not given for several replicas: each is a target of its own."""
-    if replicas == 1 or source.expose == "Existing":
+    if replicas == 1 or source.expose == "Existing" or source.writes:
         return
     one_place = {
         "node_port": source.node_port is not None,
@@ -263,11 +201,6 @@ def _check_readers(source: Source, *, centrals: t.Mapping[str, str | None], path
         problem = centrals[name] if name in centrals else f"unknown team {name!r}; {nearest(name, centrals)}"
         if problem and errors.is_good(place):
             errors.add(place, problem)
-
-
-def _anything(text: str) -> str | None:
-    del text
-    return None
 
 
 def exposed_sources(
