@@ -19,6 +19,15 @@ options:
       team:
         description: The team whose Prometheus it is; by default the platform's own.
         type: str
+      transport:
+        description:
+          - How the instance's series come to the central side. V(federate) lets that read them from C(/federate).
+          - With V(remote_write) the instance writes them to O(central_receivers); nothing is exposed, and options of
+            what is exposed or read are refused. The Secrets of O(sources[].tls_config), O(sources[].basic_auth) and
+            O(sources[].bearer_token) are then those of the instance's own namespace on this cluster.
+        type: str
+        choices: [federate, remote_write]
+        default: federate
       expose:
         description:
           - V(LoadBalancer) and V(NodePort) make a Service of this type for each replica.
@@ -300,4 +309,16 @@ options:
     type: list
     elements: str
     default: []
+  central_teams:
+    description:
+      - By the names of O(centrals), the team whose instance there has the sources that name no team in
+        O(sources[].into); by default the platform's own.
+    type: dict
+    default: {}
+  central_receivers:
+    description:
+      - By the names of O(centrals), who takes there what O(sources[].transport=remote_write) writes, in the form of
+        O(promfleet.monitoring.federation_receiver#module:receivers).
+    type: dict
+    default: {}
 """

@@ -135,12 +135,13 @@ def endpoints(run: Run, exposed: Exposed | None) -> dict[str, object]:
         endpoint(
             source,
             cluster=exposed.cluster,
-            targets=source_targets(run.cluster, source, team=team, check=run.check),
+            targets=() if source.writes else source_targets(run.cluster, source, team=team, check=run.check),
             region=exposed.region(team),
+            writers=team.prometheus.replicas if source.writes else 0,
         )
         for source, team in exposed.sources
     ]
-    checked = [one.result() for one in certificates(run.cluster, exposed.sources)]
+    checked = [one.result() for one in certificates(run.cluster, exposed.read)]
     return {"sources": found, **({"certificates": checked} if checked else {})}
 
 

@@ -26,6 +26,28 @@ options:
     type: list
     elements: dict
     default: []
+  writes:
+    description: What M(promfleet.monitoring.federation_writes) returned, the ends to which instances send their series.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      team:
+        description: The team whose Prometheus it is.
+        type: str
+        required: true
+      remote_write:
+        description: The list C(spec.remoteWrite) of that Prometheus.
+        type: list
+        elements: dict
+        required: true
+  receiving:
+    description:
+      - The teams whose Prometheus on this cluster takes what others write by remote_write. It is a flag of Prometheus,
+        so a change restarts its pods one after the other.
+    type: list
+    elements: str
+    default: []
   api_server_sources:
     description:
       - Where the API server's requests to pods come from on this cluster, so that the network policies of the instances

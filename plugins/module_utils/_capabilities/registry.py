@@ -16,10 +16,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     FEDERATION,
     FEDERATION_SOURCE,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.receiving import (
+    FEDERATION_RECEIVER,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
 
-CAPABILITIES: tuple[Capability[t.Any], ...] = (OPERATOR, TEAMS, FEDERATION_SOURCE, FEDERATION)
+CAPABILITIES: tuple[Capability[t.Any], ...] = (
+    OPERATOR,
+    TEAMS,
+    FEDERATION_RECEIVER,
+    FEDERATION_SOURCE,
+    FEDERATION,
+)
 
 
 def named(name: str) -> Capability[t.Any]:

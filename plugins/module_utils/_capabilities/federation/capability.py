@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, find_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
@@ -17,6 +17,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     SET_LABEL,
     federation_part_name,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
     Situation,
@@ -72,6 +73,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     is_shipped,
     watching_objects,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.writes import (
+    parse_centrals,
+    written,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
     TEAM_SET_VARIABLES,
@@ -105,13 +110,19 @@ class Exposed:
     """The instances that one *cluster* exposes, each with its team.
 
     *family* is the family of addresses that Services have there by default, None if that is not known. *below* are the
-    clusters that are federated there.
+    clusters that are federated there. *writes*: by team the remoteWrite of the sources that write.
     """
 
     cluster: str
     sources: tuple[tuple[Source, Team], ...]
     family: str | None = None
     below: tuple[str, ...] = ()
+    writes: t.Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
+
+    @property
+    def read(self) -> tuple[tuple[Source, Team], ...]:
+        """The sources that the central side reads, at an address."""
+        return tuple((source, team) for source, team in self.sources if not source.writes)
 
     def region(self, team: Team) -> Region | None:
         """What a team's instance here federates itself."""
@@ -120,7 +131,7 @@ class Exposed:
     @property
     def depends_on_family(self) -> bool:
         """Whether an object differs by the family of the cluster: a load balancer that follows it."""
-        return any(source.expose == "LoadBalancer" and source.ip_family is None for source, _team in self.sources)
+        return any(source.expose == "LoadBalancer" and source.ip_family is None for source, _team in self.read)
 
 
 def parse_exposed(params: t.Mapping[str, t.Any], errors: Errors) -> Exposed:
@@ -129,11 +140,26 @@ def parse_exposed(params: t.Mapping[str, t.Any], errors: Errors) -> Exposed:
     for number, name in enumerate(params["below"]):
         if name not in params["clusters"]:
             errors.add(f"below[{number}]", f"unknown cluster {name!r}; {nearest(name, params['clusters'])}")
-    return Exposed(
+    exposed = Exposed(
         cluster=params["cluster"],
         below=tuple(sorted(set(params["below"]))),
         sources=tuple(exposed_sources(params, teams=teams, check_match=check_selector, errors=errors)),
     )
+    centrals = parse_centrals(params, teams=teams)
+    writes = {
+        source.team: written(
+            source,
+            team,
+            cluster=exposed.cluster,
+            region=exposed.region(team),
+            centrals=centrals,
+            teams=teams,
+            errors=errors,
+        )
+        for source, team in exposed.sources
+        if source.writes
+    }
+    return replace(exposed, writes=writes)
 
 
 def desired_exposed(model: Exposed) -> list[JsonObject]:
@@ -156,9 +182,12 @@ def desired_exposed(model: Exposed) -> list[JsonObject]:
 def policy_exposed(request: Request, model: Exposed | None, situation: Situation) -> Request:
     """Follow the cluster's family of addresses, and require the rights for finding the addresses afterwards.
 
-    Refuses a certificate that the central side would not take, and warns of what is doubtful about the sources.
+    Refuses a certificate that the central side would not take, and to end what the central side reads of an instance
+    that does not write yet. Warns of what is doubtful about the sources.
     """
-    sources = model.sources if model is not None else ()
+    sources = model.read if model is not None else ()
+    if model is not None and not situation.check:
+        _require_writing(situation.cluster, model)
     if model is not None and model.depends_on_family:
         model = replace(model, family=family_of_services(situation.cluster))
         _require_clients(model)
@@ -166,9 +195,27 @@ def policy_exposed(request: Request, model: Exposed | None, situation: Situation
     for found in certificates(situation.cluster, sources):
         require_fitting(found)
     federates = model is not None and bool(model.below)
+    every = model.sources if model is not None else ()
     return request.needing(needed_rights(sources)).guarded(
-        lambda _plan: [*_unverified(sources), *_doubtful(sources, federates=federates)]
+        lambda _plan: [*_unverified(every), *_doubtful(every, federates=federates)]
     )
+
+
+def _require_writing(cluster: Cluster, model: Exposed) -> None:
+    """Refuse where the Prometheus of a source that writes is not told so: nothing would read it then, either."""
+    for source, team in model.sources:
+        wanted = {entry["url"] for entry in model.writes.get(source.team, ())}
+        if not wanted:
+            continue
+        head = {"apiVersion": MONITORING, "kind": "Prometheus"}
+        place = {"namespace": team.namespace, "name": team.prometheus.name}
+        live = find_object(cluster, {**head, "metadata": place}) or {}
+        has = {entry.get("url") for entry in (live.get("spec") or {}).get("remoteWrite") or ()}
+        if wanted - has:
+            raise Refused(
+                f"team {team.name}: its Prometheus does not write to {first_of(sorted(wanted - has))} yet; run "
+                "team_monitoring with these writes first, as the playbooks site and teams do"
+            )
 
 
 def certificates(cluster: Cluster, sources: t.Iterable[tuple[Source, Team]]) -> list[Checked]:
@@ -214,6 +261,8 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
         **TEAM_SET_OPTIONS,
         "sources": {"type": "list", "elements": "dict", "default": [], "options": SOURCE_OPTIONS},
         "centrals": {"type": "list", "elements": "str", "default": []},
+        "central_teams": {"type": "dict", "default": {}},
+        "central_receivers": {"type": "dict", "default": {}},
         "below": {"type": "list", "elements": "str", "default": []},
     },
     parse=parse_exposed,
@@ -223,7 +272,14 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
     role=_ROLE,
     account=_ACCOUNT,
     example={**_EXAMPLE, "sources": [_PROXIED]},
-    variables={**TEAM_SET_VARIABLES, "centrals": "promfleet_cluster", "below": "promfleet_cluster"},
+    variables={
+        **TEAM_SET_VARIABLES,
+        "centrals": "promfleet_cluster",
+        "below": "promfleet_cluster",
+        # As the hosts of the central clusters have them.
+        "central_teams": "prometheus_federation_central_team",
+        "central_receivers": "prometheus_federation_receivers",
+    },
     needs_promql=True,
     requires=("teams",),
 )

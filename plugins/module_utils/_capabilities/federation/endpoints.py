@@ -18,6 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.readers import readers_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import (
+    REMOTE_WRITE,
     SCRAPE_OPTIONS,
     Scrape,
     parse_scrape,
@@ -56,6 +57,7 @@ ENDPOINT_OPTIONS: dict[str, dict[str, t.Any]] = {
     "team": {"type": "str", "required": True},
     "targets": {"type": "list", "elements": "dict", "required": True, "options": TARGET_OPTIONS},
     "region": {"type": "dict", "options": REGION_OPTIONS},
+    "writers": {"type": "int", "default": 0},
     **SCRAPE_OPTIONS,
 }
 
@@ -120,6 +122,7 @@ class FederationTargetSet:
     """One federated instance: its replicas, by IP addresses or by DNS names, never both.
 
     *static*: whether its targets are those of a ScrapeConfig although they are IP addresses; DNS names always are.
+    An instance that writes has no targets; *writers* is the number of its replicas.
     """
 
     cluster: str
@@ -128,6 +131,7 @@ class FederationTargetSet:
     scrape: Scrape
     region: Region | None = None
     static: bool = False
+    writers: int = 0
 
     @property
     def name(self) -> str:
@@ -177,13 +181,18 @@ class FederationTargetSet:
         return all(is_name(target.address) for target in self.targets)
 
     @property
+    def is_written(self) -> bool:
+        """Whether the instance writes its series, so that nothing reads it."""
+        return self.scrape.transport == REMOTE_WRITE
+
+    @property
     def monitor_kind(self) -> str:
         """The kind of what lets Prometheus scrape it: the form of its targets."""
         return "ScrapeConfig" if self.by_name or self.static else "ServiceMonitor"
 
 
 def endpoint(
-    source: Source, *, cluster: str, targets: t.Sequence[Target], region: Region | None = None
+    source: Source, *, cluster: str, targets: t.Sequence[Target], region: Region | None = None, writers: int = 0
 ) -> dict[str, t.Any]:
     """What a worker's run hands to the central side: plain data of the form ENDPOINT_OPTIONS."""
     return {
@@ -197,6 +206,8 @@ def endpoint(
         "labels": dict(source.scrape.labels),
         "limits": dataclasses.asdict(source.scrape.limits),
         "into": list(source.scrape.into),
+        "transport": source.scrape.transport,
+        "writers": writers,
         "normalize": source.scrape.normalize.given,
         "region": None if region is None else {"clusters": list(region.clusters), "all_teams": region.all_teams},
     }
@@ -221,7 +232,11 @@ def parse_endpoints(
     with Collecting(errors) as found:
         for index, values in enumerate(validate_list(raw, ENDPOINT_OPTIONS, path="sources", errors=found)):
             place = f"sources[{index}]"
-            targets = _targets(values["targets"], check=check, path=f"{place}.targets", errors=found)
+            is_written = values["transport"] == REMOTE_WRITE
+            _check_transport(values, path=place, errors=found)
+            targets = (
+                [] if is_written else _targets(values["targets"], check=check, path=f"{place}.targets", errors=found)
+            )
             item = _target_set(values, targets, check_match=check_match, path=place, errors=found)
             for number, name in enumerate(item.scrape.into if teams else ()):
                 require_team(name, teams=teams, path=f"{place}.into[{number}]", errors=found)
@@ -260,8 +275,19 @@ def _target_set(
         team=require(grammar.dns_label, values["team"], path=f"{path}.team", errors=errors),
         targets=tuple(sorted(targets, key=lambda target: target.replica)),
         scrape=parse_scrape(values, check_match=check_match, path=path, errors=errors),
+        writers=values["writers"],
         region=None if values["region"] is None else _region(values["region"], path=f"{path}.region", errors=errors),
     )
+
+
+def _check_transport(values: Values, *, path: str, errors: Errors) -> None:
+    is_written = values["transport"] == REMOTE_WRITE
+    if is_written and values["targets"]:
+        errors.add(f"{path}.targets", f"must be empty with transport: {REMOTE_WRITE}: nothing reads the instance")
+    if is_written and values["writers"] < 1:
+        errors.add(f"{path}.writers", f"must be at least 1 with transport: {REMOTE_WRITE}, found {values['writers']}")
+    if not is_written and values["writers"]:
+        errors.add(f"{path}.writers", f"needs transport: {REMOTE_WRITE}")
 
 
 def _region(values: Values, *, path: str, errors: Errors) -> Region:

@@ -84,14 +84,13 @@ def receiver_objects(
     exposure: Exposure,
     *,
     team: str,
-    prefix: str,
     namespace: str,
     replicas: int,
     prometheus: str,
     family: str | None = None,
     isolated: bool = True,
 ) -> list[JsonObject]:
-    """What lets other clusters write to each replica of a *team*'s Prometheus, below the path *prefix*."""
+    """What lets other clusters write to each replica of a *team*'s Prometheus; see `source_objects`."""
     place = _Place(
         door=WRITING,
         team=team,
@@ -99,7 +98,6 @@ def receiver_objects(
         replicas=replicas,
         namespace=namespace,
         labels={**common_labels("prometheus", team=team), COMPONENT_LABEL: RECEIVER_COMPONENT},
-        prefix=prefix,
     )
     return _exposing(exposure, place, family=family, isolated=isolated)
 
@@ -114,7 +112,7 @@ class _Place:
     replicas: int
     namespace: str
     labels: t.Mapping[str, str]
-    prefix: str
+    prefix: str = ""
 
 
 def _exposing(exposure: Exposure, place: _Place, *, family: str | None, isolated: bool) -> list[JsonObject]:

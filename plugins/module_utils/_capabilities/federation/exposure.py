@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Exposure: how an instance is made reachable from other clusters, whatever for. Pure."""
+"""Exposure: how an instance is made reachable from other clusters, to be read or to be written to. Pure."""
 
 from __future__ import annotations
 

@@ -60,6 +60,8 @@ def endpoint_objects(targets: FederationTargetSet, *, namespace: str, team: str)
         SOURCE_CLUSTER_LABEL: targets.cluster,
         SOURCE_TEAM_LABEL: targets.team,
     }
+    if targets.is_written:
+        return []
     if targets.monitor_kind == "ScrapeConfig":
         return [_scrape_config(targets, job, namespace=namespace, labels=labels) for job in targets.jobs]
     return [
@@ -169,7 +171,7 @@ def _reading(targets: FederationTargetSet, job: Job) -> JsonObject:
         "params": {"match[]": list(job.match)},
         "honorLabels": True,
         "honorTimestamps": True,
-        "metricRelabelings": _metric_relabelings(targets, job),
+        "metricRelabelings": series_steps(targets, without=job.without),
     }
     if job.ends_at_once:
         # /federate gives times of its own, and without this Prometheus writes no marker where such a series ends.
@@ -196,11 +198,14 @@ def _target_labels(targets: FederationTargetSet) -> dict[str, str]:
     return {**targets.scrape.labels, **_identity(targets)}
 
 
-def _metric_relabelings(targets: FederationTargetSet, job: Job) -> list[JsonObject]:
-    """What happens to each series of /federate, but not to `up` and scrape_*."""
+def series_steps(targets: FederationTargetSet, *, without: str = "") -> list[JsonObject]:
+    """What happens to each series of a source, read or written, but not to `up` and scrape_* of its targets.
+
+    *without*: the name of a series that is dropped.
+    """
     steps: list[JsonObject] = []
-    if job.without:
-        steps.append({"action": "drop", "regex": job.without, "sourceLabels": ["__name__"]})
+    if without:
+        steps.append({"action": "drop", "regex": without, "sourceLabels": ["__name__"]})
     region = targets.region
     jobs = _CLAIMED_JOBS
     if region is not None:

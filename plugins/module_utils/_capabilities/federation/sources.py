@@ -153,7 +153,7 @@ _OF_READING = ("interval", "timeout", "limits", "path_prefix", "address", "port"
 
 
 def _refuse_without_effect(values: Values, *, path: str, errors: Errors) -> None:
-    """Options without an effect where the instance writes; what is given as it is by default cannot be told."""
+    """Options without an effect where the instance writes; a value that is the default one counts as not given."""
     reasons = {
         "interval": "each sample is sent when it is there",
         "timeout": "each sample is sent when it is there",

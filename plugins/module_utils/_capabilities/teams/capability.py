@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING
@@ -34,6 +34,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     TEAM_SET_OPTIONS,
     parse_only,
     parse_team_set,
+    require_team,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
@@ -53,6 +54,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request
 JsonObject = dict[str, t.Any]
 
 NAME = "teams"
+WRITE_OPTIONS: JsonObject = {
+    "team": {"type": "str", "required": True},
+    "remote_write": {"type": "list", "elements": "dict", "required": True},
+}
 KINDS: Kinds = (
     (CORE, "Namespace"),
     (CORE, "ResourceQuota"),
@@ -69,6 +74,8 @@ KINDS: Kinds = (
 OPTIONS: JsonObject = {
     **TEAM_SET_OPTIONS,
     "base_rules": {"type": "list", "elements": "dict", "default": []},
+    "writes": {"type": "list", "elements": "dict", "default": [], "options": WRITE_OPTIONS},
+    "receiving": {"type": "list", "elements": "str", "default": []},
     "api_server_sources": {"type": "list", "elements": "dict", "default": [], "options": API_SERVER_OPTIONS},
     "only": {"type": "list", "elements": "str", "default": []},
     "prune": {"type": "bool", "default": False},
@@ -82,7 +89,8 @@ OPTIONS: JsonObject = {
 class FleetTeams:
     """All *teams* of the fleet, of which a run makes those named in *only* (all where it is empty) in one *cluster*.
 
-    *api_server*: where the API server's requests to the instances come from.
+    *api_server*: where the API server's requests to the instances come from. *writes*: by team the remoteWrite of its
+    Prometheus here. *receiving*: the teams whose Prometheus here takes what others write.
     """
 
     teams: tuple[Team, ...]
@@ -90,6 +98,8 @@ class FleetTeams:
     base_rules: t.Sequence[JsonObject]
     only: frozenset[str]
     api_server: tuple[ApiServerSource, ...] = ()
+    writes: t.Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
+    receiving: frozenset[str] = frozenset()
 
     @property
     def wanted(self) -> list[Team]:
@@ -106,7 +116,28 @@ def parse(params: t.Mapping[str, t.Any], errors: Errors) -> FleetTeams:
         base_rules=params["base_rules"],
         only=parse_only(params["only"], teams=teams, errors=errors),
         api_server=parse_api_server_sources(params["api_server_sources"], errors=errors),
+        writes=_writes(params["writes"], teams=teams, errors=errors),
+        receiving=_receiving(params["receiving"], teams=teams, errors=errors),
     )
+
+
+def _writes(
+    raw: t.Sequence[t.Mapping[str, t.Any]], *, teams: t.Sequence[Team], errors: Errors
+) -> dict[str, tuple[JsonObject, ...]]:
+    found: dict[str, tuple[JsonObject, ...]] = {}
+    for number, values in enumerate(raw):
+        place = f"writes[{number}].team"
+        require_team(values["team"], teams=teams, path=place, errors=errors)
+        if values["team"] in found:
+            errors.add(place, f"{values['team']!r} is in the list already")
+        found[values["team"]] = tuple(values["remote_write"])
+    return found
+
+
+def _receiving(names: t.Sequence[str], *, teams: t.Sequence[Team], errors: Errors) -> frozenset[str]:
+    for number, name in enumerate(names):
+        require_team(name, teams=teams, path=f"receiving[{number}]", errors=errors)
+    return frozenset(names)
 
 
 def desired(model: FleetTeams) -> list[JsonObject]:
@@ -114,7 +145,14 @@ def desired(model: FleetTeams) -> list[JsonObject]:
     return [
         obj
         for team in model.wanted
-        for obj in team_objects(team, cluster=model.cluster, base_rules=model.base_rules, api_server=model.api_server)
+        for obj in team_objects(
+            team,
+            cluster=model.cluster,
+            base_rules=model.base_rules,
+            api_server=model.api_server,
+            writes=model.writes.get(team.name, ()),
+            receives=team.name in model.receiving,
+        )
     ]
 
 
@@ -176,7 +214,7 @@ TEAMS: Capability[FleetTeams] = Capability(
         "clusters": ["any"],
         "base_rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}],
     },
-    variables={"base_rules": None, "replaced_operators": None},
+    variables={"base_rules": None, "replaced_operators": None, "writes": None, "receiving": None},
     # What federates a team's instance lives in the instance's namespace, and is deleted with it.
-    neighbours=("federation", "federation-source"),
+    neighbours=("federation", "federation-source", "federation-write"),
 )

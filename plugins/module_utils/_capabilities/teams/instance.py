@@ -55,14 +55,21 @@ _INSTANCE_COMPONENT = "instance"
 _USER = 1000
 
 
-def instance_objects(team: Team, *, cluster: str, base_rules: t.Sequence[JsonObject]) -> list[JsonObject]:
+def instance_objects(
+    team: Team,
+    *,
+    cluster: str,
+    base_rules: t.Sequence[JsonObject],
+    writes: t.Sequence[JsonObject] = (),
+    receives: bool = False,
+) -> list[JsonObject]:
     """The instance of *team* in *cluster*, each part by its flag."""
     objects: list[JsonObject] = []
     if team.prometheus.enabled:
         objects += [
             _prometheus_account(team),
             _service(team, prometheus_name(team.name), "prometheus", of=team.prometheus.name, port=PROMETHEUS_PORT),
-            prometheus_object(team, cluster=cluster),
+            prometheus_object(team, cluster=cluster, writes=writes, receives=receives),
             _service_monitor(team),
         ]
         if team.base_rules and base_rules:
@@ -122,8 +129,13 @@ def _base_rules(team: Team, *, groups: t.Sequence[JsonObject]) -> JsonObject:
     )
 
 
-def prometheus_object(team: Team, *, cluster: str) -> JsonObject:
-    """The Prometheus of a *team* in a *cluster*."""
+def prometheus_object(
+    team: Team, *, cluster: str, writes: t.Sequence[JsonObject] = (), receives: bool = False
+) -> JsonObject:
+    """The Prometheus of a *team* in a *cluster*.
+
+    *writes* are its remoteWrite, the ends to which it sends series. *receives*: whether others may write to it.
+    """
     part = team.prometheus
     namespaces = team_namespaces(team.name)
     spec: JsonObject = {
@@ -149,6 +161,10 @@ def prometheus_object(team: Team, *, cluster: str) -> JsonObject:
         "scrapeConfigSelector": {},
         **(_tenancy(team) if part.enforce_tenancy else {"scrapeConfigNamespaceSelector": namespaces}),
     }
+    if writes:
+        spec["remoteWrite"] = list(writes)
+    if receives:
+        spec["enableRemoteWriteReceiver"] = True
     if team.alertmanager.enabled:
         service = {"name": _ALERTMANAGER_SERVICE, "namespace": team.namespace, "port": WEB_PORT_NAME}
         spec["alerting"] = {"alertmanagers": [{**service, "apiVersion": "v2"}]}

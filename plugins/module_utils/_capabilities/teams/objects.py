@@ -68,10 +68,13 @@ def team_objects(
     cluster: str,
     base_rules: t.Sequence[JsonObject],
     api_server: t.Sequence[ApiServerSource] = (),
+    writes: t.Sequence[JsonObject] = (),
+    receives: bool = False,
 ) -> list[JsonObject]:
     """All objects of *team* in *cluster*; *base_rules* are the groups of rules that every instance has.
 
-    *api_server*: where the API server comes from, where the network policy must let it in.
+    *api_server*: where the API server comes from, where the network policy must let it in. *writes* and *receives*: as
+    in `prometheus_object`.
 
     A team that is switched off keeps its namespaces, and with them volume claims and what is the team's own. A team
     that does not belong to this cluster has nothing here.
@@ -89,7 +92,7 @@ def team_objects(
             objects.append(_network_policy(team, api_server=api_server))
     if team.rbac:
         objects += _rbac(team)
-    return objects + instance_objects(team, cluster=cluster, base_rules=base_rules)
+    return objects + instance_objects(team, cluster=cluster, base_rules=base_rules, writes=writes, receives=receives)
 
 
 def _labels(team: Team) -> dict[str, str]:
