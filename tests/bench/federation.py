@@ -19,7 +19,6 @@ import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import federation_job
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import FEDERATION
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
@@ -247,7 +246,9 @@ def _cost(lab: Lab, folder: Path, form: str, number: int) -> JsonObject:
     server.configure(on_loopback(jobs))
     server.start()
     try:
-        server.until(lambda: _active(server) == len(jobs), "all targets are known", timeout=120)
+        # Asked by a gauge: the list of targets waits for the pools that are busy.
+        known = "prometheus_target_scrape_pool_targets"
+        server.until(lambda: server.counter(known) == len(jobs), "all targets are known", timeout=300)
         return {
             "form": form,
             "sources": number,
@@ -265,9 +266,3 @@ def _by_source(objects: t.Sequence[JsonObject], given: t.Sequence[JsonObject]) -
         if obj["kind"] in ("ServiceMonitor", "ScrapeConfig"):
             found[obj["metadata"]["labels"]["promfleet.monitoring/source-cluster"]].append(obj)
     return list(found.values())
-
-
-def _active(server: PrometheusProcess) -> int:
-    pools = server.get("targets", state="active")["activeTargets"]
-    prefix = federation_job(cluster="", team="").partition("/")[0]
-    return sum(1 for target in pools if target["labels"]["job"].startswith(prefix))

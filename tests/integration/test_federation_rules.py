@@ -53,7 +53,41 @@ class Case:
 SOURCE_LABELS = {"cluster": "edge", "team": "platform"}
 POD_LABELS = {"namespace": "monitoring-platform", "pod": "prometheus-platform-0"}
 
+WRITTEN = "prometheus_build_info{" + EDGE + ',prometheus_replica="prometheus-platform-%d"}'
+WRITERS = f"cluster_team:federation_writers:expected{{{EDGE}}}"
+
 CASES = (
+    Case(
+        alert="FederationWriterSilent",
+        # One of two replicas stops; what the central side scrapes of itself has no replica label.
+        series={
+            WRITERS: "2x120",
+            WRITTEN % 0: "1x120",
+            WRITTEN % 1: "1x10 _x30 1x60",
+            "prometheus_build_info{" + OWN + "}": "1x120",
+        },
+        quiet="18m",
+        fires="22m",
+        labels=SOURCE_LABELS,
+        says="1 replicas of team platform on cluster edge have written nothing for 10 minutes. Alerts of this source are "
+        "not seen here until it writes again.",
+        resolved="43m",
+    ),
+    Case(
+        alert="FederationWriterSilent",
+        # It has never written. A source of the same cluster that is read does not count.
+        series={
+            WRITERS: "1x120",
+            'team:up:count{cluster="edge",team="search",prometheus_replica="prometheus-search-0"}': "3x120",
+            "team:up:count{" + EDGE + ',prometheus_replica="prometheus-platform-0"}': "_x29 3x60",
+        },
+        quiet="4m",
+        fires="6m",
+        labels=SOURCE_LABELS,
+        says="1 replicas of team platform on cluster edge have written nothing for 10 minutes. Alerts of this source are "
+        "not seen here until it writes again.",
+        resolved="31m",
+    ),
     Case(
         alert="FederationTargetDown",
         # One job of the target is up until minute 10.

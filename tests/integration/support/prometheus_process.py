@@ -155,7 +155,12 @@ class PrometheusProcess:
         return f"127.0.0.1:{self.port}"
 
     def configure(
-        self, jobs: Sequence[JsonObject] = (), *, groups: Sequence[JsonObject] = (), interval: str = "200ms"
+        self,
+        jobs: Sequence[JsonObject] = (),
+        *,
+        groups: Sequence[JsonObject] = (),
+        interval: str = "200ms",
+        writes: Sequence[JsonObject] = (),
     ) -> None:
         """Write its configuration; a running one loads it."""
         self.folder.mkdir(exist_ok=True)
@@ -171,6 +176,7 @@ class PrometheusProcess:
             },
             "rule_files": [str(rules)],
             "scrape_configs": list(jobs),
+            "remote_write": list(writes),
         }
         (self.folder / "prometheus.yml").write_text(json.dumps(config))
         if self.process is not None:

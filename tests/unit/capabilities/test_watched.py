@@ -14,6 +14,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     EXPECTED,
     RECORDED,
     TIMEOUT,
+    WRITERS,
     is_shipped,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
@@ -57,6 +58,12 @@ def test_each_source_says_how_many_targets_it_must_have_and_how_long_it_may_take
     }
 
 
+def test_a_source_that_writes_says_how_many_replicas_must_write_and_has_no_targets() -> None:
+    written = {"cluster": "edge", "team": "platform", "targets": [], "transport": "remote_write", "writers": 2}
+    (group,) = rules(sources=[written])["federation-edge-platform"]["spec"]["groups"]
+    assert [(rule["record"], rule["expr"]) for rule in group["rules"]] == [(WRITERS, "vector(2)")]
+
+
 def test_what_is_expected_of_a_cluster_stays_while_the_cluster_is_silent() -> None:
     found = rules(sources=[EDGE])
     assert [name for name, obj in found.items() if is_of_clusters(obj, {"edge"})] == ["federation-edge-platform"]
@@ -89,3 +96,4 @@ def test_the_shipped_rules_compare_with_what_is_expected() -> None:
     text = (ROLES / "prometheus_federation/files/federation_rules.yml").read_text()
     assert EXPECTED in text
     assert TIMEOUT in text
+    assert WRITERS in text

@@ -145,7 +145,8 @@ def parse_exposed(params: t.Mapping[str, t.Any], errors: Errors) -> Exposed:
         below=tuple(sorted(set(params["below"]))),
         sources=tuple(exposed_sources(params, teams=teams, check_match=check_selector, errors=errors)),
     )
-    centrals = parse_centrals(params, teams=teams)
+    writers = any(source.writes for source, _team in exposed.sources)
+    centrals = parse_centrals(params, teams=teams, errors=errors) if writers else ()
     writes = {
         source.team: written(
             source,

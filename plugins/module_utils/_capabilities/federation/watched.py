@@ -33,6 +33,8 @@ ALERTED = "Federation"
 EXPECTED = f"{RECORDED}targets:expected"
 # Says how long a scrape of it may take.
 TIMEOUT = f"{RECORDED}scrape_timeout_seconds:expected"
+# Says in place of both how many replicas must write, where the source is not read.
+WRITERS = f"{RECORDED}writers:expected"
 
 
 def watching_objects(
@@ -59,10 +61,11 @@ def is_shipped(obj: t.Mapping[str, t.Any]) -> bool:
 def _expected(source: FederationTargetSet, *, namespace: str, labels: t.Mapping[str, str]) -> JsonObject:
     own = {INSTANCE_LABEL: source.name, SOURCE_CLUSTER_LABEL: source.cluster, SOURCE_TEAM_LABEL: source.team}
     seconds = (grammar.milliseconds(source.scrape.timeout) or 0) / 1000
+    read = {EXPECTED: len(source.targets), TIMEOUT: seconds}
     of_source = {"cluster": source.cluster, "team": source.team}
     rules = [
         {"record": record, "expr": f"vector({value:g})", "labels": of_source}
-        for record, value in ((EXPECTED, len(source.targets)), (TIMEOUT, seconds))
+        for record, value in ({WRITERS: source.writers} if source.is_written else read).items()
     ]
     groups = [{"name": "federation.expected", "rules": rules}]
     return _rules(source.name, groups=groups, namespace=namespace, labels={**labels, **own})

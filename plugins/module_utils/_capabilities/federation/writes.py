@@ -46,6 +46,8 @@ JsonObject = dict[str, t.Any]
 HEARTBEATS = ("prometheus_build_info", "team:up:count")
 HEARTBEAT = f'{{__name__=~"{"|".join(HEARTBEATS)}"}}'
 
+_RECEIVERS = "central_receivers"
+
 # How far a series has come with one selector, and whether any has taken it. Names like these are free for users of
 # relabelings (docs/configuration/configuration.md of Prometheus), and are gone before anything is sent.
 _STATE, _TAKEN = "__tmp_promfleet_state", "__tmp_promfleet_taken"
@@ -63,18 +65,16 @@ class Central:
 # -- to whom ------------------------------------------------------------------------------------------------------
 
 
-def parse_centrals(params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team]) -> tuple[Central, ...]:
-    """The clusters that the one of *params* is written to, with what their own hosts say of them.
-
-    What is wrong there is reported there, and does not count here.
-    """
+def parse_centrals(params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], errors: Errors) -> tuple[Central, ...]:
+    """The clusters that the one of *params* is written to, with what their own hosts say of them."""
     by_name = {team.name: team for team in teams}
     found = []
     for cluster in params["centrals"]:
         name = (params["central_teams"] or {}).get(cluster) or params["platform_team"]
         team = by_name.get(name, teams[0])
         raw = (params["central_receivers"] or {}).get(cluster) or []
-        given = parse_receivers(raw, teams=teams, central_team=team.name, cluster=cluster, errors=Errors())
+        path = f"{_RECEIVERS}.{cluster}"
+        given = parse_receivers(raw, teams=teams, central_team=team.name, cluster=cluster, path=path, errors=errors)
         found.append(Central(cluster=cluster, team=team, receivers={one.team: one for one, _team in given}))
     return tuple(found)
 
@@ -101,10 +101,12 @@ def written(
         of = (cluster, source.team)
         for reader in readers_of(source.scrape.into, of=of, cluster=central.cluster, central=central.team, teams=teams):
             receiver = central.receivers.get(reader.name)
+            if receiver is None and not errors.is_good(f"{_RECEIVERS}.{central.cluster}"):
+                continue
             if receiver is None:
                 errors.add(
                     f"{source.path}.transport",
-                    f"needs a receiver of team {reader.name!r} on {central.cluster}; central_receivers has none",
+                    f"needs a receiver of team {reader.name!r} on {central.cluster}; {_RECEIVERS} has none",
                 )
                 continue
             _check_url(source, receiver, path=source.path, errors=errors)
