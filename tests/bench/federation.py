@@ -232,13 +232,13 @@ _FORMS = ("discovered", "static")
 def _cost(lab: Lab, folder: Path, form: str, number: int) -> JsonObject:
     """CPU and memory of a Prometheus that has just loaded so many sources, before it scrapes any."""
     folder.mkdir()
-    given = {"cluster": "hub", "clusters": ["hub"], "target_form": form, "sources": sources(number, 1)}
     # Nothing is scraped meanwhile.
-    given["sources"] = [{**one, "interval": "1h", "timeout": "10s"} for one in given["sources"]]
+    read = [{**one, "interval": "1h", "timeout": "10s"} for one in sources(number, 1)]
+    given: JsonObject = {"cluster": "hub", "clusters": ["hub"], "target_form": form, "sources": read}
     objects = objects_of(FEDERATION, validate_mapping(given, FEDERATION.options, path=""))
     jobs: list[JsonObject] = []
-    places = [f"{one['targets'][0]['address']}:1" for one in given["sources"]]
-    for place, own in zip(places, _by_source(objects, given["sources"]), strict=True):
+    places = [f"{one['targets'][0]['address']}:1" for one in read]
+    for place, own in zip(places, _by_source(objects, read), strict=True):
         jobs += jobs_of(own, addresses=[place])
     if form == "discovered":
         jobs = _discovered(jobs, places, folder)

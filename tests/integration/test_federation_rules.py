@@ -69,8 +69,8 @@ CASES = (
         quiet="18m",
         fires="22m",
         labels=SOURCE_LABELS,
-        says="1 replicas of team platform on cluster edge have written nothing for 10 minutes. Alerts of this source are "
-        "not seen here until it writes again.",
+        says="1 replicas of team platform on cluster edge have written nothing for 10 minutes. Alerts of this source "
+        "are not seen here until it writes again.",
         resolved="43m",
     ),
     Case(
@@ -84,8 +84,8 @@ CASES = (
         quiet="4m",
         fires="6m",
         labels=SOURCE_LABELS,
-        says="1 replicas of team platform on cluster edge have written nothing for 10 minutes. Alerts of this source are "
-        "not seen here until it writes again.",
+        says="1 replicas of team platform on cluster edge have written nothing for 10 minutes. Alerts of this source "
+        "are not seen here until it writes again.",
         resolved="31m",
     ),
     Case(

@@ -8,16 +8,22 @@ Prometheus reads the same source by /federate, and is what the first two are com
 from __future__ import annotations
 
 import json
+import sys
 import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import FEDERATION
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.selection import selected
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import (
+    WRITTEN,
+    rows_of,
+    series_query,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 from ansible_collections.promfleet.monitoring.plugins.modules import federation_writes
@@ -27,6 +33,8 @@ from tests.integration.support.cluster import Cluster
 from tests.integration.support.inprocess import run_module
 from tests.integration.support.operator_process import configuration, operator, serve_crds
 from tests.integration.support.planes import started
+from tests.integration.support.playbook import Run as PlaybookRun
+from tests.integration.support.playbook import run_playbook
 from tests.integration.support.prometheus_process import (
     PrometheusProcess,
     application,
@@ -310,6 +318,9 @@ def test_the_central_side_sees_that_a_source_stops_to_write(three: Three) -> Non
     seen = "cluster_team:federation_writers:seen"
     three.central.until(lambda: bool(three.central.query(seen)), "it is seen")
     three.central.until(lambda: firing() == set(), "all is well")
+    # So does the doctor: by the same two series.
+    rows = rows_of(three.central.query(series_query(90)), WRITTEN)
+    assert [(labels["cluster"], labels["team"], number) for labels, number in rows] == [("edge", "platform", 1.0)]
     # A source that ends ends its series, and does not wait until they are too old.
     three.source.configure([], groups=[], writes=[three.entry])
     three.central.until(lambda: firing() == {"FederationWriterSilent"}, "it is silent")
@@ -322,23 +333,25 @@ def test_the_central_side_sees_that_a_source_stops_to_write(three: Three) -> Non
 
 def test_a_source_is_not_taken_from_who_reads_it_before_it_writes(sides: Sides) -> None:
     sides.run("team_monitoring", "edge")
-    reading = {"sources": [{"expose": "NodePort", "node_port": 30991}], "centrals": ["hub"]}
-    writing = {
+    reading: JsonObject = {"sources": [{"expose": "LoadBalancer"}], "centrals": ["hub"]}
+    writing: JsonObject = {
         "sources": [{"transport": "remote_write"}],
         "centrals": ["hub"],
         "central_receivers": {"hub": [RECEIVER]},
     }
     place = ("v1", "Service", "prometheus-platform-federation-0", EDGE)
-    given = {**reading["sources"][0], "expose": "LoadBalancer", "node_port": None, "address": "192.0.2.9"}
-    with pytest.raises(Exception, match="load-balancer address|node port"):
-        sides.run("federation_source", "edge", **{**reading, "sources": [{**given, "address": None}]})
+    # It is made, and nothing here gives it an address.
+    with pytest.raises(ClusterError, match="has no load-balancer address"):
+        sides.run("federation_source", "edge", **reading)
     assert sides.api.find(*place) is not None
-    with pytest.raises(Refused, match="does not write to http://192.0.2.1:30990/api/v1/write yet; run team_monitoring"):
+    with pytest.raises(
+        Refused, match=r"does not write to http://192\.0\.2\.1:30990/api/v1/write yet; run team_monitoring"
+    ):
         sides.run("federation_source", "edge", **writing)
     assert sides.api.find(*place) is not None
     # In check mode the same run would let it write first.
     predicted = sides.run("federation_source", "edge", check=True, **writing)["outcome"]
-    assert predicted.counts["deleted"] == 2
+    assert {change.key.name for change in predicted.changes} == set()
     sides.run("team_monitoring", "edge", writes=sides.writes())
     result = sides.run("federation_source", "edge", **writing)
     assert sides.api.find(*place) is None
@@ -351,7 +364,7 @@ def test_a_source_is_not_taken_from_who_reads_it_before_it_writes(sides: Sides) 
     assert sides.api.find(*monitor) is not None
     outcome = sides.run("federation_endpoints", "hub", sources=[source], rules=FEDERATION_RULES)["outcome"]
     assert sides.api.find(*monitor) is None
-    assert (outcome.counts["deleted"], outcome.counts["updated"]) == (3, 1)
+    assert (outcome.counts()["deleted"], outcome.counts()["updated"]) == (3, 1)
     assert not sides.run("federation_endpoints", "hub", sources=[source], rules=FEDERATION_RULES)["outcome"].changes
     # Back again: what the edge no longer writes is taken from its Prometheus.
     sides.run("team_monitoring", "edge")
@@ -377,3 +390,67 @@ def test_a_receiver_is_exposed_and_taken_away(sides: Sides) -> None:
     assert not sides.run("federation_receiver", "hub", receivers=[guarded])["outcome"].changes
     sides.run("federation_receiver", "hub", state="absent")
     assert sides.api.find(*service) is None
+
+
+# -- the roles ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inventory(api: Cluster) -> Iterator[JsonObject]:
+    """One cluster that is both sides: a team's instance writes to the platform's, which receives."""
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "promfleet_kubeconfig": str(api.kubeconfig),
+        "promfleet_context": api.context,
+        "promfleet_wait": False,
+        "promfleet_fleet": "writing",
+        "promfleet_platform_team": "wcentral",
+        "team_monitoring_teams": [{"name": "wpay"}],
+        "prometheus_federation_sources": [{"team": "wpay", "transport": "remote_write"}],
+        "prometheus_federation_receivers": [RECEIVER],
+    }
+    hosts: JsonObject = {"hosts": {"hub": {}}}
+    yield {"all": {"vars": variables, "children": {"promfleet_central": hosts, "promfleet_workers": hosts}}}
+    api.delete_namespaces("monitoring-wpay", "monitoring-wcentral")
+
+
+def test_the_playbooks_let_a_source_write(api: Cluster, inventory: JsonObject, tmp_path: Path) -> None:
+    variables = inventory["all"]["vars"]
+
+    def run(name: str, *arguments: str) -> PlaybookRun:
+        return run_playbook(name, inventory=inventory, folder=tmp_path, arguments=arguments)
+
+    def spec(team: str) -> JsonObject:
+        found = api.get("monitoring.coreos.com/v1", "Prometheus", team, f"monitoring-{team}")
+        return dict(found["spec"])
+
+    # Without the receiver the input is refused, before anything is written.
+    variables["prometheus_federation_receivers"] = []
+    refused = run("federation").require_failure().output
+    assert "prometheus_federation_sources[0].transport: needs a receiver of team 'wcentral' on hub" in refused
+    variables["prometheus_federation_receivers"] = [RECEIVER]
+    run("teams").require_success()
+    assert [entry["url"] for entry in spec("wpay")["remoteWrite"]] == [URL]
+    assert spec("wcentral")["enableRemoteWriteReceiver"] is True
+    assert "remoteWrite" not in spec("wcentral")
+    assert "enableRemoteWriteReceiver" not in spec("wpay")
+    run("federation").require_success()
+    services = {obj["metadata"]["name"] for obj in api.list_kind(api.kind("v1", "Service"))}
+    assert "prometheus-wcentral-receiver-0" in services
+    assert not [name for name in services if "wpay-federation" in name or "federation-hub-wpay" in name]
+    rules = api.get("monitoring.coreos.com/v1", "PrometheusRule", "federation-hub-wpay", "monitoring-wcentral")
+    assert "writers:expected" in rules["spec"]["groups"][0]["rules"][0]["record"]
+    assert run("teams").require_success().changed() == {"hub": 0}
+    assert run("federation").require_success().changed() == {"hub": 0}
+    # Read again: what lets it write goes, and what lets it be read comes.
+    address = {"team": "wpay", "expose": "Existing", "address": "prometheus.example.com", "port": 9090}
+    variables["prometheus_federation_sources"] = [address]
+    variables["prometheus_federation_receivers"] = []
+    run("teams").require_success()
+    run("federation").require_success()
+    assert "remoteWrite" not in spec("wpay")
+    assert "enableRemoteWriteReceiver" not in spec("wcentral")
+    config = ("monitoring.coreos.com/v1alpha1", "ScrapeConfig", "federation-hub-wpay", "monitoring-wcentral")
+    assert api.find(*config) is not None
+    assert api.find("v1", "Service", "prometheus-wcentral-receiver-0", "monitoring-wcentral") is None

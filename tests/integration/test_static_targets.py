@@ -22,6 +22,7 @@ from tests.integration.support.prometheus_process import PrometheusProcess, appl
 JsonObject = dict[str, t.Any]
 
 INTERVAL = 0.2
+KINDS = {"discovered": "serviceMonitor", "static": "scrapeConfig"}
 SOURCE: JsonObject = {
     "cluster": "edge",
     "team": "payments",
@@ -86,20 +87,30 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
             source.stop()
 
 
+def _read(pair: Pair, loaded: list[JsonObject], kinds: set[str]) -> set[tuple[tuple[str, str], ...]]:
+    """Let the central Prometheus read with these jobs for a while; the labels of its targets, which are of *kinds*."""
+    pair.central.configure(loaded)
+    pair.central.until(lambda: pair.targets().keys() == kinds, f"targets of {kinds}")
+    found = list(pair.targets().values())
+    assert all(one == found[0] for one in found)
+    have = pair.samples()
+    pair.central.until(lambda: pair.samples() >= have + 15, "samples come in")
+    return found[0]
+
+
 @pytest.mark.parametrize(("first", "second"), [("discovered", "static"), ("static", "discovered")])
 def test_series_go_on_when_a_source_changes_its_form(pair: Pair, first: str, second: str) -> None:
     before, after = (jobs(form, pair.source.address) for form in (first, second))
-    kinds = {"discovered": "serviceMonitor", "static": "scrapeConfig"}
-    labels = None
-    for loaded, wanted in ((before, {first}), ([*before, *after], {first, second}), (after, {second})):
-        pair.central.configure(loaded)
-        pair.central.until(lambda: pair.targets().keys() == {kinds[form] for form in wanted}, f"targets of {wanted}")
-        found = pair.targets()
-        labels = labels or next(iter(found.values()))
-        # The targets themselves do not differ: their series are the same ones.
-        assert all(one == labels for one in found.values())
-        have = pair.samples()
-        pair.central.until(lambda: pair.samples() >= have + 15, "samples come in")
+    labels = [
+        _read(pair, loaded, kinds)
+        for loaded, kinds in (
+            (before, {KINDS[first]}),
+            ([*before, *after], {KINDS[first], KINDS[second]}),
+            (after, {KINDS[second]}),
+        )
+    ]
+    # The targets themselves do not differ: their series are the same ones.
+    assert labels[0] == labels[1] == labels[2]
     # `up` of both jobs of the source, and each federated series, is one series from the first to the last.
     assert len(pair.central.label_sets("count_over_time(up[1h])")) == 2
     assert len(pair.central.label_sets("count_over_time(team:now:seconds[1h])")) == 1

@@ -18,6 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     ALERTED,
     RECORDED,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.writes import HEARTBEATS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Limit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import UNEXPECTED, Fact, Unobserved
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import external_labels, loaded_jobs
@@ -29,6 +30,8 @@ Value = t.TypeVar("Value")
 
 # Says in a row of a result which question it answers: one request asks several.
 _MARK = "promfleet_asked"
+# The rows that say of how many replicas of each source series arrive, read or written.
+WRITTEN = "written"
 _NOW = f'label_replace(vector(time()), "{_MARK}", "now", "", "")'
 # Two queries for all sources. What the targets themselves leave behind does not count as data of a source.
 SCRAPES = (
@@ -48,6 +51,7 @@ def series_query(fresh: float) -> str:
     parts = [
         f'label_replace(count by (cluster, job) ({{{given}}}), "{_MARK}", "series", "", "")',
         f'label_replace(count by (cluster) (last_over_time({{{own}}}[{fresh:.0f}s])), "{_MARK}", "fresh", "", "")',
+        _written(fresh),
         *(
             f"label_replace(count by (cluster, team, {claimed}) "
             f'(last_over_time({{{claimed}!=""}}[{fresh:.0f}s])), "{_MARK}", "{claimed}", "", "")'
@@ -56,6 +60,13 @@ def series_query(fresh: float) -> str:
         _NOW,
     ]
     return " or ".join(parts)
+
+
+def _written(fresh: float) -> str:
+    """Asks of how many replicas of each source the series that each replica sends have come."""
+    sent = f'{{__name__=~"{"|".join(HEARTBEATS)}",cluster!="",prometheus_replica!=""}}'
+    replicas = f"count by (cluster, team, prometheus_replica) (last_over_time({sent}[{fresh:.0f}s]))"
+    return f'label_replace(count by (cluster, team) ({replicas}), "{_MARK}", "{WRITTEN}", "", "")'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,17 +113,18 @@ def ask_prometheus(
     subject: Subject,
     pools: t.Collection[str],
     fresh: float,
+    federates: bool = False,
 ) -> Answers:
     """All that is asked of one Prometheus, or for all of it the one reason why it is not known.
 
-    *pools*: the jobs that its federation has; without any it does not federate, and is asked less. *fresh*: how old a
-    sample may be, in seconds.
+    *pools*: the jobs that its federation has. Without any, and where it does not have sources that write either
+    (*federates*), it is asked less. *fresh*: how old a sample may be, in seconds.
     """
 
     def ask(prometheus: Prometheus) -> Answers:
         reload_ok = bool(prometheus.runtime_info()["reloadConfigSuccess"])
         targets = prometheus.active_targets()
-        if not pools:
+        if not pools and not federates:
             return Answers(reload_ok=reload_ok, targets=targets, jobs={}, scrapes=(), series=(), offset=0.0)
         began = time.time()
         series = prometheus.query(series_query(fresh))

@@ -32,6 +32,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import (
+    WRITTEN,
     Answers,
     ReplicaAnswers,
     rows_of,
@@ -53,6 +54,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targe
     fresh_within,
     seconds_of_interval,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.written import WrittenFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 
 JsonObject = dict[str, t.Any]
 Objects: t.TypeAlias = "Fact[t.Sequence[JsonObject]]"
@@ -105,6 +108,8 @@ def place_of(team: Team, source: FederationTargetSet) -> tuple[str, ...]:
 
 def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts]:
     """The facts of one source on the central cluster."""
+    if given.is_written:
+        return [_written_facts(side, given)]
     given = side.in_live_form(given)
     of_targets = "EndpointSlice" if given.monitor_kind == "ServiceMonitor" else "ScrapeConfig"
     source = _at_addresses_in_use(given, side.objects[of_targets])
@@ -143,6 +148,30 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         limit=LOADING + 2 * seconds_of_interval(source.scrape.interval),
     )
     return [objects, changes, targets]
+
+
+def _written_facts(side: CentralSide, source: FederationTargetSet) -> WrittenFacts:
+    """The facts of a source that writes: what of it has arrived."""
+
+    def subject(kind: str, name: str) -> Subject:
+        return Subject(cluster=side.cluster, kind=kind, namespace=side.team.namespace, name=name)
+
+    def replicas(rows: t.Sequence[JsonObject]) -> int:
+        own = (source.cluster, source.team)
+        found = (
+            number for labels, number in rows_of(rows, WRITTEN) if own == (labels.get("cluster"), labels.get("team"))
+        )
+        return int(sum(found))
+
+    return WrittenFacts(
+        scope_of=place_of(side.team, source),
+        receiver=subject("Prometheus", side.team.prometheus.name),
+        rules=subject("PrometheusRule", source.name),
+        wanted=source,
+        prometheus=side.prometheus,
+        replicas=mapped(side.answers.series, replicas),
+        stored=mapped(side.answers.series, lambda rows: _stored(rows, side, source)),
+    )
 
 
 def _all(*objects: Objects) -> Objects:

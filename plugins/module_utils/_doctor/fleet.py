@@ -61,16 +61,18 @@ def facts_of_peers(side: CentralSide, peers: t.Sequence[Observation], *, workers
     facts: list[Facts] = [
         ObservedFacts(cluster=name, observed=True if name in by_cluster else _unobserved(name)) for name in every
     ]
+    # One that writes has no address whose replicas could be compared with what is read there.
+    read = [source for source in side.sources if not source.is_written]
     of_sources = {
         (source.cluster, source.team): by_cluster[source.cluster].of_source(
             source.team, place=place_of(side.team, source)
         )
-        for source in side.sources
+        for source in read
         if source.cluster in by_cluster
     }
     facts += [one for some in of_sources.values() for one in some]
     labels = {key: _labels(some) for key, some in of_sources.items()}
-    for source in side.sources:
+    for source in read:
         key = (source.cluster, source.team)
         replicas = [one for one in of_sources.get(key, ()) if isinstance(one, ReplicaFacts)]
         missing = _unobserved(source.cluster) if key not in of_sources else None

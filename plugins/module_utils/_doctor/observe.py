@@ -81,6 +81,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targe
     fresh_within,
     seconds_of_interval,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.written import WrittenFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import Link
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import instances_in, operators_in
@@ -249,7 +250,7 @@ class _Observer:
         links, findings = judge_all(facts)
         series: dict[str, int] = {}
         for one in sources:
-            if isinstance(one, TargetFacts) and not isinstance(one.stored, Unobserved):
+            if isinstance(one, (TargetFacts, WrittenFacts)) and not isinstance(one.stored, Unobserved):
                 # Of several that federate a cluster, each has the series of its own sources.
                 series[one.wanted.cluster] = max(one.stored.series, series.get(one.wanted.cluster, 0))
         named = {team.name for _source, team in wanted.exposed}
@@ -545,6 +546,7 @@ class _Observer:
             subject=self._subject(team),
             pools=pools,
             fresh=fresh_within(self._wanted.sources),
+            federates=bool(read),
         )
 
     def _replica_question(

@@ -32,6 +32,7 @@ _PROXY = "https://kubernetes.io/docs/tasks/access-application-cluster/access-clu
 _REACH = f"{PAGE.removesuffix('findings.md')}teams.md#the-api-server-and-network-policies"
 _DEBUG_SERVICE = "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/"
 _FEDERATION = "https://prometheus.io/docs/prometheus/latest/federation/"
+_REMOTE_WRITE = "https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write"
 _CONFIGURATION = "https://prometheus.io/docs/prometheus/latest/configuration/configuration/"
 _EXTERNAL = "https://prometheus.io/docs/prometheus/latest/configuration/configuration/#configuration-file"
 _SYNTAX = "https://prometheus.io/docs/prometheus/latest/querying/basics/#time-series-selectors"
@@ -1139,8 +1140,8 @@ CODES: dict[str, Code] = {
             meaning=(
                 "The labels cluster, prometheus and prometheus_replica are external labels: /federate adds them to "
                 "series that were selected already. A selector that asks for one of them selects nothing, or only "
-                "series of a target that sets this label itself. A source that federates others, as the central cluster "
-                "of a region does, has their series with these labels: there such a selector is right."
+                "series of a target that sets this label itself. A source that federates others, as the central "
+                "cluster of a region does, has their series with these labels: there such a selector is right."
             ),
             fix="remove the matcher of {label}; a source has series of its own cluster only",
             reference=_EXTERNAL,
@@ -1777,6 +1778,41 @@ CODES: dict[str, Code] = {
             when=("after",),
             identity=("other",),
             explained_by=("PF232", "PF325"),
+        ),
+        Code(
+            code="PF392",
+            severity="error",
+            title="A source writes, and its central Prometheus does not receive",
+            says="federation of {source}: this Prometheus does not take what others write",
+            meaning=(
+                "The source has transport: remote_write. Without enableRemoteWriteReceiver the central Prometheus "
+                "answers each request with status 404, and the source drops what it sent."
+            ),
+            fix="run the playbook promfleet.monitoring.teams for the central cluster",
+            reference=_REMOTE_WRITE,
+            when=("after",),
+            identity=("source",),
+            explained_by=("PF201", "PF202"),
+        ),
+        Code(
+            code="PF393",
+            severity="error",
+            title="A source that writes sends too little",
+            says=(
+                "federation of {source}: series of {found} of {expected} replicas have arrived in the last {limit} s"
+            ),
+            meaning=(
+                "The source has transport: remote_write, and each of its replicas sends prometheus_build_info and "
+                "team:up:count always. Where they are missing, the replica does not write, or does not reach the "
+                "receiver: nothing else of it arrives, alerts included."
+            ),
+            fix=(
+                "does the source's Prometheus have remoteWrite (playbook promfleet.monitoring.teams on its cluster), "
+                "and what do its log and prometheus_remote_storage_samples_failed_total say?"
+            ),
+            reference=_REMOTE_WRITE,
+            when=("after",),
+            explained_by=(*_NOT_RECONCILED, "PF207", "PF232", "PF392"),
         ),
         Code(
             code="PF901",

@@ -123,7 +123,8 @@ def _wanted(
         central=central,
         sources=tuple(read.get(central.name, ())),
         others=tuple((team, tuple(read[team.name])) for team in teams if team.name in read and team != central),
-        exposed=tuple(exposed),
+        # What writes is not exposed; the central side judges it by what arrives.
+        exposed=tuple((source, team) for source, team in exposed if not source.writes),
         peers=peers,
         workers=workers,
         # Who waits until all is well wants to know of everything that is not.

@@ -94,7 +94,7 @@ def test_each_instance_counts_its_own_sources() -> None:
 
 
 def test_a_limit_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="static_above: must be at least 1, found 0; target_form: static means all"):
+    with pytest.raises(ValueError, match="static_above: must be at least 1, found 0; use target_form: static"):
         model_of([], static_above=0)
 
 
@@ -185,10 +185,11 @@ def test_a_change_of_the_form_is_told() -> None:
     monitors = [live("ServiceMonitor", number) for number in (1, 2)]
     configs = [live("ScrapeConfig", number) for number in (1, 2)]
     forms = Forms(above=1)
-    assert told_changes(plan_of(monitors, configs), forms) == [
+    (told,) = told_changes(plan_of(monitors, configs), forms)
+    assert told == (
         "monitoring-platform: sources change from ServiceMonitor to ScrapeConfig (2 objects; target_form is auto, "
         "static_above 1). Their targets, labels and series stay the same"
-    ]
+    )
     (back,) = told_changes(plan_of(configs, monitors), forms)
     assert "from ScrapeConfig to ServiceMonitor" in back
 

@@ -299,7 +299,7 @@ class Federated:
 
     read: tuple[tuple[FederationTargetSet, Team], ...]
     rules: t.Sequence[JsonObject]
-    forms: Forms = Forms()
+    forms: Forms = field(default_factory=Forms)
 
     @property
     def by_team(self) -> list[tuple[Team, list[FederationTargetSet]]]:

@@ -76,7 +76,7 @@ Read = tuple[FederationTargetSet, Team]
 def parse_forms(params: t.Mapping[str, t.Any], *, errors: Errors) -> Forms:
     """The rule from a module's parameters (FORM_OPTIONS)."""
     if params["static_above"] < 1:
-        errors.add("static_above", f"must be at least 1, found {params['static_above']}; target_form: static means all")
+        errors.add("static_above", f"must be at least 1, found {params['static_above']}; use target_form: static")
     return Forms(form=params["target_form"], above=params["static_above"])
 
 
@@ -110,7 +110,7 @@ def asks_for_live(read: t.Sequence[Read], forms: Forms, *, stale: t.Collection[s
 
 
 def live_forms(objects: t.Iterable[JsonObject]) -> dict[str, LiveForm]:
-    """What the live ServiceMonitors and ScrapeConfigs of the set say, by namespace; those for DNS names do not count."""
+    """What live ServiceMonitors and ScrapeConfigs of the set say, by namespace; those for DNS names do not count."""
     found: dict[str, LiveForm] = {}
     for obj in objects:
         labels = obj["metadata"].get("labels") or {}

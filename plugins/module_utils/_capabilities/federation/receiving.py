@@ -100,8 +100,8 @@ def policy_receiving(request: Request, model: Receiving | None, situation: Situa
 
 def _open(model: Receiving) -> list[str]:
     return [
-        f"team {team.name}: each address of allowed_sources can write any series into its instance, also those of other "
-        "clusters and teams; give proxy, which lets in clients by their certificate"
+        f"team {team.name}: each address of allowed_sources can write any series into its instance, those of other "
+        "clusters and teams too; give proxy, which lets in clients by their certificate"
         for receiver, team in model.receivers
         if receiver.expose != "Existing" and receiver.proxy is None
     ]

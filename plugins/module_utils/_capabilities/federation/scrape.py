@@ -80,7 +80,9 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Scrape:
-    """How an instance's series come to the central side, by which *transport*; *labels* identify the source where its series lack them.
+    """How an instance's series come to the central side, by which *transport*.
+
+    *labels* identify the source where its series lack them.
 
     *into*: the teams whose instances on the central cluster read it, in the order of the input; none means that which
     reads by default.

@@ -34,7 +34,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
     Values,
     nearest,
     require,
-    require_each,
     validate_list,
 )
 
