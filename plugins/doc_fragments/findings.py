@@ -7,35 +7,10 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of modules that look at a cluster and return findings."""
+    """Options of modules that return findings: thresholds, suppressions, and files."""
 
     DOCUMENTATION = r"""
 options:
-  operator_namespace:
-    description: The operator's namespace.
-    type: str
-    default: prometheus-operator
-  sources:
-    description: The federation sources that are expected on this cluster, as
-      M(promfleet.monitoring.federation_source) returned them.
-    type: list
-    elements: dict
-    default: []
-  exposed:
-    description: The sources that this cluster exposes, with the suboptions that
-      O(promfleet.monitoring.federation_source#module:sources) has.
-    type: list
-    elements: dict
-    default: []
-  central_team:
-    description: The team whose Prometheus federates the sources that name no team in C(into).
-    type: str
-    default: platform
-  wait_timeout:
-    description:
-      - How long the task may take, in seconds, at least 1. What was not asked by then counts as not observed.
-    type: int
-    default: 300
   fail_on:
     description:
       - The severity from which a finding makes the task fail.
@@ -79,6 +54,14 @@ options:
   result_folder:
     description:
       - A folder on the machine that runs the module, for the whole report as C(findings.json),
-        C(findings.junit.xml) and C(findings.prom) (Prometheus' text format). Only their owner can read the files.
+        C(findings.junit.xml) and C(findings.prom) (Prometheus' text format), with O(compare_with) also as
+        C(comparison.json). Only their owner can read the files.
+    type: path
+  compare_with:
+    description:
+      - The C(findings.json) of an earlier run for the same cluster, or the folder that it is in, to compare with. It
+        may be the one that O(result_folder) writes, because it is read first.
+      - A finding is gone only if this run made a check that had found it. What could not be observed this time is not
+        known, and never gone.
     type: path
 """

@@ -40,6 +40,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes.info
   - promfleet.monitoring.findings
+  - promfleet.monitoring.judging
   - promfleet.monitoring.teams
 """
 
@@ -133,7 +134,7 @@ suppressed:
   elements: dict
   sample: []
 checks:
-  description: Every link that was checked, with C(check), C(object), C(ok), and the C(code) of its finding.
+  description: All that was checked, with C(check), C(object), C(ok), and its finding's C(code) and C(fingerprint).
   returned: always
   type: list
   elements: dict
@@ -142,6 +143,7 @@ checks:
       object: hub/Deployment/prometheus-operator/prometheus-operator
       ok: true
       code: ""
+      fingerprint: ""
 summary:
   description: The numbers of checks and findings, complete even if the lists are cut off.
   returned: always
@@ -152,6 +154,31 @@ truncated:
   returned: when some are
   type: int
   sample: 120
+comparison:
+  description:
+    - How the findings compare with those of O(compare_with). A finding is known by its fingerprint.
+    - C(summary) counts, C(headline) says the same in words. C(new), C(gone), C(still) and C(unknown) list findings with
+      C(code), C(severity), C(observed), C(object), C(message), C(fingerprint) and C(suppressed).
+    - C(checked_before) of a new finding says whether its check was made then, too. C(changed) of one that is still
+      there has what differs, each with C(before) and C(after). Those in C(unknown) were found then, and this run did
+      not make their checks.
+  returned: when O(compare_with) is given
+  type: dict
+  sample:
+    headline: 1 new, 0 gone, 3 still there
+    summary: {new: 1, gone: 0, still: 3, changed: 0, unknown: 0}
+    new:
+      - code: PF304
+        severity: error
+        observed: true
+        object: {cluster: hub, kind: ServiceMonitor, namespace: monitoring-platform, name: federation-edge-platform}
+        message: "federation of edge/platform: http://192.0.2.7:31090/federate: connection refused"
+        fingerprint: 0b8a3c1f5d2e7a94
+        suppressed: false
+        checked_before: true
+    gone: []
+    still: []
+    unknown: []
 federated_series:
   description: How many series of each source's cluster the federating Prometheus has.
   returned: always

@@ -91,55 +91,11 @@ options:
     description: How many of the metrics with the most series are returned.
     type: int
     default: 10
-  fail_on:
-    description:
-      - The severity from which a finding makes the task fail.
-      - What could not be observed makes it fail at any severity, unless it is suppressed.
-    type: str
-    default: error
-    choices: [info, warning, error]
-  show_from:
-    description:
-      - The severity from which findings are returned and written. Findings that make the task fail are always included.
-    type: str
-    default: info
-    choices: [info, warning, error]
-  suppressions:
-    description:
-      - Findings that are known. They do not make the task fail.
-      - An entry that is expired, has no reason, or has nothing to suppress is a finding itself.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      code:
-        description: The code of the finding.
-        type: str
-        required: true
-      object:
-        description:
-          - The object as C(cluster/kind/namespace/name), where C(*) matches any text, with slashes too. A selector is
-            C(cluster/Selector/namespace/selector), without the namespace if nothing is measured.
-        type: str
-        required: true
-      reason:
-        description: Why it is known. Without a reason the entry suppresses nothing.
-        type: str
-      owner:
-        description: Who takes care of it.
-        type: str
-      until:
-        description: The last day (UTC) on which the entry holds, as C(2027-01-31); without it, it holds for ever.
-        type: str
-  result_folder:
-    description:
-      - A folder on the machine that runs the module, for the whole report as C(findings.json),
-        C(findings.junit.xml) and C(findings.prom) (Prometheus' text format). Only their owner can read the files.
-    type: path
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - promfleet.monitoring.auth
   - promfleet.monitoring.attributes.info
+  - promfleet.monitoring.findings
 """
 
 EXAMPLES = r"""
@@ -162,6 +118,116 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ---
+findings:
+  description:
+    - The faults, root causes first and the worst of them first, each followed by what it causes.
+    - The form is that of C(docs/findings.schema.json).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: The code, which M(promfleet.monitoring.findings_info) explains.
+      type: str
+      sample: PF304
+    severity:
+      description: V(info), V(warning) or V(error).
+      type: str
+      sample: error
+    observed:
+      description: Whether a fault was seen; V(false) where something could not be observed.
+      type: bool
+      sample: true
+    title:
+      description: What the code means.
+      type: str
+      sample: A federated target is down
+    object:
+      description: The object, with C(cluster), C(kind), C(namespace) and C(name).
+      type: dict
+      sample: {cluster: hub, kind: ServiceMonitor, namespace: monitoring-platform, name: federation-edge-platform}
+    message:
+      description: What was found, as one sentence.
+      type: str
+      sample: "federation of edge/platform: http://192.0.2.7:31090/federate: connection refused"
+    evidence:
+      description: What was seen, as data.
+      type: dict
+      sample: {source: edge/platform, address: "http://192.0.2.7:31090/federate", error: connection refused}
+    cause:
+      description: Why this happens.
+      type: str
+      sample: The central Prometheus knows the source's address, and scraping it fails.
+    fix:
+      description: What to do.
+      type: str
+      sample: is the worker's exposed address reachable from this cluster, and its network policy open for it?
+    fingerprint:
+      description: The same in each run for the same fault of the same object.
+      type: str
+      sample: 0b8a3c1f5d2e7a94
+    caused_by:
+      description: The fingerprints of the findings that this one follows from.
+      type: list
+      elements: str
+      sample: []
+    documentation:
+      description: Where the code is explained.
+      type: str
+      sample: https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/findings.md#pf304
+suppressed:
+  description:
+    - The findings that are suppressed, of the same form, and in C(suppression) the C(reason), C(owner) and C(until).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+checks:
+  description: All that was checked, with C(check), C(object), C(ok), and its finding's C(code) and C(fingerprint).
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - check: operator
+      object: hub/Deployment/prometheus-operator/prometheus-operator
+      ok: true
+      code: ""
+      fingerprint: ""
+summary:
+  description: The numbers of checks and findings, complete even if the lists are cut off.
+  returned: always
+  type: dict
+  sample: {checks: 12, ok: 11, error: 1, warning: 0, info: 0, not_observed: 0, suppressed: 0}
+truncated:
+  description: How many entries of all lists are left out to keep the result small; O(result_folder) gets them all.
+  returned: when some are
+  type: int
+  sample: 120
+comparison:
+  description:
+    - How the findings compare with those of O(compare_with). A finding is known by its fingerprint.
+    - C(summary) counts, C(headline) says the same in words. C(new), C(gone), C(still) and C(unknown) list findings with
+      C(code), C(severity), C(observed), C(object), C(message), C(fingerprint) and C(suppressed).
+    - C(checked_before) of a new finding says whether its check was made then, too. C(changed) of one that is still
+      there has what differs, each with C(before) and C(after). Those in C(unknown) were found then, and this run did
+      not make their checks.
+  returned: when O(compare_with) is given
+  type: dict
+  sample:
+    headline: 1 new, 0 gone, 3 still there
+    summary: {new: 1, gone: 0, still: 3, changed: 0, unknown: 0}
+    new:
+      - code: PF304
+        severity: error
+        observed: true
+        object: {cluster: hub, kind: ServiceMonitor, namespace: monitoring-platform, name: federation-edge-platform}
+        message: "federation of edge/platform: http://192.0.2.7:31090/federate: connection refused"
+        fingerprint: 0b8a3c1f5d2e7a94
+        suppressed: false
+        checked_before: true
+    gone: []
+    still: []
+    unknown: []
 selectors:
   description:
     - The selectors. Where the source was asked each has its C(series), the C(missing) names that no series has, and
@@ -195,35 +261,6 @@ total:
     central_memory_bytes: 99000
     largest:
       - {name: "namespace_job:up:ratio", series: 4}
-findings:
-  description: What is wrong, the worst first, in the form of C(docs/findings.schema.json).
-  returned: always
-  type: list
-  elements: dict
-  sample: []
-suppressed:
-  description: The findings that are suppressed, of the same form, each with its C(suppression).
-  returned: always
-  type: list
-  elements: dict
-  sample: []
-checks:
-  description: What was checked, with C(check), C(object), C(ok), and the C(code) of its finding.
-  returned: always
-  type: list
-  elements: dict
-  sample:
-    - {check: selector, object: source/Selector/up, ok: true, code: ""}
-summary:
-  description: The numbers of checks and findings, complete even if the lists are cut off.
-  returned: always
-  type: dict
-  sample: {checks: 3, ok: 3, error: 0, warning: 0, info: 0, not_observed: 0, suppressed: 0}
-truncated:
-  description: How many entries of all lists are left out to keep the result small; O(result_folder) gets them all.
-  returned: when some are
-  type: int
-  sample: 120
 """
 
 import datetime as dt
@@ -257,10 +294,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require, require_each
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import Prometheus, PrometheusError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.cost import Costs, measure
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.comparing import earlier_result
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import bounded, failure, write_report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import tell
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 OPTIONS = {
@@ -288,6 +326,7 @@ def work(run: Run) -> dict[str, object]:
     params = run.params
     budget, interval = _checked(params)
     suppressions = parse_suppressions(params["suppressions"])
+    earlier = earlier_result(params["compare_with"], cluster=params["cluster"])
     match = selected(params)
     measured = bool(params["measure"])
     namespace = (params["namespace"] or f"{NAMESPACE_PREFIX}{params['team']}") if measured else ""
@@ -316,9 +355,7 @@ def work(run: Run) -> dict[str, object]:
     )
     return {
         **as_result(match, costs, top=params["top"], interval=interval, bytes_per_series=params["bytes_per_series"]),
-        **bounded(report),
-        "failure": failure(report),
-        "warnings": write_report(report, params["result_folder"]),
+        **tell(report, params=params, earlier=earlier),
     }
 
 

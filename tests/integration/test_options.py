@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import importlib
+import tempfile
 import typing as t
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.render import FINDINGS_FILE, as_json
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import make_report
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run import run as module_run
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.execute import Answer, execute
@@ -45,6 +50,19 @@ WRITING: JsonObject = {"wait": False}
 NAMESPACE: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "read"}}
 MANIFEST: JsonObject = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "read", "namespace": "read"}}
 OLD = "0.89.0"
+
+
+def no_findings() -> str:
+    """A folder with the result of a run that found nothing."""
+    report = make_report(
+        cluster="hub", links=(), findings=(), suppressions=(), today=dt.date(2026, 11, 25), whole_fleet=True,
+        fail_on="error", show_from="info",
+    )  # fmt: skip
+    folder = Path(tempfile.mkdtemp(prefix="promfleet-findings-"))
+    (folder / FINDINGS_FILE).write_text(as_json(report), encoding="utf-8")
+    return str(folder)
+
+
 # What has to fail on a control plane without nodes.
 BROKEN = frozenset({"federation_doctor", "federation_selectors", "federation_source", "monitoring_verify"})
 # Runs that together read all options of a module.
@@ -79,6 +97,7 @@ RUNS: dict[str, list[JsonObject]] = {
             "central_teams": {"hub": "pay"},
         }
     ],
+    "findings_diff": [dict.fromkeys(("before", "after"), lambda _answers: no_findings())],
     "findings_info": [{"code": "PF304"}],
     "input_check": [{"role": "team_monitoring", "capabilities": {"teams": FLEET}}],
     "monitoring_verify": [{**FLEET, "wait_timeout": 1}],

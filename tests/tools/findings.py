@@ -35,9 +35,23 @@ state is unknown, and for which checks; it makes the task fail at any threshold.
 | `promfleet_fail_on` | the severity from which a finding makes `verify` fail: `info`, `warning` or `error` (default) |
 | `promfleet_show_from` | the severity from which findings are returned; findings that make the task fail always are |
 | `promfleet_result_folder` | gets each host's files `findings.json`, `findings.junit.xml`, `findings.prom` |
+| `promfleet_compare_with` | the folder of an earlier run's results: the run tells what is new, gone and still there |
 
-The `fingerprint` of a finding is the same in each run for the same fault of the same object. Two files `findings.json`
-([schema](findings.schema.json)) can be compared by it: what is new, what is gone, what is still there.
+## Comparing two runs
+
+The `fingerprint` of a finding is the same in each run for the same fault of the same object. A run with
+`promfleet_compare_with` says for each cluster what changed since then, such as `2 new, 1 gone, 3 still there`, and
+returns and writes the findings of each sort (`comparison.json`). The folder may be the one that
+`promfleet_result_folder` names: each run is then compared with the last one. Any two results
+([schema](findings.schema.json)) are compared by:
+
+```shell
+ansible localhost -m promfleet.monitoring.findings_diff -a 'before=results/monday after=results/tuesday'
+```
+
+A finding is *gone* only if the later run made a check that had found it. Where it could not observe that, or did not
+look, the finding is *not known this time*. Results of other clusters are refused, also of those that only share the
+name.
 
 ## Suppressions
 

@@ -1,8 +1,8 @@
 """Writes what a new capability needs outside of its folder, and what several modules tell alike; says what is missing.
 
 `make stamp` writes files that are not there yet and adds names to those that are; what people wrote stays, except what
-all modules return: that is written in returned.yml. The words in capitals (DESCRIBE) are for people to replace. Rights
-follow with `make rights`.
+modules return alike: that is written in returned.yml and returned_findings.yml. The words in capitals (DESCRIBE) are
+for people to replace. Rights follow with `make rights`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ PLAYBOOKS = {
 DESCRIBE = "DESCRIBE"
 # Modules with this fragment have the engine's outcome in their result.
 CHANGES = f"  - {COLLECTION}.change\n"
+# Modules with this one return findings.
+FINDS = f"  - {COLLECTION}.findings\n"
 _RETURN = re.compile(r'(?<=\nRETURN = r"""\n---\n).*?(?=""")', re.DOTALL)
 
 MODULE = '''\
@@ -219,8 +221,11 @@ def entries(text: str) -> dict[str, str]:
     return {entry.partition(":")[0]: entry.rstrip() + "\n" for entry in found}
 
 
-# What every module returns that changes a cluster; a documentation fragment cannot carry it.
-RETURNED = entries((Path(__file__).parent / "returned.yml").read_text(encoding="utf-8"))
+# What every module returns that changes a cluster, or that returns findings; a documentation fragment cannot carry it.
+RETURNED, RETURNED_FINDINGS = (
+    entries((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    for name in ("returned.yml", "returned_findings.yml")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -419,13 +424,18 @@ def _defaults(options: dict[str, Any], *, role: str) -> str:
 def shared(root: Path) -> Iterator[Part]:
     """What stands in several files although it is written in one place."""
     for path in sorted((root / "plugins/modules").glob("*.py")):
-        if CHANGES in path.read_text(encoding="utf-8"):
-            yield Part(
-                path=str(path.relative_to(root)),
-                what="what all modules return, as tests/tools/returned.yml has it",
-                is_there=lambda text: _with_returned(text) == text,
-                stamped=lambda text: _with_returned(text or ""),
-            )
+        module = path.read_text(encoding="utf-8")
+        for mark, name, returned in (
+            (CHANGES, "returned.yml", RETURNED),
+            (FINDS, "returned_findings.yml", RETURNED_FINDINGS),
+        ):
+            if mark in module:
+                yield Part(
+                    path=str(path.relative_to(root)),
+                    what=f"what all such modules return, as tests/tools/{name} has it",
+                    is_there=lambda text, returned=returned: _with_returned(text, returned) == text,  # type: ignore[misc]
+                    stamped=lambda text, returned=returned: _with_returned(text or "", returned),  # type: ignore[misc]
+                )
 
     for role in variables.roles(root):
         yield Part(
@@ -448,11 +458,11 @@ def shared(root: Path) -> Iterator[Part]:
     )
 
 
-def _with_returned(text: str) -> str:
-    """A module with what all modules return first in its RETURN, and its own after that."""
+def _with_returned(text: str, returned: dict[str, str]) -> str:
+    """A module with what it has in common with others (*returned*) first in its RETURN, and its own after that."""
     found = _RETURN.search(text)
     own = entries(found[0]) if found else {}
-    whole = "".join(RETURNED.values()) + "".join(entry for name, entry in own.items() if name not in RETURNED)
+    whole = "".join(returned.values()) + "".join(entry for name, entry in own.items() if name not in returned)
     return _RETURN.sub(lambda _found: whole, text, count=1)
 
 

@@ -12,7 +12,7 @@ import typing as t
 from xml.etree import ElementTree as ET
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import by_root
-from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import Link, Report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import Report
 
 JsonObject = dict[str, t.Any]
 
@@ -58,6 +58,7 @@ def as_data(report: Report) -> JsonObject:
     return {
         "schema_version": SCHEMA_VERSION,
         "cluster": report.cluster,
+        "cluster_uid": report.cluster_uid,
         "failed": bool(report.failing),
         "summary": report.summary,
         "findings": [finding.result() for finding in report.shown],
@@ -79,13 +80,9 @@ def as_junit(report: Report) -> str:
     """
     failing = {finding.fingerprint for finding in report.failing}
     suppressed = {entry.finding.fingerprint: entry for entry in report.suppressed}
-    covered = {link.finding.fingerprint for link in report.links if link.finding is not None}
-    # What no check of the list found: suppressions.
-    others = [finding for finding in report.findings if finding.fingerprint not in covered]
-    links = [*report.links, *(Link(check="suppression", object=one.object, finding=one) for one in others)]
     suite = ET.Element("testsuite", name=_xml(f"promfleet {report.cluster}"))
     counts = dict.fromkeys(("failure", "error", "skipped"), 0)
-    for link in links:
+    for link in report.links:
         case = ET.SubElement(suite, "testcase", classname=_xml(str(link.object)), name=_xml(link.check))
         finding = link.finding
         if finding is None:
@@ -103,7 +100,7 @@ def as_junit(report: Report) -> str:
         told = ET.SubElement(case, outcome, type=finding.code, message=_xml(f"{finding.code}: {finding.message}"))
         told.text = _xml(text)
     suite.attrib |= {
-        "tests": str(len(links)),
+        "tests": str(len(report.links)),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
         "skipped": str(counts["skipped"]),
@@ -137,9 +134,11 @@ def as_exposition(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
+# The file of a report that can be read again.
+FINDINGS_FILE = "findings.json"
 # Names of the files in a folder of results.
 FILES: dict[str, t.Callable[[Report], str]] = {
-    "findings.json": as_json,
+    FINDINGS_FILE: as_json,
     "findings.junit.xml": as_junit,
     "findings.prom": as_exposition,
 }

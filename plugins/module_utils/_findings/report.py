@@ -33,7 +33,10 @@ FINDING_OPTIONS: dict[str, dict[str, t.Any]] = {
     "show_from": {"type": "str", "default": "info", "choices": list(SEVERITIES)},
     "suppressions": {"type": "list", "elements": "dict", "default": [], "options": SUPPRESSION_OPTIONS},
     "result_folder": {"type": "path"},
+    "compare_with": {"type": "path"},
 }
+# The check that every run makes of the suppressions themselves.
+SUPPRESSION_CHECK = "suppression"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +49,20 @@ class Link:
 
     def result(self) -> JsonObject:
         """The entry of ``checks``."""
-        code = self.finding.code if self.finding else ""
-        return {"check": self.check, "object": str(self.object), "ok": self.finding is None, "code": code}
+        code, fingerprint = (self.finding.code, self.finding.fingerprint) if self.finding else ("", "")
+        told = {"check": self.check, "object": str(self.object), "ok": self.finding is None}
+        return {**told, "code": code, "fingerprint": fingerprint}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """*findings* are in order, suppressed ones apart; *shown* are those of the output threshold and those that fail."""
+    """*findings* are in order, suppressed ones apart; *shown* are those of the output threshold and those that fail.
+
+    *cluster_uid* is the UID of the cluster's namespace kube-system, empty where it is not known.
+    """
 
     cluster: str
+    cluster_uid: str
     links: tuple[Link, ...]
     findings: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...]
@@ -84,6 +92,7 @@ def make_report(
     whole_fleet: bool,
     fail_on: str,
     show_from: str,
+    cluster_uid: str = "",
 ) -> Report:
     """Judge the *findings* of one cluster by what the user wants to know, and to fail on.
 
@@ -99,7 +108,8 @@ def make_report(
     shown = tuple(finding for finding in ordered if finding in failing or reaches(finding, show_from))
     return Report(
         cluster=cluster,
-        links=tuple(links),
+        cluster_uid=cluster_uid,
+        links=(*links, *(Link(check=SUPPRESSION_CHECK, object=one.object, finding=one) for one in about)),
         findings=tuple(ordered),
         suppressed=tuple(suppressed),
         shown=shown,

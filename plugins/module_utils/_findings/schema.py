@@ -35,7 +35,13 @@ def report_schema() -> JsonObject:
         "documentation": _TEXT,
     }
     suppression = _closed(dict.fromkeys(("reason", "owner", "until"), _TEXT))
-    check = {"check": _TEXT, "object": _TEXT, "ok": {"type": "boolean"}, "code": {"enum": ["", *CODES]}}
+    check = {
+        "check": _TEXT,
+        "object": _TEXT,
+        "ok": {"type": "boolean"},
+        "code": {"enum": ["", *CODES]},
+        "fingerprint": {"type": "string", "pattern": "^([0-9a-f]{16})?$"},
+    }
     counts = ("checks", "ok", *reversed(SEVERITIES), "not_observed", "suppressed")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -44,6 +50,7 @@ def report_schema() -> JsonObject:
             {
                 "schema_version": {"const": SCHEMA_VERSION},
                 "cluster": _TEXT,
+                "cluster_uid": _TEXT,
                 "failed": {"type": "boolean"},
                 "summary": _closed(dict.fromkeys(counts, _COUNT)),
                 "findings": {"type": "array", "items": _closed(finding)},

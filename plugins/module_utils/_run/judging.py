@@ -10,6 +10,9 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import url_path
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import BRIEF, within
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     FederationTargetSet,
     parse_endpoints,
@@ -33,9 +36,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.rep
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.suppress import parse_suppressions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import bounded, failure, write_report
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.comparing import earlier_result
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import tell
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
+# Its UID is the cluster's identity: it is there as long as the cluster.
+UID_NAMESPACE = "kube-system"
 # Beside these a module has `wait`, with a default of its own.
 JUDGING_OPTIONS: dict[str, dict[str, t.Any]] = {
     **TEAM_SET_OPTIONS,
@@ -64,13 +70,15 @@ def judge(run: Run, *, peers: tuple[Observation, ...] | None = None, workers: tu
     params = run.params
     wanted = _wanted(params, peers=peers, workers=workers)
     suppressions = parse_suppressions(params["suppressions"])
+    earlier = earlier_result(params["compare_with"], cluster=params["cluster"])
     if params["wait_timeout"] < 1:
         raise InputError("wait_timeout", "must be at least 1 second; wait=false asks once")
     today = dt.datetime.now(dt.UTC).date()
 
-    def report_of(seen: Seen) -> Report:
+    def report_of(seen: Seen, *, cluster_uid: str = "") -> Report:
         return make_report(
             cluster=wanted.cluster,
+            cluster_uid=cluster_uid,
             links=seen.links,
             findings=seen.findings,
             suppressions=suppressions,
@@ -92,14 +100,21 @@ def judge(run: Run, *, peers: tuple[Observation, ...] | None = None, workers: tu
         waits_for=lambda seen: [one for one in report_of(seen).failing if one in seen.findings],
         progress=run.progress,
     )
-    report = report_of(seen)
-    result = {
-        **bounded(report),
-        "federated_series": dict(seen.series),
-        "failure": failure(report),
-        "warnings": write_report(report, params["result_folder"]),
-    }
+    report = report_of(seen, cluster_uid=_uid(run, seen, limit=limit))
+    result = {**tell(report, params=params, earlier=earlier), "federated_series": dict(seen.series)}
     return Judged(result=result, seen=seen)
+
+
+def _uid(run: Run, seen: Seen, *, limit: Limit) -> str:
+    """What tells the cluster from all others, in a report that others are compared with; empty if it is not known."""
+    if any(finding.code == "PF001" for finding in seen.findings) or limit.left <= 0:
+        return ""
+    try:
+        path = url_path("v1", "namespaces", name=UID_NAMESPACE)
+        namespace = run.cluster.find(path, patience=within(BRIEF, limit.left))
+    except ClusterError:
+        return ""
+    return str(((namespace or {}).get("metadata") or {}).get("uid") or "")
 
 
 def _wanted(

@@ -50,7 +50,7 @@ def test_what_all_modules_return_is_written_in_one_place(copy: Path) -> None:
     text = path.read_text()
     path.write_text(text.replace("How many objects met each fate.", "How many.").replace("truncated:", "cut:"))
     (told,) = missing(CAPABILITIES, root=copy)
-    assert told.startswith("crds: plugins/modules/crds.py lacks what all modules return")
+    assert told.startswith("crds: plugins/modules/crds.py lacks what all such modules return")
     assert stamp(CAPABILITIES, root=copy) == ["plugins/modules/crds.py"]
     assert missing(CAPABILITIES, root=copy) == []
     returned = yaml.safe_load(path.read_text().partition('RETURN = r"""')[2].partition('"""')[0])
