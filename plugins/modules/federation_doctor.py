@@ -35,6 +35,13 @@ options:
     description: Whether to ask again until no finding makes the task fail, or O(wait_timeout) is over.
     type: bool
     default: false
+  bundle:
+    description:
+      - Whether the facts that were judged (C(facts.json)) and the versions (C(versions.json)) are written to
+        O(result_folder), too. M(promfleet.monitoring.support_bundle) packs them.
+      - They hold no secrets, so they can be given to others.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - promfleet.monitoring.auth
@@ -191,17 +198,26 @@ observation:
   returned: always
   type: dict
   sample: {schema_version: 1, cluster: edge, facts: []}
+bundle_folder:
+  description: The folder with what M(promfleet.monitoring.support_bundle) packs of this cluster.
+  returned: when O(bundle) is true and all files were written
+  type: str
+  sample: /var/log/promfleet/edge
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import parse_observations
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.bundling import bundle_files
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.judging import JUDGING_OPTIONS, judge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import write_files
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
 OPTIONS = {
     "wait": {"type": "bool", "default": False},
+    "bundle": {"type": "bool", "default": False},
     "peers": {"type": "list", "elements": "dict", "default": []},
     "workers": {"type": "list", "elements": "str", "default": []},
 }
@@ -210,8 +226,17 @@ OPTIONS = {
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
     peers = parse_observations(run.params["peers"], path="peers")
+    folder = run.params["result_folder"]
+    if run.params["bundle"] and not folder:
+        raise InputError("bundle", "writes to the folder that result_folder names, which is missing")
     judged = judge(run, peers=peers, workers=tuple(run.params["workers"]))
-    return {**judged.result, "observation": dict(judged.seen.observation)}
+    result = {**judged.result, "observation": dict(judged.seen.observation)}
+    if run.params["bundle"]:
+        files = bundle_files(run.cluster, judged.seen.facts, name=run.params["cluster"])
+        problems = write_files(files, folder)
+        result["warnings"] = [*judged.warnings, *problems]
+        result |= {} if result["warnings"] else {"bundle_folder": folder}
+    return result
 
 
 DEFINITION = Definition(

@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.bundle import (
+    FACTS_FILE,
+    VERSIONS_FILE,
+    facts_text,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.render import FINDINGS_FILE, as_json
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import make_report
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run import run as module_run
@@ -53,13 +58,15 @@ OLD = "0.89.0"
 
 
 def no_findings() -> str:
-    """A folder with the result of a run that found nothing."""
+    """A folder with the result of a run that found nothing, and with what a support bundle has of it."""
     report = make_report(
         cluster="hub", links=(), findings=(), suppressions=(), today=dt.date(2026, 11, 25), whole_fleet=True,
         fail_on="error", show_from="info",
     )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="promfleet-findings-"))
     (folder / FINDINGS_FILE).write_text(as_json(report), encoding="utf-8")
+    (folder / FACTS_FILE).write_text(facts_text("hub", ()), encoding="utf-8")
+    (folder / VERSIONS_FILE).write_text("{}", encoding="utf-8")
     return str(folder)
 
 
@@ -106,6 +113,9 @@ RUNS: dict[str, list[JsonObject]] = {
         {"name": "read", "state": "absent"},
     ],
     "prometheus_operator": [WRITING, {"state": "absent"}],
+    "support_bundle": [
+        {"folders": lambda _answers: [no_findings()], "path": lambda _answers: f"{no_findings()}/bundle.tar.gz"}
+    ],
     "team_monitoring": [{**FLEET, **WRITING}, {**FLEET, "state": "absent"}],
 }
 

@@ -1,13 +1,15 @@
 # Copyright: (c) 2026, promfleet.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Versions of what the collection installs: the one place where they are pinned.
+"""Versions of the collection and of what it installs: the one place where these are pinned.
 
 Plain constants without imports: the test lab loads this file by its path, before any environment exists.
 """
 
 from __future__ import annotations
 
+# The collection itself, as galaxy.yml has it.
+COLLECTION = "1.0.0"
 PROMETHEUS_OPERATOR = "0.93.1"
 PROMETHEUS = "3.13.5"
 ALERTMANAGER = "0.33.1"

@@ -28,8 +28,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     source_objects,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import CLAIMED
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import slice_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import (
+    endpoint_objects,
+    slice_name,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import prometheus_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import (
     WRITTEN,
@@ -47,6 +51,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.feder
     place,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import job_names
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import (
+    selector_labels,
+    shown,
+    shown_job,
+    shown_labels,
+    shown_target,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import (
     Scraped,
     Stored,
@@ -113,17 +124,21 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
     given = side.in_live_form(given)
     of_targets = "EndpointSlice" if given.monitor_kind == "ServiceMonitor" else "ScrapeConfig"
     source = _at_addresses_in_use(given, side.objects[of_targets])
+    desired = endpoint_objects(source, namespace=side.team.namespace, team=side.team.name)
+    read = [_named(side.objects[kind], source) for kind in ("Service", "EndpointSlice", source.monitor_kind)]
+    labels = selector_labels([*desired, *(one for one in (*read, side.prometheus) if not isinstance(one, Unobserved))])
+    services, slices, monitors = (_shown(some, desired=desired, labels=labels) for some in read)
     objects = FederatedFacts(
         cluster=side.cluster,
         instance=instance_scope(side.team),
         namespace=side.team.namespace,
         team=side.team.name,
         wanted=source,
-        services=_named(side.objects["Service"], source),
-        slices=_named(side.objects["EndpointSlice"], source),
-        monitors=_named(side.objects[source.monitor_kind], source),
-        prometheus=side.prometheus,
-        jobs=side.answers.jobs,
+        services=services,
+        slices=slices,
+        monitors=monitors,
+        prometheus=mapped(side.prometheus, lambda live: live and shown_instance(live, side.team, cluster=side.cluster)),
+        jobs=mapped(side.answers.jobs, lambda jobs: _shown_jobs(jobs, desired)),
     )
     pools = tuple(name for obj in objects.of_kind(*MONITOR_KINDS) for name, _endpoint in job_names(obj))
     targets = TargetFacts(
@@ -143,7 +158,7 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         scope_of=objects.scope,
         monitor=objects.object,
         objects=_all(objects.services, objects.slices, objects.monitors),
-        prometheus=side.prometheus,
+        prometheus=objects.prometheus,
         now=side.now,
         limit=LOADING + 2 * seconds_of_interval(source.scrape.interval),
     )
@@ -168,10 +183,25 @@ def _written_facts(side: CentralSide, source: FederationTargetSet) -> WrittenFac
         receiver=subject("Prometheus", side.team.prometheus.name),
         rules=subject("PrometheusRule", source.name),
         wanted=source,
-        prometheus=side.prometheus,
+        prometheus=mapped(side.prometheus, lambda live: live and shown_instance(live, side.team, cluster=side.cluster)),
         replicas=mapped(side.answers.series, replicas),
         stored=mapped(side.answers.series, lambda rows: _stored(rows, side, source)),
     )
+
+
+def _shown(objects: Objects, *, desired: t.Sequence[JsonObject], labels: t.Collection[str]) -> Objects:
+    return mapped(objects, lambda found: tuple(shown(obj, desired=desired, labels=labels) for obj in found))
+
+
+def shown_instance(live: JsonObject, team: Team, *, cluster: str) -> JsonObject:
+    """What is shown of a team's Prometheus or Alertmanager."""
+    desired = [prometheus_object(team, cluster=cluster)] if live["kind"] == "Prometheus" else []
+    return shown(live, desired=desired, labels=selector_labels([live]))
+
+
+def _shown_jobs(jobs: t.Mapping[str, JsonObject], desired: t.Sequence[JsonObject]) -> dict[str, JsonObject]:
+    wanted = dict(pair for obj in desired if obj["kind"] in MONITOR_KINDS for pair in job_names(obj))
+    return {name: shown_job(job, described=wanted.get(name, {}).get("params") or {}) for name, job in jobs.items()}
 
 
 def _all(*objects: Objects) -> Objects:
@@ -241,7 +271,7 @@ def _concerned(
         job = (target.get("labels") or {}).get("job")
         return target.get("scrapePool") in pools or job in source.job_labels or host in places
 
-    return tuple(filter(is_of, targets))
+    return tuple(shown_target(target) for target in targets if is_of(target))
 
 
 def _discovered(rows: t.Sequence[JsonObject]) -> dict[str, int]:
@@ -321,7 +351,10 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
         family=_family(inside(side.objects["Service"], team), asked_replicas(source, team)),
     )
     services = {obj["metadata"]["name"]: obj for obj in desired if obj["kind"] == "Service"}
-    pods = mapped(inside(side.objects["Pod"], team), lambda found: tuple(_trimmed(pod) for pod in pods_of(found, team)))
+    live = {kind: inside(objects, team) for kind, objects in side.objects.items()}
+    labels = selector_labels([*desired, *(some for some in live.values() if not isinstance(some, Unobserved))])
+    shown_live = {kind: _shown(some, desired=desired, labels=labels) for kind, some in live.items()}
+    pods = mapped(shown_live["Pod"], lambda found: tuple(_trimmed(pod) for pod in pods_of(found, team)))
     facts: list[Facts] = []
     for replica, name in enumerate(asked_replicas(source, team)):
         answers = side.answers[team.namespace, name]
@@ -332,11 +365,11 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
                 name=name,
                 replica=replica,
                 desired=services.get(name),
-                service=_one(inside(side.objects["Service"], team), name),
+                service=_one(shown_live["Service"], name),
                 pod=_one(pods, pod_name),
-                slices=_of(inside(side.objects["EndpointSlice"], team), service=name),
+                slices=_of(shown_live["EndpointSlice"], service=name),
                 counts=answers.counts,
-                labels=answers.labels,
+                labels=mapped(answers.labels, lambda found: shown_labels(found, described=team.labels)),
                 offset=answers.offset,
             )
         )
@@ -349,7 +382,7 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
                 allowed=source.allowed_sources,
                 pods=pods,
                 desired=policies[0],
-                policies=inside(side.objects["NetworkPolicy"], team),
+                policies=shown_live["NetworkPolicy"],
             )
         )
     return facts

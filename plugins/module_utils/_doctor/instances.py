@@ -18,6 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     scrape_error,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.drift import Difference, drift, in_short
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import shown_target
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
 
@@ -115,25 +116,10 @@ def is_well(facts: InstanceFacts) -> bool:
 
 
 def own_targets(targets: t.Sequence[JsonObject], namespace: str) -> tuple[JsonObject, ...]:
-    """Of the targets of a Prometheus those in its own *namespace*, and of these what is read."""
-    read = ("labels", "health", "lastError")
-    own = (target for target in targets if (target.get("labels") or {}).get("namespace") == namespace)
-    return tuple({name: target[name] for name in read if name in target} for target in own)
-
-
-def readable(live: JsonObject | None, *, desired: JsonObject | None) -> JsonObject | None:
-    """A Prometheus with the values that are described or say nothing secret; of others only that they are there.
-
-    Its spec may have addresses with a password and arguments of containers; checks need to know that they are there.
-    """
-    if live is None or desired is None:
-        return live
-    described_names = desired["spec"].keys()
-    spec = {
-        name: value if name in described_names or isinstance(value, (bool, int)) else "(not shown)"
-        for name, value in (live.get("spec") or {}).items()
-    }
-    return {**live, "spec": spec}
+    """Of the targets of a Prometheus those in its own *namespace*, and of these what is shown."""
+    return tuple(
+        shown_target(target) for target in targets if (target.get("labels") or {}).get("namespace") == namespace
+    )
 
 
 # What a difference of a Prometheus from what the inventory describes means, by the field in its spec.

@@ -19,6 +19,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.expos
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import InstanceFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrecy import safe_text
 
 JsonObject = dict[str, t.Any]
 
@@ -52,6 +53,8 @@ def _plain(value: t.Any) -> t.Any:
         return {_UNOBSERVED: {"code": value.code, "object": value.object.result(), "evidence": evidence}}
     if isinstance(value, t.Mapping):
         return {str(name): _plain(item) for name, item in value.items() if name != "managedFields"}
+    if isinstance(value, str):
+        return safe_text(value)
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -52,6 +52,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain
     mapped,
     pods_of,
     pools_of,
+    shown_instance,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import (
     InstanceChangeFacts,
@@ -69,12 +70,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.insta
     InstanceFacts,
     is_well,
     own_targets,
-    readable,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import Observation, as_data
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import OperatorFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import OperatorFacts, met
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reach import ReachFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reading import Reader
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import shown
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.surroundings import Ask, Part, surroundings
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import (
     TargetFacts,
@@ -154,12 +155,13 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What one look gave; *series*: how many series of each source's cluster are federated."""
+    """What one look gave; *series*: how many series of each source's cluster are federated; *facts* were judged."""
 
     links: tuple[Link, ...]
     findings: tuple[Finding, ...]
     series: t.Mapping[str, int]
     observation: JsonObject
+    facts: tuple[Facts, ...]
 
 
 def verify(
@@ -260,6 +262,7 @@ class _Observer:
             findings=tuple(findings),
             series=series,
             observation=as_data(wanted.cluster, [*observed, *exposed]),
+            facts=tuple(facts),
         )
 
     # -- from the API server --------------------------------------------------------------------------------------
@@ -298,8 +301,8 @@ class _Observer:
             namespace=namespace,
             name=OPERATOR_NAME,
             missing_kinds=found["kinds"],
-            deployment=found["operator"],
-            quarrels=found["others"],
+            deployment=mapped(found["operator"], lambda live: live and shown(live)),
+            quarrels=mapped(found["others"], lambda others: tuple(map(met, others))),
             platform=found.get("platform", ""),
             changes=self._wanted.changes,
         )
@@ -459,13 +462,16 @@ class _Observer:
             alertmanager_name=team.alertmanager.name,
             wants_prometheus=team.prometheus.enabled,
             wants_alertmanager=team.alertmanager.enabled,
-            prometheus=mapped(resources.prometheus, lambda live: readable(live, desired=desired)),
-            alertmanager=resources.alertmanager,
+            prometheus=mapped(resources.prometheus, self._shown_of(team)),
+            alertmanager=mapped(resources.alertmanager, self._shown_of(team)),
             desired=desired,
             # Without a Prometheus nothing asks for these.
             reload_ok=answers.reload_ok if answers else False,
             targets=mapped(answers.targets, lambda targets: own_targets(targets, team.namespace)) if answers else (),
         )
+
+    def _shown_of(self, team: Team) -> t.Callable[[JsonObject | None], JsonObject | None]:
+        return lambda live: live and shown_instance(live, team, cluster=self._wanted.cluster)
 
     def _changing(self, instances: t.Sequence[InstanceFacts]) -> list[InstanceChangeFacts]:
         """The pods of the instances that federation needs, and of those that are not well; asked after Prometheus.

@@ -28,6 +28,29 @@ JsonObject = dict[str, t.Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetOperator:
+    """Another operator that meets ours, in words: its Deployment holds environment and arguments of others.
+
+    *takes*: our instances that it would reconcile; *loses*: its instances that ours would.
+    """
+
+    operator: str
+    owner: str
+    takes: tuple[str, ...]
+    loses: tuple[str, ...]
+
+
+def met(quarrel: Quarrel) -> MetOperator:
+    """What is known of an operator that meets ours."""
+    return MetOperator(
+        operator=str(quarrel.operator.key),
+        owner=str(quarrel.operator.owner),
+        takes=tuple(map(str, quarrel.takes)),
+        loses=tuple(map(str, quarrel.loses)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class OperatorFacts(Facts):
     """*missing_kinds*: custom resources that the API server does not serve; *deployment*: None if there is none.
 
@@ -40,7 +63,7 @@ class OperatorFacts(Facts):
     name: str
     missing_kinds: Fact[tuple[str, ...]]
     deployment: Fact[JsonObject | None]
-    quarrels: Fact[tuple[Quarrel, ...]]
+    quarrels: Fact[tuple[MetOperator, ...]]
     platform: Fact[str] = ""
     # Whether a rollout that is going on is reported.
     changes: bool = False
@@ -96,11 +119,10 @@ def _rollout(facts: OperatorFacts) -> list[Finding]:
 def _alone(facts: OperatorFacts) -> list[Finding]:
     findings = []
     for quarrel in known(facts.quarrels):
-        other = quarrel.operator
-        evidence: dict[str, Evidence] = {"operator": str(other.key), "owner": str(other.owner)}
+        evidence: dict[str, Evidence] = {"operator": quarrel.operator, "owner": quarrel.owner}
         for code, instances in (("PF104", quarrel.takes), ("PF105", quarrel.loses)):
             if instances:
-                findings.append(found(code, facts.object, **evidence, instances=tuple(map(str, instances))))
+                findings.append(found(code, facts.object, **evidence, instances=instances))
     return findings
 
 

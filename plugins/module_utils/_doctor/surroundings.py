@@ -21,6 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     MANAGED_BY_LABEL,
     MONITORING_GROUP,
     NAME_LABEL,
+    TEAM_LABEL,
     common_labels,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
@@ -45,6 +46,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.groun
     StorageFacts,
     wanted_size,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import shown
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import is_leaving
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.leaving import (
@@ -204,8 +206,12 @@ def _namespace_facts(
                 instance=_scope(team),
                 name=name,
                 is_own=name != team.namespace,
-                live=namespaces if isinstance(namespaces, Unobserved) else namespaces.get(name),
+                live=namespaces if isinstance(namespaces, Unobserved) else _shown(namespaces.get(name)),
             )
+
+
+def _shown(namespace: JsonObject | None) -> JsonObject | None:
+    return namespace and shown(namespace, labels=(TEAM_LABEL,))
 
 
 def _places(teams: t.Sequence[Team], operator_namespace: str, namespaces: Fact[dict[str, JsonObject]]) -> list[Labels]:
@@ -256,7 +262,7 @@ def _storage_facts(cluster: Cluster, name: str, parts: t.Sequence[Part], *, ask:
         yield StorageFacts(
             instance=_scope(part.team),
             part=_subject(name, part),
-            live=live,
+            live=shown(live),
             claims=claims if isinstance(claims, Unobserved) else claims.get(part.team.namespace, ()),
             classes=classes,
         )
@@ -273,7 +279,7 @@ def _claims(cluster: Cluster) -> dict[str, list[JsonObject]]:
     """The volume claims of all instances, by namespace."""
     found: dict[str, list[JsonObject]] = {}
     for claim in cluster.list_objects(_CLAIMS, selector=f"{MANAGED_BY_LABEL}={OPERATOR_MANAGED}"):
-        found.setdefault(claim["metadata"]["namespace"], []).append(claim)
+        found.setdefault(claim["metadata"]["namespace"], []).append(shown(claim))
     return found
 
 

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES, SEVERITIES, Code
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrecy import safe_text
 
 JsonObject = dict[str, t.Any]
 Evidence: t.TypeAlias = "str | int | float | tuple[str, ...]"
@@ -104,7 +105,14 @@ def found(code: str, obj: Subject, **evidence: Evidence) -> Finding:
     """A finding of *code* about *obj*; the evidence is exactly the fields of the code's sentence (else ValueError)."""
     if evidence.keys() != CODES[code].fields:
         raise ValueError(f"{code} has the evidence {sorted(CODES[code].fields)}, not {sorted(evidence)}")
-    return Finding(code=code, object=obj, evidence=evidence)
+    return Finding(code=code, object=obj, evidence={name: _safe(value) for name, value in evidence.items()})
+
+
+def _safe(value: Evidence) -> Evidence:
+    """Evidence often repeats what servers said, which may hold an address with a password."""
+    if isinstance(value, tuple):
+        return tuple(map(safe_text, value))
+    return safe_text(value) if isinstance(value, str) else value
 
 
 def reaches(finding: Finding, threshold: str) -> bool:

@@ -11,14 +11,14 @@ import tempfile
 from pathlib import Path
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write *text* to a file that only its owner can read, in one step: no reader sees half a file. Raises OSError."""
+def write_private(path: Path, content: str | bytes) -> None:
+    """Write a file that only its owner can read, in one step: no reader sees half a file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # mkstemp makes the file with mode 0600.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
         Path(temporary).replace(path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)

@@ -61,6 +61,11 @@ class Judged:
     result: dict[str, object]
     seen: Seen
 
+    @property
+    def warnings(self) -> list[str]:
+        """What went wrong with the files of the result."""
+        return list(t.cast("t.Iterable[str]", self.result["warnings"]))
+
 
 def judge(run: Run, *, peers: tuple[Observation, ...] | None = None, workers: tuple[str, ...] = ()) -> Judged:
     """Look at the cluster of a run until nothing fails, or the time is over, and report what was found.

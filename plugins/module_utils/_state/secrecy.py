@@ -47,6 +47,21 @@ SECRET_NAMES = frozenset(
 _WHOLE_OBJECTS = frozenset({LAST_APPLIED, BEFORE_ANNOTATION})
 _SECRET_PARTS = ("data", "stringData")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+# The same where a text repeats an address: before the @ there may also be a token alone, in front of a query, too.
+_IN_ADDRESS = re.compile(r"(?<=://)[^/?#\s\"'<>]+(?=@)")
+# A parameter of a query. What Prometheus' own API takes says nothing secret.
+_PARAMETER = re.compile(rf"([?&](?:amp;)?([\w.%\[\]-]+)=)({HIDDEN}|[^&\s\"'<>)\]]+)")
+_HARMLESS = frozenset(
+    {"continue", "end", "fieldmanager", "fieldselector", "labelselector", "limit", "match[]", "match%5b%5d", "query"}
+    | {"start", "state", "step", "time", "timeout"}
+)
+# A name of a secret followed by its value, a credential of an Authorization header, a JSON web token.
+_NAMED = re.compile(
+    r"(?i)\b((?:[\w-]*(?:api[_-]?key|access[_-]?key|passwd|password|private[_-]?key|secret|token))[\"']?\s*[=:]\s*)"
+    rf"({HIDDEN}|\"[^\"]*\"|'[^']*'|[^\s,;&\"')\]}}]+)"
+)
+_CREDENTIAL = re.compile(r"(?i)\b((?:basic|bearer)\s+)(?=\S*[\d+/=])[\w.~+/=-]{6,}")
+_WEB_TOKEN = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 # Shorter values cannot be cut out of a message without destroying it.
 _SHORTEST = 4
 
@@ -82,6 +97,34 @@ def _is_secret(path: tuple[str, ...]) -> bool:
     if path[0] == "Secret" and len(path) > 1 and path[1] in _SECRET_PARTS:
         return True
     return path[-1] in _WHOLE_OBJECTS or re.sub(r"[^a-z0-9]", "", path[-1].lower()) in SECRET_NAMES
+
+
+def safe_text(text: str) -> str:
+    """A text of others without what is recognised as a secret in it; the same again changes nothing.
+
+    That is credentials in addresses and in headers, and values behind the name of a secret.
+    """
+    if not _MAY_HAVE.search(text):
+        return text
+    text = _IN_ADDRESS.sub(HIDDEN, text)
+    text = _PARAMETER.sub(_parameter, text)
+    text = _CREDENTIAL.sub(rf"\1{HIDDEN}", text)
+    text = _WEB_TOKEN.sub(HIDDEN, text)
+    return _NAMED.sub(_named, text)
+
+
+# Most texts have nothing of the kind.
+_MAY_HAVE = re.compile(r"(?i)://|[?&]|key|passw|secret|token|basic|bearer|eyJ")
+
+
+def _parameter(found: re.Match[str]) -> str:
+    return found[0] if found[2].lower() in _HARMLESS else f"{found[1]}{HIDDEN}"
+
+
+def _named(found: re.Match[str]) -> str:
+    value = found[2]
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{found[1]}{quote}{HIDDEN}{quote}"
 
 
 def secret_values(obj: JsonObject) -> frozenset[str]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import COLLECTION
 
 from tests.suite import lanes, scenarios
 from tests.suite.stages import tracked_files
@@ -35,6 +36,11 @@ def load(name: str) -> dict[str, Any]:
 def distributions(text: str) -> set[str]:
     """The names in a requirements file, in lower case."""
     return {match.lower() for match in re.findall(r"^([\w.-]+)", text, flags=re.MULTILINE)}
+
+
+def test_the_collections_version_is_that_of_galaxy_yml() -> None:
+    """Modules cannot read galaxy.yml: only Python is sent to where they run."""
+    assert yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["version"] == COLLECTION
 
 
 def test_execution_environment_brings_what_the_modules_import() -> None:

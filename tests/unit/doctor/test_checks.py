@@ -16,7 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     judge_all,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import InstanceFacts
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import OperatorFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import OperatorFacts, met
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reach import ReachFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import Scraped, Stored
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES
@@ -168,13 +168,13 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
     ),
     (
         OPERATOR,
-        {"quarrels": (Quarrel(operator=OTHER, takes=(OURS,), loses=()),)},
+        {"quarrels": (met(Quarrel(operator=OTHER, takes=(OURS,), loses=())),)},
         "PF104",
         "(Helm release monitoring/kps) reconciles Prometheus monitoring-pay/pay",
     ),
     (
         OPERATOR,
-        {"quarrels": (Quarrel(operator=OTHER, takes=(), loses=(THEIRS,)),)},
+        {"quarrels": (met(Quarrel(operator=OTHER, takes=(), loses=(THEIRS,))),)},
         "PF105",
         "reconciles Prometheus monitoring/k8s of Deployment monitoring/prometheus-operator (Helm release",
     ),

@@ -14,8 +14,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrec
     HIDDEN,
     HIDDEN_CHANGED,
     hidden,
+    safe_text,
     without_secrets,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 JsonObject = dict[str, t.Any]
 CANARY = "canary-8c1f0d7e"
@@ -98,3 +101,44 @@ def test_conflicts_name_field_and_manager() -> None:
     ]
     assert '.spec.replicas (owned by "hpa")' in str(failure)
     assert "force_conflicts" in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'Get "http://u:canary@192.0.2.1:9090/federate?match%5B%5D=up": refused',
+            f'Get "http://{HIDDEN}@192.0.2.1:9090/federate?match%5B%5D=up": refused',
+        ),
+        ("https://canary@h/x", f"https://{HIDDEN}@h/x"),
+        ("http://a:canary@canary@h/", f"http://{HIDDEN}@h/"),
+        ("http://h/x?token=canary&match[]=up", f"http://h/x?token={HIDDEN}&match[]=up"),
+        ("password: canary, next", f"password: {HIDDEN}, next"),
+        ("Authorization: Bearer canary-8c1f0d7e", f"Authorization: Bearer {HIDDEN}"),
+        ('{"apiKey":"canary canary"}', f'{{"apiKey":"{HIDDEN}"}}'),
+        ("token eyJhbGciOi.eyJzdWIi.canary", f"token {HIDDEN}"),
+    ],
+)
+def test_secrets_in_texts_of_others_are_cut_out(text: str, expected: str) -> None:
+    assert safe_text(text) == expected
+    assert safe_text(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'secrets "x" is forbidden: User "y" cannot list resource "secrets" in API group ""',
+        "basic authentication failed",
+        'HTTP 404: /api/v1/pods?labelSelector=a%3Db&limit=500: unknown field "spec.token"',
+        "http://192.0.2.7:31090/federate?match%5B%5D=%7B__name__%3D~%22x%22%7D: context deadline exceeded",
+        'spec.endpoints[0].path is "/x", not "/federate"',
+    ],
+)
+def test_texts_without_secrets_stay_as_they_are(text: str) -> None:
+    assert safe_text(text) == text
+
+
+@given(st.text())
+def test_what_was_cut_out_once_stays_so(text: str) -> None:
+    once = safe_text(text)
+    assert safe_text(once) == once
