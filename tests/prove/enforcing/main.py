@@ -128,7 +128,7 @@ def prove(nodes: Nodes) -> Iterator[Row]:
     allow(fleet, f"{nodes.hub}/32")
     open_to = {"its other address": nodes.from_hub(nodes.other), "the machine": nodes.from_machine()}
     yield Row(
-        claim="without enforcement the policy keeps nobody out",
+        claim="without enforcement the policy keeps out no address",
         held=all(open_to.values()),
         seen=json.dumps(open_to),
     )
@@ -167,7 +167,7 @@ def _changing(nodes: Nodes) -> Row:
     after = _health(fleet)
     seen = {"before": before, "after": after, "least up": least, "seconds": passed}
     return Row(
-        claim=f"{CHANGES} changes of the policy disturb nobody",
+        claim=f"{CHANGES} changes of the policy disturb no probe and no scrape",
         held=before == after and least == "1",
         seen=json.dumps(seen),
     )

@@ -18,7 +18,7 @@ from tests.unit.doctor.healthy import target_set
 JsonObject = dict[str, t.Any]
 
 WRITES = target_set(targets=[], transport="remote_write", writers=2)
-RECEIVES = {"metadata": {"name": "platform"}, "spec": {"enableRemoteWriteReceiver": True}}
+RECEIVES = {"kind": "Prometheus", "metadata": {"name": "platform"}, "spec": {"enableRemoteWriteReceiver": True}}
 UNSEEN = Unobserved(
     code="PF003",
     object=Subject(cluster="hub", kind="Prometheus", namespace="monitoring-platform", name="platform"),
@@ -26,7 +26,7 @@ UNSEEN = Unobserved(
 )
 # By the code: the live receiver, of how many replicas of which team series have arrived, and words of the message.
 CASES: tuple[tuple[str, JsonObject, dict[str, float], str], ...] = (
-    ("PF392", {"metadata": {"name": "platform"}, "spec": {}}, {"pay": 2}, "does not take what others write"),
+    ("PF392", {**RECEIVES, "spec": {}}, {"pay": 2}, "does not take what others write"),
     ("PF393", RECEIVES, {"pay": 1}, "series of 1 of 2 replicas have arrived in the last 90 s"),
     # Another source of the same cluster says nothing about this one.
     ("PF393", RECEIVES, {"other": 2}, "series of 0 of 2 replicas"),
@@ -78,7 +78,7 @@ def test_one_fault_is_one_finding(code: str, prometheus: JsonObject, seen: dict[
 
 
 def test_what_does_not_receive_explains_what_does_not_arrive() -> None:
-    _well, found = judged({"metadata": {"name": "platform"}, "spec": {}}, answers({}))
+    _well, found = judged({**RECEIVES, "spec": {}}, answers({}))
     root, follows = found
     assert (root.code, root.caused_by) == ("PF392", ())
     assert (follows.code, follows.caused_by) == ("PF393", (root.fingerprint,))
