@@ -110,7 +110,7 @@ def _rollout(facts: OperatorFacts) -> list[Finding]:
         return []
     status = deployment.get("status") or {}
     unseen = status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0)
-    progress = next((one for one in status.get("conditions") or () if one.get("type") == "Progressing"), {})
+    progress: JsonObject = next((one for one in status.get("conditions") or () if one.get("type") == "Progressing"), {})
     # With this reason it ended well, so what is not ready now is not of a rollout.
     rolls = progress.get("status") == "True" and progress.get("reason") != "NewReplicaSetAvailable"
     return [found("PF106", facts.object, reason=reason)] if rolls or unseen else []
