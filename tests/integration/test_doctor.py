@@ -177,21 +177,22 @@ def test_the_observation_of_a_worker_is_judged_on_the_central_side(bench: Bench)
 RIGHTS = {
     ("", "services", "list"): {
         "exposed_as_described", "exposed_endpoint", "exposed_outside", "exposed_selection", "exposed_service",
-        "federation_as_described", "federation_selection", "federation_service",
+        "federation_as_described", "federation_selection", "federation_service", "federation_settled",
     },
     ("discovery.k8s.io", "endpointslices", "list"): {
-        "exposed_endpoint", "federation_as_described", "federation_ports", "federation_slices",
+        "exposed_endpoint", "federation_as_described", "federation_ports", "federation_settled", "federation_slices",
     },
     ("monitoring.coreos.com", "servicemonitors", "list"): {
         "federation_as_described", "federation_monitor", "federation_ports", "federation_selected",
-        "federation_selection",
+        "federation_selection", "federation_settled",
     },
     ("networking.k8s.io", "networkpolicies", "list"): {"exposed_policy", "exposed_policy_as_described"},
     ("", "pods", "list"): {
         "exposed_as_described", "exposed_policy", "exposed_policy_as_described", "exposed_selection",
+        "instance_settled",
     },
     ("monitoring.coreos.com", "prometheuses", "get"): {
-        "federation_selected", "prometheus_as_described", "prometheus_available",
+        "federation_selected", "federation_settled", "prometheus_as_described", "prometheus_available",
     },
 }  # fmt: skip
 

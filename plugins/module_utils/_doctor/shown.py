@@ -63,8 +63,8 @@ _ALLOWED: dict[str, str] = {
     "Alertmanager": _INSTANCE,
     "Deployment": "spec.template.spec.containers.name spec.template.spec.containers.image spec.selector.*",
     "EndpointSlice": (
-        "addressType endpoints.addresses endpoints.nodeName endpoints.zone endpoints.targetRef.* ports.name "
-        "ports.protocol ports.appProtocol"
+        "addressType endpoints.addresses endpoints.conditions.* endpoints.nodeName endpoints.zone "
+        "endpoints.targetRef.* ports.name ports.protocol ports.appProtocol"
     ),
     "Namespace": "spec.finalizers",
     "NetworkPolicy": " ".join(

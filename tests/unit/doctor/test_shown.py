@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import typing as t
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import judge_all
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.drift import drift
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import (
     NOT_SHOWN,
@@ -20,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.support.fleets import KINDS, objects
-from tests.unit.doctor.healthy import EXPOSING, JOB, MONITOR, POLICY, SERVICE, SLICE, target
+from tests.unit.doctor.healthy import EXPOSING, JOB, MONITOR, POLICY, REPLICA, SERVICE, SLICE, target
 
 JsonObject = dict[str, t.Any]
 CANARY = "canary-8c1f0d7e"
@@ -129,3 +131,18 @@ def test_of_targets_and_jobs_what_checks_read() -> None:
 def test_of_external_labels_the_names() -> None:
     labels = {"cluster": "edge", "team": "pay", "dc": "north", "password": CANARY}
     assert shown_labels(labels, described={"dc"}) == {**labels, "password": NOT_SHOWN}
+
+
+def test_an_endpoint_is_ready_or_not_as_kubernetes_says() -> None:
+    """A slice in the form that the endpointslice controller writes."""
+    conditions = {"ready": False, "serving": True, "terminating": True}
+    target_of = {"kind": "Pod", "name": "prometheus-pay-0", "namespace": "monitoring-pay", "uid": "1"}
+    endpoint = {"addresses": ["10.0.0.1"], "conditions": conditions, "nodeName": "n", "targetRef": target_of}
+    slices = tuple(
+        shown({**SLICE, "endpoints": [{**endpoint, "conditions": {**conditions, "ready": ready}}]})
+        for ready in (False, True)
+    )
+    assert [one["endpoints"][0]["conditions"]["ready"] for one in slices] == [False, True]
+    for one, codes in zip(slices, (["PF323"], []), strict=True):
+        _links, findings = judge_all([dataclasses.replace(REPLICA, slices=(one,))])
+        assert [finding.code for finding in findings] == codes
