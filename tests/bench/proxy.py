@@ -23,9 +23,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import (
+    receiver_objects,
     source_objects,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.receivers import (
+    parse_receivers,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import parse_teams
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -43,6 +48,7 @@ JsonObject = dict[str, t.Any]
 PROGRAMS = ("kube-rbac-proxy", "prometheus")
 CLIENT = "central"
 SELECTOR = "edge:one:sum"
+WRITE = "/api/v1/write"
 FEDERATE = f"/federate?match[]={quote(SELECTOR)}"
 SECONDS = 60.0
 # kube-rbac-proxy looks at its certificate once a minute, and at the clients' authority when the file changes.
@@ -133,7 +139,9 @@ def running(folder: Path, *argv: str | Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, *, lab: Lab, port: int, config: JsonObject) -> Iterator[None]:
+def prometheus(
+    folder: Path, *, lab: Lab, port: int, config: JsonObject, more_flags: t.Sequence[str] = ()
+) -> Iterator[None]:
     """A Prometheus with this configuration (JSON is YAML)."""
     folder.mkdir()
     (folder / "prometheus.yml").write_text(json.dumps(config))
@@ -142,6 +150,7 @@ def prometheus(folder: Path, *, lab: Lab, port: int, config: JsonObject) -> Iter
         "--storage.tsdb.path=data",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",
+        *more_flags,
     ]
     with running(folder, lab.bin / "prometheus", *flags):
         until(lambda: get(port, "/-/ready") == 200, "Prometheus is ready")
@@ -182,8 +191,9 @@ def ask(port: int, query: str) -> list[JsonObject]:
 class Guarded:
     """A Prometheus behind the proxy, and the files that both sides have."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, objects: t.Sequence[JsonObject]) -> None:
         self.folder = folder
+        self.objects = objects
         self.port, self.health, self.upstream, self.central = free_ports(4)
         self.authority, self.other = certificate("authority"), certificate("other")
         for name in ("certificate", "client-ca", "config", "central"):
@@ -213,9 +223,7 @@ class Guarded:
 
     def arguments(self) -> list[str]:
         """The arguments of the Deployment's container, and its files, with the paths and ports of this machine."""
-        (source,) = parse_sources([SOURCE], check_match=lambda _text: None)
-        objects = source_objects(source, cluster="edge", namespace="any", replicas=1)
-        (deployment,) = [obj for obj in objects if obj["kind"] == "Deployment"]
+        (deployment,) = [obj for obj in self.objects if obj["kind"] == "Deployment"]
         template = deployment["spec"]["template"]
         volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
         for item in volumes["config"]["downwardAPI"]["items"]:
@@ -275,9 +283,73 @@ def measure(_plane: ControlPlane, *, rounds: int) -> JsonObject:
         build.build_programs(PROGRAMS, lab=lab, progress=progress)
     folder = Path(tempfile.mkdtemp(prefix="proxy-", dir=lab.work))
     try:
-        return _measure(Guarded(folder), lab=lab, rounds=rounds)
+        (folder / "written").mkdir()
+        written = _written(Guarded(folder / "written", receiving()), lab=lab)
+        return {**_measure(Guarded(folder, reading()), lab=lab, rounds=rounds), **written}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def reading() -> list[JsonObject]:
+    """The objects of a source that is read."""
+    (source,) = parse_sources([SOURCE], check_match=lambda _text: None)
+    return source_objects(source, cluster="edge", namespace="any", replicas=1)
+
+
+def receiving() -> list[JsonObject]:
+    """The objects of an instance that others write to."""
+    (team,) = parse_teams([{"name": "any"}], clusters=["hub"])
+    given = {"team": "any", "urls": ["https://any.example:9090/api/v1/write"], "proxy": SOURCE["proxy"]}
+    ((receiver, _team),) = parse_receivers([given], teams=[team], central_team="any", cluster="hub")
+    return receiver_objects(receiver, team="any", namespace="any", replicas=1, prometheus="any")
+
+
+def _written(guarded: Guarded, *, lab: Lab) -> JsonObject:
+    """A Prometheus writes through the proxy with its certificate; nobody else does, and nothing else is reached."""
+    folder = guarded.folder
+    files = {"ca_file": "ca.crt", "cert_file": "tls.crt", "key_file": "tls.key"}
+    end = {
+        "url": f"https://127.0.0.1:{guarded.port}{WRITE}",
+        "tls_config": {name: str(folder / "central" / file) for name, file in files.items()},
+    }
+    (folder / "rules.yml").write_text(
+        json.dumps({"groups": [{"name": "any", "rules": [{"record": SELECTOR, "expr": "vector(1)"}]}]})
+    )
+    writer = {
+        "global": {"evaluation_interval": "1s"},
+        "rule_files": [str(folder / "rules.yml")],
+        "remote_write": [end],
+    }
+    receives = ["--web.enable-remote-write-receiver"]
+    stranger = certificate("stranger", authority=guarded.authority)
+    foreign = certificate(CLIENT, authority=guarded.other)
+    client = certificate(CLIENT, authority=guarded.authority)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(
+            prometheus(folder / "receiver", lab=lab, port=guarded.upstream, config={}, more_flags=receives)
+        )
+        stack.enter_context(running(folder, lab.bin / "kube-rbac-proxy", *guarded.arguments()))
+        until(lambda: guarded.status("/healthz", None, port=guarded.health) == 200, "the proxy is healthy")
+        stack.enter_context(prometheus(folder / "writer", lab=lab, port=guarded.central, config=writer))
+        until(lambda: bool(ask(guarded.upstream, SELECTOR)), "the series is written")
+        expected = {
+            # An empty request is none that Prometheus takes; the proxy has let it through.
+            ("POST", WRITE, client): range(400, 401),
+            ("POST", WRITE, stranger): range(403, 404),
+            ("POST", WRITE, foreign): range(401, 402),
+            ("POST", WRITE, None): range(401, 402),
+            ("GET", WRITE, client): range(403, 404),
+            ("GET", "/-/ready", client): range(200, 201),
+            **{
+                (method, path, client): range(403, 405)
+                for method, path in (("GET", FEDERATE), ("POST", "/api/v1/query"), ("POST", "/-/reload"), ("GET", "/"))
+            },
+        }
+        for (method, path, shown), wanted in expected.items():
+            status = guarded.status(path, shown, method=method)
+            who = "nobody" if shown is None else shown.certificate.subject.rfc4514_string()
+            assert status in wanted, f"{method} {path} by {who}: {status}"
+    return {"written": True, "requests_to_write": len(expected)}
 
 
 def _measure(guarded: Guarded, *, lab: Lab, rounds: int) -> JsonObject:
