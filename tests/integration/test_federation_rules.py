@@ -29,6 +29,17 @@ EDGE = 'cluster="edge",team="platform"'
 TARGET = f'{EDGE},instance="192.0.2.7:31090",job="federation/edge/platform"'
 SECOND = f'{EDGE},instance="192.0.2.8:31090",job="federation/edge/platform"'
 OF_ALERTS = f'{EDGE},instance="192.0.2.7:31090",job="federation/edge/platform/alerts"'
+# What a region has recorded about its workers arrives here, too.
+OF_A_REGION = {
+    f'cluster_team:federation_{name}{{cluster="eu-1",team="platform",prometheus="monitoring-platform/platform"}}': value
+    for name, value in {
+        "targets:expected": "3x150",
+        "writers:expected": "3x150",
+        "scrape_timeout_seconds:expected": "1x150",
+        "samples:sum": "2000x299 9000x300",
+        "age_seconds:min": "9000x150",
+    }.items()
+}
 EXPECTED = f"cluster_team:federation_targets:expected{{{EDGE}}}"
 TIMEOUT = f"cluster_team:federation_scrape_timeout_seconds:expected{{{EDGE}}}"
 OWN = 'job="prometheus",namespace="monitoring-platform",pod="prometheus-platform-0"'
@@ -278,7 +289,9 @@ def as_test(case: Case) -> JsonObject:
     return {
         "name": f"{case.alert} at {case.fires}",
         "interval": "1m",
-        "input_series": [{"series": series, "values": values} for series, values in case.series.items()],
+        "input_series": [
+            {"series": series, "values": values} for series, values in {**OF_A_REGION, **case.series}.items()
+        ],
         "alert_rule_test": [
             {"eval_time": moment, "alertname": case.alert, "exp_alerts": alerts} for moment, alerts in moments
         ],
@@ -298,6 +311,7 @@ def test_a_healthy_federation_is_silent(promtool: Path, tmp_path: Path) -> None:
     """Two replicas with two jobs each, no alert at the source, and a region that has sources of its own."""
     claimed = 'cluster="edge",team="platform",claimed_cluster="branch"'
     series = {
+        **OF_A_REGION,
         EXPECTED: "2x2000",
         **{f"up{{{labels}}}": "1x2000" for labels in (TARGET, SECOND, OF_ALERTS)},
         **{f"scrape_samples_scraped{{{labels}}}": "2000x2000" for labels in (TARGET, SECOND)},
