@@ -50,6 +50,13 @@ ENGINE = {
 FLEET: JsonObject = {"cluster": "hub", "clusters": ["hub"], "teams": [{"name": "pay", "namespaces": ["pay"]}]}
 SOURCE: JsonObject = {"cluster": "edge", "team": "pay", "targets": [{"address": "192.0.2.1", "port": 9090}]}
 RECEIVER: JsonObject = {"urls": ["http://192.0.2.1:30990/api/v1/write"], "expose": "NodePort", "node_port": 30990}
+WRITER: JsonObject = {
+    **FLEET,
+    "sources": [{"team": "pay", "transport": "remote_write", "into": ["platform"]}],
+    "centrals": ["hub"],
+    "central_receivers": {"hub": [{**RECEIVER, "team": "platform"}]},
+    "central_teams": {"hub": "pay"},
+}
 RULES: list[JsonObject] = [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}]
 WRITING: JsonObject = {"wait": False}
 NAMESPACE: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "read"}}
@@ -92,18 +99,10 @@ RUNS: dict[str, list[JsonObject]] = {
     "federation_selectors": [{"measure": True}],
     "federation_source": [
         {**FLEET, **WRITING, "sources": [{"team": "pay", "expose": "NodePort"}], "centrals": ["hub"], "below": ["hub"]},
+        WRITER,
         {**FLEET, "state": "absent"},
     ],
-    "federation_writes": [
-        {
-            **FLEET,
-            "sources": [{"team": "pay", "transport": "remote_write", "into": ["platform"]}],
-            "centrals": ["hub"],
-            "below": ["hub"],
-            "central_receivers": {"hub": [{**RECEIVER, "team": "platform"}]},
-            "central_teams": {"hub": "pay"},
-        }
-    ],
+    "federation_writes": [{**WRITER, "below": ["hub"]}],
     "findings_diff": [dict.fromkeys(("before", "after"), lambda _answers: no_findings())],
     "findings_info": [{"code": "PF304"}],
     "input_check": [{"role": "team_monitoring", "capabilities": {"teams": FLEET}}],
