@@ -332,7 +332,7 @@ def _written(guarded: Guarded, *, lab: Lab) -> JsonObject:
         until(lambda: guarded.status("/healthz", None, port=guarded.health) == 200, "the proxy is healthy")
         stack.enter_context(prometheus(folder / "writer", lab=lab, port=guarded.central, config=writer))
         until(lambda: bool(ask(guarded.upstream, SELECTOR)), "the series is written")
-        expected = {
+        expected: dict[tuple[str, str, Certificate | None], range] = {
             # An empty request is none that Prometheus takes; the proxy has let it through.
             ("POST", WRITE, client): range(400, 401),
             # Who is not in the list is asked about, where nothing answers.

@@ -20,7 +20,7 @@ from tests.integration.support.playbook import environment
 from tests.integration.support.wipe import wipe
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/first-federation.md"
-BLOCK = re.compile(r"(?:<!-- fails: (\w+) -->\n)?```(yaml|shell)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- fails: (\w+) -->\n+)?```(yaml|shell)\n(.*?)```", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
