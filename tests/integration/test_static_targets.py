@@ -17,6 +17,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import FEDERATION
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 
+from tests.integration.support.cluster import Cluster
+from tests.integration.support.inprocess import run_module
 from tests.integration.support.prometheus_process import PrometheusProcess, application, jobs_of, lab_program
 
 JsonObject = dict[str, t.Any]
@@ -122,3 +124,79 @@ def test_series_go_on_when_a_source_changes_its_form(pair: Pair, first: str, sec
     moments = [float(value) for _time, value in series["values"]]
     gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert max(gaps) < 1.0 + 2 * INTERVAL, sorted(gaps)[-3:]
+
+
+# -- an instance around the limit ---------------------------------------------------------------------------------
+
+NAMESPACE = "forms-platform"
+
+
+@pytest.fixture
+def namespace(api: Cluster) -> Iterator[str]:
+    """The namespace of the instance that reads."""
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    yield NAMESPACE
+    api.delete_namespaces(NAMESPACE)
+
+
+def test_an_instance_keeps_its_form_until_it_has_half_as_many_sources(api: Cluster, namespace: str) -> None:
+    def forms() -> dict[str, set[str]]:
+        """By kind the names of what makes targets of sources."""
+        kinds = {"ServiceMonitor": "monitoring.coreos.com/v1", "ScrapeConfig": "monitoring.coreos.com/v1alpha1"}
+        return {
+            kind: {
+                obj["metadata"]["name"]
+                for obj in api.list_kind(api.kind(version, kind))
+                if obj["metadata"]["namespace"] == namespace
+            }
+            for kind, version in kinds.items()
+        }
+
+    def run(*numbers: int, check: bool = False, **options: t.Any) -> list[str]:
+        """Federate these clusters, of eight; what is said about forms."""
+        outcome = run_module(
+            "federation_endpoints",
+            kubeconfig=api.kubeconfig,
+            context=api.context,
+            check=check,
+            cluster="hub",
+            clusters=["hub"],
+            fleet="forms",
+            namespace_prefix="forms-",
+            wait=False,
+            static_above=4,
+            sources=[
+                {**SOURCE, "cluster": f"c{n}", "targets": [{"address": f"192.0.2.{n}", "port": 9090}], "match": ["up"]}
+                for n in numbers
+            ],
+            **options,
+        )["outcome"]
+        return [text.partition(" (")[0] for text in outcome.warnings if "sources change" in text]
+
+    def names(*numbers: int) -> set[str]:
+        return {f"federation-c{number}-payments" for number in numbers}
+
+    to_static = [f"{namespace}: sources change from ServiceMonitor to ScrapeConfig"]
+    back = [f"{namespace}: sources change from ScrapeConfig to ServiceMonitor"]
+    assert run(1, 2, 3, 4) == []
+    assert forms() == {"ServiceMonitor": names(1, 2, 3, 4), "ScrapeConfig": set()}
+    assert run(1, 2, 3, 4, 5, check=True) == to_static
+    assert forms()["ScrapeConfig"] == set()
+    assert run(1, 2, 3, 4, 5) == to_static
+    assert forms() == {"ServiceMonitor": set(), "ScrapeConfig": names(1, 2, 3, 4, 5)}
+    # Around the limit, and in a run that reaches one worker alone.
+    assert run(1, 2, 3) == []
+    assert forms() == {"ServiceMonitor": set(), "ScrapeConfig": names(1, 2, 3)}
+    assert run(1, stale=["c2", "c3"]) == []
+    assert forms() == {"ServiceMonitor": set(), "ScrapeConfig": names(1, 2, 3)}
+    assert run(1, 2) == back
+    assert forms() == {"ServiceMonitor": names(1, 2), "ScrapeConfig": set()}
+    run_module(
+        "federation_endpoints",
+        kubeconfig=api.kubeconfig,
+        context=api.context,
+        cluster="hub",
+        clusters=["hub"],
+        fleet="forms",
+        state="absent",
+    )
