@@ -1540,8 +1540,11 @@ CODES: dict[str, Code] = {
             severity="error",
             title="A federated target answers with an error",
             says="federation of {source}: {address}: {error}",
-            meaning="The source, or what is before it, is not able to answer: it starts, stops, or is overloaded.",
-            fix="look at the log of the source",
+            meaning=(
+                "The source, or what is before it, is not able to answer: it starts, stops, or is overloaded. A "
+                "PrometheusAgent has no /federate and always answers so."
+            ),
+            fix="look at the log of the source; an agent can write (transport: remote_write)",
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
