@@ -15,19 +15,26 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     parse_endpoints,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.receiving import (
+    FEDERATION_RECEIVER,
+    parse_receiving,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import series_steps
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.selection import PRESETS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.writes import (
     HEARTBEAT,
     selecting_steps,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import parse_teams
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import Selector, read_selector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.capabilities.builders import objects_of_endpoint
+from tests.unit.capabilities.builders import objects_of_endpoint, only
 from tests.unit.capabilities.relabeling import relabeled
 
 JsonObject = dict[str, t.Any]
@@ -295,3 +302,94 @@ def test_a_source_that_writes_has_writers_and_no_targets() -> None:
     ):
         with pytest.raises(ValueError, match="transport: remote_write"):
             parse_endpoints([{**whole, **wrong}], check_match=lambda _text: None)
+
+
+# -- the instances ------------------------------------------------------------------------------------------------
+
+
+def test_an_instance_that_receives_has_room_for_a_proxy_more() -> None:
+    (team,) = parse_teams([{"name": "payments", "size": "medium"}], clusters=["hub"])
+
+    def pods(*, receives: bool) -> int:
+        objects = team_objects(team, cluster="hub", base_rules=[], receives=receives)
+        return int(only(objects, "ResourceQuota")["spec"]["hard"]["pods"])
+
+    assert pods(receives=True) == pods(receives=False) + 2
+
+
+def test_what_an_instance_writes_is_of_its_team_alone() -> None:
+    raw: JsonObject = {
+        "cluster": "edge",
+        "clusters": ["edge"],
+        "teams": [{"name": "payments"}],
+        "writes": [{"team": "payments", "remote_write": [{"url": URL}]}],
+        "receiving": ["platform"],
+    }
+
+    def found(**changed: t.Any) -> tuple[list[str], dict[str, JsonObject]]:
+        errors = Errors()
+        params = validate_mapping({**raw, **changed}, TEAMS.options, path="", errors=errors)
+        model = TEAMS.parse(params, errors)
+        objects = TEAMS.desired(model)
+        specs = {obj["metadata"]["name"]: obj["spec"] for obj in objects if obj["kind"] == "Prometheus"}
+        return [str(error) for error in errors.sorted()], specs
+
+    errors, specs = found()
+    assert errors == []
+    assert specs["payments"]["remoteWrite"] == [{"url": URL}]
+    assert "remoteWrite" not in specs["platform"]
+    assert specs["platform"]["enableRemoteWriteReceiver"] is True
+    assert "enableRemoteWriteReceiver" not in specs["payments"]
+    wrong, _specs = found(
+        writes=[{"team": "paymnts", "remote_write": []}, *raw["writes"], *raw["writes"]], receiving=["other"]
+    )
+    assert wrong == [
+        "writes[0].team: unknown team 'paymnts'; did you mean 'payments'?",
+        "writes[2].team: 'payments' is in the list already",
+        "receiving[0]: unknown team 'other'; known: payments, platform",
+    ]
+
+
+# -- receivers ----------------------------------------------------------------------------------------------------
+
+PROXY: JsonObject = {"certificate": {"secret": "a"}, "client_ca": {"secret": "b"}, "clients": ["edge"]}
+
+
+@pytest.mark.parametrize(
+    ("receiver", "error"),
+    [
+        ({"urls": []}, "receivers[0].urls: must not be empty: it says where others write to"),
+        ({"urls": ["https://u:p@hub.example/api/v1/write"]}, "receivers[0].urls[0]: must not hold a user name or"),
+        ({"urls": ["http://hub.example/api/v1/write?a=b"]}, "receivers[0].urls[0]: must not have a query"),
+        ({"urls": ["http://hub.example"]}, "receivers[0].urls[0]: needs a path"),
+        ({"urls": ["http://hub.example:99999/a"]}, "receivers[0].urls[0]: is not a URL"),
+        ({"urls": ["http://127.0.0.1/api/v1/write"]}, "receivers[0].urls[0]: '127.0.0.1' cannot be reached"),
+        ({"urls": ["http://hub.example/write"]}, "receivers[0].urls[0]: must have the path /api/v1/write"),
+        ({"urls": [SECURE.replace("/prometheus", "")]}, "receivers[0].urls[0]: must begin with http: without proxy"),
+        ({"urls": [URL], "proxy": PROXY}, "receivers[0].urls[0]: must begin with https: the proxy serves"),
+        (
+            {"urls": [URL, f"{URL}/b"], "expose": "Existing"},
+            "receivers[0].urls: needs one for each replica of 'platform', which are 1; found 2",
+        ),
+        ({"urls": [URL], "expose": "NodePort"}, "receivers[0].node_port: is required where expose is NodePort"),
+        ({"urls": [URL], "team": "paymnts"}, "receivers[0].team: unknown team 'paymnts'; did you mean 'payments'?"),
+        ({"urls": [URL], "node_port": 30990}, "receivers[0].node_port: needs expose to be NodePort"),
+    ],
+)
+def test_a_receiver_that_cannot_work_is_refused(receiver: JsonObject, error: str) -> None:
+    errors = Errors()
+    raw = {"cluster": "hub", "clusters": ["hub"], "teams": [{"name": "payments"}], "receivers": [receiver]}
+    parse_receiving(validate_mapping(raw, FEDERATION_RECEIVER.options, path="", errors=errors), errors)
+    (found,) = [str(one) for one in errors.sorted()]
+    assert found.startswith(error)
+    assert "u:p" not in found
+
+
+def test_a_team_receives_once() -> None:
+    errors = Errors()
+    one = {"urls": [URL], "expose": "Existing"}
+    raw = {"cluster": "hub", "clusters": ["hub"], "receivers": [one, {**one, "team": "platform"}]}
+    parse_receiving(validate_mapping(raw, FEDERATION_RECEIVER.options, path="", errors=errors), errors)
+    assert [str(found) for found in errors.sorted()] == [
+        "receivers[1].team: 'platform' is the team of receivers[0] too"
+    ]

@@ -87,7 +87,7 @@ def team_objects(
     objects = [*namespaces]
     if team.prometheus.enabled or team.alertmanager.enabled:
         if team.quota:
-            objects.append(_quota(team))
+            objects.append(_quota(team, proxies=2 if receives else 1))
         if team.network_policy:
             objects.append(_network_policy(team, api_server=api_server))
     if team.rbac:
@@ -137,16 +137,18 @@ def _grant(
     ]
 
 
-def _quota(team: Team) -> JsonObject:
+def _quota(team: Team, *, proxies: int) -> JsonObject:
     """A ceiling for the namespace that fits every size of the table, and the team's own figures where they are larger.
 
     It does not follow the team's size: while a team shrinks, a replica of the old size still runs beside the first new
-    one, and a quota of the new size would refuse that one for ever.
+    one, and a quota of the new size would refuse that one for ever. *proxies*: how many may be in front of a replica.
     """
     prometheus = PartSize(replicas=team.prometheus.replicas, resources=team.prometheus.resources)
     alertmanager = PartSize(replicas=team.alertmanager.replicas, resources=team.alertmanager.resources)
     hard = _ceiling(
-        prometheus if team.prometheus.enabled else None, alertmanager if team.alertmanager.enabled else None
+        prometheus if team.prometheus.enabled else None,
+        alertmanager if team.alertmanager.enabled else None,
+        proxies,
     )
     return make(
         CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)}
@@ -154,7 +156,7 @@ def _quota(team: Team) -> JsonObject:
 
 
 @functools.cache
-def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None) -> t.Mapping[str, str]:
+def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None, proxies: int) -> t.Mapping[str, str]:
     """What pods of these sizes, and of every size of the table, need at most; a fleet has few different ones."""
     parts: list[list[PartSize]] = []
     if prometheus is not None:
@@ -164,8 +166,8 @@ def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None) -> t.Ma
     pods = 0
     cpu = memory = Fraction(0)
     if prometheus is not None:
-        # A proxy may be in front of each replica that is exposed.
-        proxied = max(part.replicas for part in parts[0])
+        # A proxy may be in front of each replica that is read, and one in front of each that is written to.
+        proxied = proxies * max(part.replicas for part in parts[0])
         pods += proxied
         cpu += proxied * value_of(PROXY_RESOURCES.cpu)
         memory += proxied * value_of(PROXY_RESOURCES.memory)
