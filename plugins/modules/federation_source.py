@@ -19,6 +19,12 @@ description:
   - Returns where each instance can be reached; M(promfleet.monitoring.federation_endpoints) takes this on the
     central cluster.
 options:
+  writes_to_come:
+    description:
+      - In check mode, whether the same run lets the sources with O(sources[].transport=remote_write) write first. A
+        source whose Prometheus does not write is refused otherwise, because the central side would stop to read it.
+    type: bool
+    default: false
   state:
     description:
       - V(present) exposes the sources.

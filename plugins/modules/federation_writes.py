@@ -71,6 +71,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definiti
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
 
+# What it returns is what the other module looks for.
+OPTIONS = {name: option for name, option in FEDERATION_SOURCE.options.items() if name != "writes_to_come"}
+
 
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
@@ -80,7 +83,7 @@ def work(run: Run) -> dict[str, object]:
 
 DEFINITION = Definition(
     name="federation_writes",
-    options=FEDERATION_SOURCE.options,
+    options=OPTIONS,
     work=work,
     needs_cluster=False,
     needs_promql=True,

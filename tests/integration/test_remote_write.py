@@ -360,8 +360,10 @@ def test_a_source_is_not_taken_from_who_reads_it_before_it_writes(sides: Sides) 
     ):
         sides.run("federation_source", "edge", **writing)
     assert sides.api.find(*place) is not None
-    # In check mode the same run would let it write first.
-    predicted = sides.run("federation_source", "edge", check=True, **writing)["outcome"]
+    with pytest.raises(Refused, match="does not write to"):
+        sides.run("federation_source", "edge", check=True, **writing)
+    # In check mode the same run may let it write first.
+    predicted = sides.run("federation_source", "edge", check=True, writes_to_come=True, **writing)["outcome"]
     gone = {change.key.name for change in predicted.changes if change.key.namespace == EDGE}
     assert gone == {"prometheus-platform-federation", "prometheus-platform-federation-0"}
     sides.run("team_monitoring", "edge", writes=sides.writes())
@@ -442,6 +444,9 @@ def test_the_playbooks_let_a_source_write(api: Cluster, inventory: JsonObject, t
     refused = run("federation").require_failure().output
     assert "prometheus_federation_sources[0].transport: needs a receiver of team 'wcentral' on hub" in refused
     variables["prometheus_federation_receivers"] = [RECEIVER]
+    # In check mode, too: the playbook federation lets nothing write, and site does.
+    untold = run("federation", "--check").require_failure().output
+    assert "does not write to http://192.0.2.1:30990/api/v1/write yet" in untold
     run("teams").require_success()
     assert [entry["url"] for entry in spec("wpay")["remoteWrite"]] == [URL]
     assert spec("wcentral")["enableRemoteWriteReceiver"] is True

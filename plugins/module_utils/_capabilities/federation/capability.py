@@ -187,7 +187,7 @@ def policy_exposed(request: Request, model: Exposed | None, situation: Situation
     that does not write yet. Warns of what is doubtful about the sources.
     """
     sources = model.read if model is not None else ()
-    if model is not None and not situation.check:
+    if model is not None and not (situation.check and situation.params["writes_to_come"]):
         _require_writing(situation.cluster, model)
     if model is not None and model.depends_on_family:
         model = replace(model, family=family_of_services(situation.cluster))
@@ -264,6 +264,7 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
         "centrals": {"type": "list", "elements": "str", "default": []},
         "central_teams": {"type": "dict", "default": {}},
         "central_receivers": {"type": "dict", "default": {}},
+        "writes_to_come": {"type": "bool", "default": False},
         "below": {"type": "list", "elements": "str", "default": []},
     },
     parse=parse_exposed,
@@ -280,6 +281,7 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
         # As the hosts of the central clusters have them.
         "central_teams": "prometheus_federation_central_team",
         "central_receivers": "prometheus_federation_receivers",
+        "writes_to_come": None,
     },
     needs_promql=True,
     requires=("teams",),
