@@ -48,6 +48,8 @@ def install(worker: JsonObject = TEAM) -> None:
                 "promfleet_context": "kind-{{ inventory_hostname }}",
                 "prometheus_federation_sources": [SOURCE],
                 "team_monitoring_platform": TEAM,
+                # What a stopped proof changed by hand is taken back.
+                "promfleet_force_conflicts": True,
             },
             "children": {
                 "promfleet_central": {"hosts": {HUB: {}}},
