@@ -48,6 +48,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.attributes.info
   - promfleet.monitoring.findings
   - promfleet.monitoring.judging
+  - promfleet.monitoring.modes
   - promfleet.monitoring.teams
 """
 
@@ -72,6 +73,25 @@ EXAMPLES = r"""
     sources: "{{ exposed.sources }}"
     workers: [edge]
     peers: ["{{ edge.observation }}"]
+
+- name: Judge the worker as it will be, before anything is written
+  promfleet.monitoring.federation_doctor:
+    kubeconfig: ~/.kube/config
+    context: kind-edge
+    mode: candidate
+    cluster: edge
+    clusters: [hub, edge]
+    exposed:
+      - expose: NodePort
+
+- name: Judge the manifests of the worker, without a cluster
+  promfleet.monitoring.federation_doctor:
+    mode: files
+    files: [clusters/edge]
+    cluster: edge
+    clusters: [hub, edge]
+    exposed:
+      - expose: NodePort
 """
 
 RETURN = r"""
@@ -191,6 +211,15 @@ federated_series:
   returned: always
   type: dict
   sample: {edge: 25}
+sources:
+  description:
+    - What the central side will be given of the sources of this cluster, for its own O(sources). Places that only the
+      cluster knows are C((known after apply)).
+  returned: when O(mode) is not V(live)
+  type: list
+  elements: dict
+  sample:
+    - {cluster: edge, team: platform, targets: [{address: (known after apply), port: null, replica: 0}]}
 observation:
   description:
     - What the checks of another cluster need to know of this one. O(peers) takes it; it can be kept to compare runs,
@@ -214,8 +243,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import write_files
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.views import MODE_OPTIONS, sources_of, view_of
 
 OPTIONS = {
+    **MODE_OPTIONS,
     "wait": {"type": "bool", "default": False},
     "bundle": {"type": "bool", "default": False},
     "peers": {"type": "list", "elements": "dict", "default": []},
@@ -225,14 +256,16 @@ OPTIONS = {
 
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
-    peers = parse_observations(run.params["peers"], path="peers")
+    peers = parse_observations(run.params["peers"], path="peers", mode=run.params["mode"])
     folder = run.params["result_folder"]
     if run.params["bundle"] and not folder:
         raise InputError("bundle", "writes to the folder that result_folder names, which is missing")
-    judged = judge(run, peers=peers, workers=tuple(run.params["workers"]))
+    judged = judge(run, peers=peers, workers=tuple(run.params["workers"]), look=view_of)
     result = {**judged.result, "observation": dict(judged.seen.observation)}
+    if judged.view.later is not None:
+        result["sources"] = sources_of(run.params, judged.wanted, judged.view)
     if run.params["bundle"]:
-        files = bundle_files(run.cluster, judged.seen.facts, name=run.params["cluster"])
+        files = bundle_files(judged.view.cluster, judged.seen.facts, name=run.params["cluster"])
         problems = write_files(files, folder)
         result["warnings"] = [*judged.warnings, *problems]
         result |= {} if result["warnings"] else {"bundle_folder": folder}

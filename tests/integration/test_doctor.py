@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.support.cluster import JsonObject
-from tests.integration.support.managed import MANAGER
 from tests.integration.support.planes import started
 from tests.integration.support.rights import (
     ACCOUNTS,
@@ -21,6 +20,7 @@ from tests.integration.support.rights import (
     Bench,
     prepared,
 )
+from tests.integration.support.slices import made_by_kubernetes, removed
 
 CENTRAL = "monitoring-platform"
 NAME = "federation-edge-platform"
@@ -104,22 +104,6 @@ FAULTS: dict[str, tuple[tuple[str, str, str], JsonObject | None, set[tuple[str, 
 }
 
 
-def made_by_kubernetes(bench: Bench) -> list[tuple[str, str, str]]:
-    """The Endpoints and the slice of a Service with a selector; both stay when the selector is taken away."""
-    made = [("v1", "Endpoints", NAME)] if bench.admin.find("v1", "Endpoints", NAME, CENTRAL) else []
-    selector = f"kubernetes.io/service-name={NAME},endpointslice.kubernetes.io/managed-by!={MANAGER}"
-    slices = bench.admin.list_kind(bench.admin.kind(DISCOVERY, "EndpointSlice"), selector=selector)
-    return [*made, *((DISCOVERY, "EndpointSlice", one["metadata"]["name"]) for one in slices)]
-
-
-def _removed(bench: Bench) -> bool:
-    """Remove them, Endpoints first: of these Kubernetes makes a slice again. Whether nothing was left."""
-    left = made_by_kubernetes(bench)
-    for version, kind, name in left:
-        bench.admin.delete(version, kind, name, CENTRAL)
-    return not left
-
-
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_changed_object_is_found_and_found_no_more_when_it_is_mended(bench: Bench, name: str) -> None:
     (version, kind, of), patch, expected = FAULTS[name]
@@ -133,7 +117,10 @@ def test_a_changed_object_is_found_and_found_no_more_when_it_is_mended(bench: Be
     makes_slices = kind == "Service" and "spec" in (patch or {})
     try:
         if makes_slices:
-            bench.admin.wait_until(lambda: len(made_by_kubernetes(bench)) == 2, "Kubernetes made its own objects")
+            bench.admin.wait_until(
+                lambda: len(made_by_kubernetes(bench.admin, NAME, namespace=CENTRAL)) == 2,
+                "Kubernetes made its own objects",
+            )
         found = told(look(bench))
     finally:
         if patch is not None:
@@ -141,7 +128,7 @@ def test_a_changed_object_is_found_and_found_no_more_when_it_is_mended(bench: Be
         for run in ("source", "endpoints"):
             bench.call(run, by_admin=True)
     if makes_slices:
-        bench.admin.wait_until(lambda: _removed(bench), "what Kubernetes left is removed")
+        bench.admin.wait_until(lambda: removed(bench.admin, NAME, namespace=CENTRAL), "what Kubernetes left is removed")
     # What follows from it may come and go too.
     assert expected <= found - base
     assert told(look(bench)) == base

@@ -87,7 +87,10 @@ RUNS: dict[str, list[JsonObject]] = {
         {"state": "restored", "snapshot": lambda answers: answers[0].result["snapshot"]["crds"]},
     ],
     "crds_info": [{}],
-    "federation_doctor": [{**FLEET, "wait_timeout": 1}],
+    "federation_doctor": [
+        {**FLEET, "wait_timeout": 1},
+        {**FLEET, "wait_timeout": 1, "mode": "candidate"},
+    ],
     "federation_endpoints": [
         {**FLEET, **WRITING, "sources": [SOURCE], "central_team": "pay", "rules": RULES},
         {**FLEET, "state": "absent"},

@@ -234,7 +234,42 @@ class Cluster(Transport):
             raise
 
 
-def find_object(cluster: Cluster, obj: JsonObject) -> JsonObject | None:
+class Readable(t.Protocol):
+    """What gives objects: a cluster, or what is known of one. *patience* is how long it may take to answer."""
+
+    patience: Patience
+
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        """The resource of a kind, None if there is none."""
+
+    def find(self, path: str, *, patience: Patience | None = None) -> JsonObject | None:
+        """The object at a URL path, None if there is none."""
+
+    def list_objects(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str | None = None,
+        fields: str | None = None,
+    ) -> list[JsonObject]:
+        """All objects of a kind."""
+
+    def list_metadata(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str = "",
+        patience: Patience | None = None,
+    ) -> list[JsonObject]:
+        """All objects of a kind, their metadata only."""
+
+    def forget_loss(self) -> None:
+        """Ask again after a request that got no answer."""
+
+
+def find_object(cluster: Readable, obj: JsonObject) -> JsonObject | None:
     """The live state of *obj*; None if it, or its kind, is not there."""
     resource = cluster.resource(obj["apiVersion"], obj["kind"])
     if resource is None:

@@ -25,7 +25,7 @@ def parse_documents(documents: t.Sequence[t.Any], *, path: str) -> list[JsonObje
     found: list[JsonObject] = []
     with Collecting(None) as errors:
         for place, document in unfolded(documents, path=path, errors=errors):
-            parsed = errors.attempt(partial(_parse, document, path=place))
+            parsed = errors.attempt(partial(parse_document, document, path=place))
             found += [] if parsed is None else [parsed]
     return found
 
@@ -61,7 +61,8 @@ def _with_kind(item: t.Any, holder: JsonObject) -> t.Any:
     return {**item, "apiVersion": holder.get("apiVersion"), "kind": kind}
 
 
-def _parse(document: JsonObject, *, path: str) -> JsonObject:
+def parse_document(document: JsonObject, *, path: str) -> JsonObject:
+    """Check what every object needs, and leave out nulls; raises InputError. Pure."""
     for name in ("apiVersion", "kind", "metadata"):
         if not document.get(name):
             raise InputError(f"{path}.{name}", "is required")

@@ -129,6 +129,11 @@ class Transport:
         self._looking = threading.Lock()
 
     @property
+    def connection(self) -> Connection:
+        """The connection that the requests take."""
+        return self._connection
+
+    @property
     def host(self) -> str:
         """host:port of the API server, for messages."""
         return urlsplit(self._connection.host).netloc or self._connection.host

@@ -88,13 +88,17 @@ class Check(t.Generic[F]):
 # -- all of them ------------------------------------------------------------------------------------------------------
 
 
-def judge_all(facts: t.Iterable[Facts]) -> tuple[list[Link], list[Finding]]:
-    """Every check of every fact: the links, and the findings, consequences with their causes."""
+def judge_all(facts: t.Iterable[Facts], *, later: Unobserved | None = None) -> tuple[list[Link], list[Finding]]:
+    """Every check of every fact: the links, and the findings, consequences with their causes.
+
+    *later*: what is said in place of a fault that only an applied cluster can show; None where this is one.
+    """
     links: list[tuple[str, Subject, Finding | Unobserved | None]] = []
     placed: list[Placed] = []
     unseen: dict[tuple[str, Subject], _Unseen] = {}
     for one in facts:
-        for name, obj, answer in _run(one):
+        for name, obj, said in _run(one):
+            answer = later if later is not None and _shows_later(said) else said
             links.append((name, obj, answer))
             if isinstance(answer, Finding):
                 placed.append(Placed(scope=one.scope, finding=answer))
@@ -113,6 +117,11 @@ def judge_all(facts: t.Iterable[Facts]) -> tuple[list[Link], list[Finding]]:
         return None if answer is None else by_print.get(answer.fingerprint)
 
     return [Link(check=name, object=obj, finding=of(answer)) for name, obj, answer in links], findings
+
+
+def _shows_later(answer: Finding | Unobserved | None) -> bool:
+    """Whether the catalogue says of a fault that it cannot be known before the apply."""
+    return isinstance(answer, Finding) and "before" not in answer.entry.when
 
 
 @dataclass

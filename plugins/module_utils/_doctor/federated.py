@@ -16,6 +16,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import KNOWN_AFTER_APPLY
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     FederationTargetSet,
 )
@@ -161,7 +162,7 @@ def _slice(facts: FederatedFacts, live: JsonObject, *, wanted: JsonObject) -> t.
             found=", ".join(sorted(has_places)) or "no address",
         )
     family = str(live.get("addressType"))
-    wrong = sorted(address for address in addresses(live) if _family(address) != family)
+    wrong = sorted(one for one in addresses(live) if one != KNOWN_AFTER_APPLY and _family(one) != family)
     if wrong:
         yield found("PF319", subject, source=facts.source, family=family, addresses=tuple(wrong))
 

@@ -24,6 +24,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrec
 JsonObject = dict[str, t.Any]
 
 SCHEMA_VERSION = 1
+# How a cluster was looked at: as it is. What else there is says view.py.
+LIVE = "live"
 _KINDS: dict[str, t.Any] = {
     kind.__name__: kind for kind in (AccessFacts, InstanceChangeFacts, InstanceFacts, ReplicaFacts)
 }
@@ -32,12 +34,13 @@ _UNOBSERVED = "unobserved"
 _PLACE = "place"
 
 
-def as_data(cluster: str, facts: t.Iterable[Facts]) -> JsonObject:
-    """The observation of one *cluster*: those of *facts* that another cluster's checks need."""
+def as_data(cluster: str, facts: t.Iterable[Facts], *, mode: str = LIVE) -> JsonObject:
+    """The observation of one *cluster*: what of *facts* another cluster's checks need. *mode*: how it was seen."""
     known = [one for one in facts if type(one).__name__ in _KINDS]
     return {
         "schema_version": SCHEMA_VERSION,
         "cluster": cluster,
+        "mode": mode,
         "facts": [{"kind": type(one).__name__, "values": _values(one)} for one in known],
     }
 
@@ -70,13 +73,16 @@ class Observation:
         return [_KINDS[kind](place=place, **values) for kind, values in self.facts if values["team"] == team]
 
 
-def parse_observations(raw: t.Sequence[t.Any], *, path: str) -> tuple[Observation, ...]:
-    """Observations that other runs returned; raises InputError with the path of what is none."""
-    return tuple(_parsed(item, path=f"{path}[{number}]") for number, item in enumerate(raw))
+def parse_observations(raw: t.Sequence[t.Any], *, path: str, mode: str = LIVE) -> tuple[Observation, ...]:
+    """Observations that other runs of the same *mode* returned; raises InputError with the path of what is none."""
+    return tuple(_parsed(item, path=f"{path}[{number}]", mode=mode) for number, item in enumerate(raw))
 
 
-def _parsed(item: t.Any, *, path: str) -> Observation:
+def _parsed(item: t.Any, *, path: str, mode: str) -> Observation:
     try:
+        made = item.get("mode", LIVE)
+        if made != mode:
+            raise InputError(f"{path}.mode", f"is {made!r}, and this run's mode is {mode!r}: use one mode for all")
         version = item["schema_version"]
         if version != SCHEMA_VERSION:
             raise InputError(

@@ -6,57 +6,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource, find_object
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.platforms import platform_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
-    MANAGED_BY_LABEL,
-    MONITORING,
-    MONITORING_ALPHA,
-    OPERATOR_NAME,
-    prometheus_name,
-)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
-    CORE,
-    DISCOVERY,
-    NETWORKING,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
-    FederationTargetSet,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import prometheus_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import (
-    Answers,
-    ReplicaAnswers,
-    ask_prometheus,
-    ask_replica,
-    no_replica,
-    nothing,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Late, Limit, Question
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import Answers
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Late, Limit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import (
     CentralSide,
     WorkerSide,
-    asked_replicas,
     exposed_facts,
     federated_facts,
     inside,
     mapped,
-    pods_of,
-    pools_of,
     shown_instance,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import (
     InstanceChangeFacts,
-    named_times,
     pods_limit,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
@@ -71,86 +41,46 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.insta
     is_well,
     own_targets,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import Observation, as_data
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import OperatorFacts, met
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reach import ReachFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.object_reading import (
+    Objects,
+    Resources,
+    pod_times,
+    read_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import as_data
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operator_reading import (
+    OperatorReading,
+    described_operator,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import OperatorFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reading import Reader
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import shown
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.surroundings import Ask, Part, surroundings
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.replies import (
+    Replies,
+    ask_all,
+    reach_facts,
+    unasked,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.surroundings import (
+    NAMESPACES,
+    Ask,
+    Part,
+    described_surroundings,
+    surroundings,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import (
     TargetFacts,
-    fresh_within,
     seconds_of_interval,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.view import View, known_later
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import NEEDED_KINDS, Wanted
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.written import WrittenFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import Link
-from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import instances_in, operators_in
-from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.quarrel import Quarrel, quarrels
 
 JsonObject = dict[str, t.Any]
 Value = t.TypeVar("Value")
 
 INTERVAL = 2.0
-# So many Prometheus instances are asked at a time. These requests wait for a network, not for this machine, and the API
-# server does not count requests to a proxy among those that it limits (BasicLongRunningRequestCheck and
-# WithPriorityAndFairness in k8s.io/apiserver, pkg/server).
-ASKERS = 32
-# How long one Prometheus is waited for, however much time is left. The API server gives up after 30 s too.
-MOST_SECONDS = 30.0
-# Instances of so many teams are read one by one; those of more by one LIST.
-SINGLY = 8
-NEEDED_KINDS = {
-    MONITORING: ("Alertmanager", "Prometheus", "PrometheusRule", "ServiceMonitor"),
-    MONITORING_ALPHA: ("ScrapeConfig",),
-}
-
-
-def _kind(api_version: str, kind: str, plural: str) -> Resource:
-    return Resource(api_version=api_version, kind=kind, plural=plural, namespaced=True, verbs=frozenset({"list"}))
-
-
-_SERVICES, _SLICES = _kind(CORE, "Service", "services"), _kind(DISCOVERY, "EndpointSlice", "endpointslices")
-CENTRAL_KINDS = (
-    _SERVICES,
-    _SLICES,
-    _kind(MONITORING, "ServiceMonitor", "servicemonitors"),
-    _kind(MONITORING_ALPHA, "ScrapeConfig", "scrapeconfigs"),
-)
-WORKER_KINDS = (_SERVICES, _SLICES, _kind(NETWORKING, "NetworkPolicy", "networkpolicies"))
-_INSTANCES = {
-    kind: _kind(MONITORING, kind, plural)
-    for kind, plural in (("Prometheus", "prometheuses"), ("Alertmanager", "alertmanagers"))
-}
-_PODS = _kind(CORE, "Pod", "pods")
-_OPERATED = f"{MANAGED_BY_LABEL}={OPERATOR_NAME}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What is to be there: the operator's namespace, the instances, and the sources that *central* federates.
-
-    *others*: other instances of this cluster that federate, with their sources. *exposed*: the sources of this cluster.
-    *peers*: what was seen of the workers, None where the other side is not asked for; *workers* are all that there are
-    to be. *changes*: whether what is being changed right now excuses what does not work yet.
-    """
-
-    cluster: str
-    operator_namespace: str
-    teams: tuple[Team, ...]
-    central: Team
-    sources: tuple[FederationTargetSet, ...]
-    clusters: tuple[str, ...] = ()
-    exposed: tuple[tuple[Source, Team], ...] = ()
-    peers: tuple[Observation, ...] | None = None
-    workers: tuple[str, ...] = ()
-    others: tuple[tuple[Team, tuple[FederationTargetSet, ...]], ...] = ()
-    changes: bool = False
-
-    @property
-    def federating(self) -> tuple[tuple[Team, tuple[FederationTargetSet, ...]], ...]:
-        """The instances that federate, with their sources; the central one is the first."""
-        return tuple((team, sources) for team, sources in ((self.central, self.sources), *self.others) if sources)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +95,7 @@ class Seen:
 
 
 def verify(
-    cluster: Cluster,
+    view: View,
     wanted: Wanted,
     *,
     limit: Limit,
@@ -178,7 +108,7 @@ def verify(
     What is not asked before the limit counts as last seen, or as not observed. The limit holds up to a few seconds,
     however servers behave. It is not asked again where less time is left than the last look took.
     """
-    observer = _Observer(cluster, wanted, limit=limit, progress=progress)
+    observer = _Observer(view, wanted, limit=limit, progress=progress)
     while True:
         before = limit.left
         seen = observer.look()
@@ -192,25 +122,18 @@ def verify(
         time.sleep(INTERVAL)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Resources:
-    """The custom resources of an instance."""
-
-    prometheus: Fact[JsonObject | None]
-    alertmanager: Fact[JsonObject | None]
-
-
-_Asked: t.TypeAlias = "tuple[Subject, Question[t.Any]]"
-
-
 class _Observer:
     """Looks at one cluster, again and again, until a time limit."""
 
-    def __init__(self, cluster: Cluster, wanted: Wanted, *, limit: Limit, progress: Progress) -> None:
-        self._cluster = cluster
+    def __init__(self, view: View, wanted: Wanted, *, limit: Limit, progress: Progress) -> None:
+        self._view = view
         self._wanted = wanted
         self._progress = progress
-        self._reader = Reader(cluster, name=wanted.cluster, limit=limit, progress=progress)
+        self._reader = Reader(view.objects, name=wanted.cluster, limit=limit, progress=progress)
+        cluster = view.cluster
+        # Where changes that are going on count: not before the apply.
+        self._cluster = cluster if wanted.changes and view.later is None else None
+        self._operator = None if cluster is None else OperatorReading(cluster, view, wanted, reader=self._reader)
 
     def look(self) -> Seen:
         """Observe everything that is wanted, and judge it.
@@ -219,18 +142,15 @@ class _Observer:
         """
         wanted = self._wanted
         self._progress.step("asking the API server")
-        operator = self._operator()
-        resources, central_objects, worker_objects = self._read_all()
-        others = self._surroundings(resources)
-        # The central team may run elsewhere, or not be among the teams that are looked at.
-        asked = {team.name: team for team in wanted.teams if team.prometheus.enabled}
-        asked |= {team.name: team for team, _sources in wanted.federating}
-        answers, replicas = self._ask_all(tuple(asked.values()))
+        operator = self._operator_facts()
+        objects = read_objects(wanted, reader=self._reader)
+        others = self._surroundings(objects)
+        replies = self._replies()
         instances = [
-            self._instance(team, found, answers.get(team.name))
-            for team, found in zip(wanted.teams, resources, strict=True)
+            self._instance(team, found, replies.answers.get(team.name))
+            for team, found in zip(wanted.teams, objects.instances, strict=True)
         ]
-        worker = WorkerSide(cluster=wanted.cluster, objects=worker_objects, answers=replicas)
+        worker = WorkerSide(cluster=wanted.cluster, objects=objects.worker, answers=replies.replicas)
         exposed = [one for source, team in wanted.exposed for one in exposed_facts(worker, source, team)]
         sources: list[Facts] = []
         for team, read in wanted.federating:
@@ -239,196 +159,69 @@ class _Observer:
                 team=team,
                 clusters=wanted.clusters,
                 sources=read,
-                objects={kind: inside(objects, team) for kind, objects in central_objects.items()},
-                prometheus=self._central_prometheus(team, resources),
-                answers=answers[team.name],
-                now=self._cluster.now if wanted.changes else None,
+                objects={kind: inside(found, team) for kind, found in objects.central.items()},
+                prometheus=objects.prometheus(wanted, team),
+                answers=replies.answers[team.name],
+                now=None if self._cluster is None else self._cluster.now,
             )
             sources += [one for source in read for one in federated_facts(side, source)]
             if wanted.peers is not None and team.name == wanted.central.name:
                 sources += facts_of_peers(side, wanted.peers, workers=wanted.workers)
-        changing = self._changing(instances)
-        facts = [operator, *others, *self._reach(answers), *changing, *instances, *exposed, *sources]
-        links, findings = judge_all(facts)
+        changing = [] if self._cluster is None else self._changing(self._cluster, instances)
+        facts = [
+            operator,
+            *others,
+            *([] if self._view.later else reach_facts(wanted.cluster, replies.answers)),
+            *changing,
+            *instances,
+            *exposed,
+            *sources,
+        ]
+        links, findings = judge_all(facts, later=self._view.later)
         series: dict[str, int] = {}
         for one in sources:
             if isinstance(one, (TargetFacts, WrittenFacts)) and not isinstance(one.stored, Unobserved):
                 # Of several that federate a cluster, each has the series of its own sources.
                 series[one.wanted.cluster] = max(one.stored.series, series.get(one.wanted.cluster, 0))
         named = {team.name for _source, team in wanted.exposed}
-        observed: list[Facts] = [one for one in (*instances, *changing) if one.team in named]
+        observed: list[InstanceFacts | InstanceChangeFacts] = [*instances, *changing]
         return Seen(
             links=tuple(links),
             findings=tuple(findings),
             series=series,
-            observation=as_data(wanted.cluster, [*observed, *exposed]),
+            observation=as_data(
+                wanted.cluster, [*(one for one in observed if one.team in named), *exposed], mode=self._view.mode
+            ),
             facts=tuple(facts),
         )
 
-    # -- from the API server --------------------------------------------------------------------------------------
+    def _operator_facts(self) -> OperatorFacts:
+        if self._operator is not None:
+            return self._operator.facts()
+        why = self._view.later or known_later(self._wanted.cluster)
+        return described_operator(self._view, self._wanted, reader=self._reader, why=why)
 
-    def _finding(self, obj: JsonObject) -> Question[Fact[JsonObject | None]]:
-        """Ask for the live object with the kind, namespace and name of *obj*; None if there is none."""
-        return self._reader.asking(obj["kind"], lambda: find_object(self._cluster, obj))
+    def _replies(self) -> Replies:
+        cluster, later = self._view.cluster, self._view.later
+        if later is not None or cluster is None:
+            return unasked(self._wanted, later or known_later(self._wanted.cluster))
+        return ask_all(cluster, self._wanted, reader=self._reader)
 
-    def _operator(self) -> OperatorFacts:
-        def missing() -> tuple[str, ...]:
-            served = {version: self._cluster.resources(version, refresh=True) or {} for version in NEEDED_KINDS}
-            return tuple(
-                kind for version, kinds in NEEDED_KINDS.items() for kind in kinds if kind not in served[version]
-            )
-
-        def unsupported() -> str:
-            platform = platform_of(self._cluster)
-            return platform.reason if platform is not None else ""
-
-        cluster, namespace = self._wanted.cluster, self._wanted.operator_namespace
-        deployment = Subject(cluster=cluster, kind="Deployment", namespace=namespace, name=OPERATOR_NAME)
-        own = Key("apps", "Deployment", namespace, OPERATOR_NAME)
-        questions: dict[t.Hashable, Question[t.Any]] = {
-            "kinds": self._reader.asking("APIResourceList", missing),
-            "operator": self._finding(_reference("apps/v1", "Deployment", namespace, OPERATOR_NAME)),
-            "others": lambda limit: self._quarrels(own, limit),
-        }
-        found = self._reader.ask_about(questions, lambda _key: deployment)
-        # What is there works; only for what is missing it counts whether a run could install it.
-        lacks = found["operator"] is None or (not isinstance(found["kinds"], Unobserved) and bool(found["kinds"]))
-        if lacks:
-            platform = {"platform": self._reader.asking("APIResourceList", unsupported)}
-            found |= self._reader.ask_about(t.cast("t.Any", platform), lambda _key: deployment)
-        return OperatorFacts(
-            cluster=cluster,
-            namespace=namespace,
-            name=OPERATOR_NAME,
-            missing_kinds=found["kinds"],
-            deployment=mapped(found["operator"], lambda live: live and shown(live)),
-            quarrels=mapped(found["others"], lambda others: tuple(map(met, others))),
-            platform=found.get("platform", ""),
-            changes=self._wanted.changes,
-        )
-
-    def _quarrels(self, own: Key, limit: Limit) -> Fact[tuple[Quarrel, ...]]:
-        """Other operators that meet the one with the key *own*; asked again only while there are some.
-
-        The lists are long in a large cluster, and what verify waits for makes no new operators.
-        """
-        if self._reader.last("others") == ():
-            return ()
-        return self._meeting(own, limit)
-
-    def _meeting(self, own: Key, limit: Limit) -> Fact[tuple[Quarrel, ...]]:
-        operators = self._reader.ask("ClusterRoleBinding", lambda: operators_in(self._cluster), limit)
-        if isinstance(operators, Unobserved):
-            return operators
-        others = [found for found in operators if found.key != own]
-        instances = self._reader.ask("Prometheus", lambda: instances_in(self._cluster), limit) if others else []
-        if isinstance(instances, Unobserved):
-            return instances
-        ours = [found for found in operators if found.key == own and found.is_running]
-        return tuple(
-            quarrels(
-                others,
-                ours=[instance for instance in instances if instance.set_label],
-                theirs=[instance for instance in instances if not instance.set_label],
-                reconciles=lambda instance: any(found.reconciles(instance) for found in ours),
-            )
-        )
-
-    def _read_all(
-        self,
-    ) -> tuple[list[_Resources], dict[str, Fact[t.Sequence[JsonObject]]], dict[str, Fact[t.Sequence[JsonObject]]]]:
-        """The custom resources of each team's instance, and by kind the objects of both sides of the federation."""
-        wanted = self._wanted
-        asked = {**self._asked_of_instances(), **self._asked_of_central(), **self._asked_of_exposed()}
-        self._progress.step("looking at", total=len(asked), unit="objects")
-        found = self._reader.ask_about(
-            {key: question for key, (_subject, question) in asked.items()}, lambda key: asked[key][0]
-        )
-        if ("every", "Prometheus") in found:
-            for team in wanted.teams:
-                for kind in _parts(team):
-                    found[kind, team.name] = _named(found["every", kind], team.namespace, team.resource_name(kind))
-        resources = [
-            _Resources(
-                prometheus=found.get(("Prometheus", team.name)), alertmanager=found.get(("Alertmanager", team.name))
-            )
-            for team in wanted.teams
-        ]
-        self._central = {team.name: found.get(("Prometheus of", team.name)) for team, _sources in wanted.federating}
-        sides: dict[str, dict[str, Fact[t.Sequence[JsonObject]]]] = {"central": {}, "worker": {}}
-        for (side, kind), fact in _pairs(found):
-            sides.get(side, {})[kind] = fact
-        return resources, sides["central"], sides["worker"]
-
-    def _asked_of_instances(self) -> dict[t.Hashable, _Asked]:
-        """Questions for the custom resources, by what is asked for, each with who needs the answer."""
-        wanted = self._wanted
-        if len(wanted.teams) > SINGLY:
-            namespaces = {team.namespace for team in wanted.teams}
-            return {
-                ("every", kind): (
-                    Subject(cluster=wanted.cluster, kind=kind, name="*"),
-                    self._reader.listing(resource, namespaces),
-                )
-                for kind, resource in _INSTANCES.items()
-            }
-        asked: dict[t.Hashable, _Asked] = {}
-        for team in wanted.teams:
-            for kind in _parts(team):
-                name = team.resource_name(kind)
-                subject = dataclasses.replace(self._subject(team), kind=kind, name=name)
-                asked[kind, team.name] = subject, self._finding(_reference(MONITORING, kind, team.namespace, name))
-        return asked
-
-    def _asked_of_central(self) -> dict[t.Hashable, _Asked]:
-        """Questions for the objects by which the central instance federates."""
-        federating = [team for team, _sources in self._wanted.federating]
-        if not federating:
-            return {}
-        subject, namespaces = self._subject(federating[0]), {team.namespace for team in federating}
-        asked: dict[t.Hashable, _Asked] = {
-            ("central", resource.kind): (subject, self._reader.listing(resource, namespaces))
-            for resource in CENTRAL_KINDS
-        }
-        looked_at = {one.name for one in self._wanted.teams}
-        for team in (team for team in federating if team.name not in looked_at):
-            subject = self._subject(team)
-            reference = _reference(MONITORING, "Prometheus", team.namespace, subject.name)
-            asked["Prometheus of", team.name] = subject, self._finding(reference)
-        return asked
-
-    def _asked_of_exposed(self) -> dict[t.Hashable, _Asked]:
-        """Questions for what exposes this cluster's sources."""
-        exposed = {team.namespace: self._subject(team) for _source, team in self._wanted.exposed}
-        if not exposed:
-            return {}
-        subject = next(iter(exposed.values()))
-        asked: dict[t.Hashable, _Asked] = {
-            ("worker", resource.kind): (subject, self._reader.listing(resource, exposed.keys()))
-            for resource in WORKER_KINDS
-        }
-        asked["worker", _PODS.kind] = subject, self._reader.listing(_PODS, exposed.keys(), selector=_OPERATED)
-        return asked
-
-    def _central_prometheus(self, central: Team, resources: t.Sequence[_Resources]) -> Fact[JsonObject | None]:
-        for team, found in zip(self._wanted.teams, resources, strict=True):
-            if team.name == central.name:
-                return found.prometheus
-        return self._central[central.name]
-
-    def _surroundings(self, resources: t.Sequence[_Resources]) -> t.Sequence[Facts]:
+    def _surroundings(self, objects: Objects) -> t.Sequence[Facts]:
         """What the instances stand on, as the API server shows it."""
-        wanted = self._wanted
+        wanted, api = self._wanted, self._view.cluster
+        if api is None:
+            return self._described_surroundings()
         parts = [
             Part(team=team, kind=kind, live=live)
-            for team, found in zip(wanted.teams, resources, strict=True)
+            for team, found in zip(wanted.teams, objects.instances, strict=True)
             for kind, live in (("Prometheus", found.prometheus), ("Alertmanager", found.alertmanager))
         ]
         cluster = Subject(cluster=wanted.cluster, kind="Cluster", name=wanted.cluster)
 
         def look(ask: Ask) -> t.Sequence[Facts]:
             return surroundings(
-                self._cluster,
+                api,
                 parts,
                 name=wanted.cluster,
                 teams=wanted.teams,
@@ -452,7 +245,15 @@ class _Observer:
         self._progress.step("looking at what the instances stand on")
         return self._reader.one_part("surroundings", question, otherwise=unread)
 
-    def _instance(self, team: Team, resources: _Resources, answers: Answers | None) -> InstanceFacts:
+    def _described_surroundings(self) -> t.Sequence[Facts]:
+        """What files say of what the instances stand on."""
+        cluster = Subject(cluster=self._wanted.cluster, kind="Cluster", name=self._wanted.cluster)
+        question = self._reader.asking("Namespace", lambda: self._view.objects.list_objects(NAMESPACES))
+        found = self._reader.ask_about({"namespaces": question}, lambda _key: cluster)
+        why = self._view.later or known_later(self._wanted.cluster)
+        return described_surroundings(self._wanted.cluster, self._wanted.teams, found["namespaces"], why=why)
+
+    def _instance(self, team: Team, resources: Resources, answers: Answers | None) -> InstanceFacts:
         desired = prometheus_object(team, cluster=self._wanted.cluster) if team.prometheus.enabled else None
         return InstanceFacts(
             cluster=self._wanted.cluster,
@@ -473,142 +274,26 @@ class _Observer:
     def _shown_of(self, team: Team) -> t.Callable[[JsonObject | None], JsonObject | None]:
         return lambda live: live and shown_instance(live, team, cluster=self._wanted.cluster)
 
-    def _changing(self, instances: t.Sequence[InstanceFacts]) -> list[InstanceChangeFacts]:
+    def _changing(self, cluster: Cluster, instances: t.Sequence[InstanceFacts]) -> list[InstanceChangeFacts]:
         """The pods of the instances that federation needs, and of those that are not well; asked after Prometheus.
 
         A pod that ended meanwhile explains why nothing answered, and one that is not ended yet explains nothing.
         """
         wanted = self._wanted
-        if not wanted.changes:
-            return []
         federated = {team.name for _source, team in wanted.exposed} | {team.name for team, _read in wanted.federating}
         unwell = {one.team for one in instances if one.wants_prometheus and not is_well(one)}
         teams = [team for team in wanted.teams if team.name in federated | unwell]
-        if not teams:
-            return []
-        subject, namespaces = self._subject(teams[0]), {team.namespace for team in teams}
-        question = {"new pods": self._reader.listing(_PODS, namespaces, selector=_OPERATED, metadata_only=True)}
-        pods = self._reader.ask_about(t.cast("t.Any", question), lambda _key: subject)["new pods"]
         return [
             InstanceChangeFacts(
                 cluster=wanted.cluster,
                 team=team.name,
                 namespace=team.namespace,
                 name=team.prometheus.name,
-                pods=mapped(inside(pods, team), lambda found, team=team: named_times(pods_of(found, team))),
-                now=self._cluster.now,
+                pods=pods,
+                now=cluster.now,
                 limit=pods_limit(seconds_of_interval(team.prometheus.scrape_interval)),
             )
+            for team, pods in zip(teams, pod_times(wanted, teams, reader=self._reader), strict=True)
             # For an excuse that was not looked for in time nothing counts as unknown.
-            for team in ([] if isinstance(pods, Unobserved) and pods.code == "PF004" else teams)
+            if not (isinstance(pods, Unobserved) and pods.code == "PF004")
         ]
-
-    # -- from Prometheus ------------------------------------------------------------------------------------------
-
-    def _ask_all(self, teams: t.Sequence[Team]) -> tuple[dict[str, Answers], dict[tuple[str, str], ReplicaAnswers]]:
-        """What each team's Prometheus says, by the team's name, and what exposed replicas say, by their Services."""
-        subjects: dict[t.Hashable, Subject] = {}
-        questions: dict[t.Hashable, Question[Answers | ReplicaAnswers]] = {}
-        for team in teams:
-            subjects["answers", team.name] = self._subject(team)
-            questions["answers", team.name] = self._question(team)
-        for source, team in self._wanted.exposed:
-            for service in asked_replicas(source, team):
-                key = ("replica", team.namespace, service)
-                subject = Subject(cluster=self._wanted.cluster, kind="Service", namespace=team.namespace, name=service)
-                subjects[key] = subject
-                questions[key] = self._replica_question(source, team, service, subject)
-        self._progress.step("asking", total=len(questions), unit="Prometheus instances")
-
-        def otherwise(key: t.Hashable, late: Late) -> Answers | ReplicaAnswers:
-            if late.seconds:
-                reason = f"no complete answer within {late.seconds:.0f} s"
-                fact = Unobserved(code="PF003", object=subjects[key], evidence={"reason": reason})
-            else:
-                fact = self._reader.late(subjects[key])
-            return nothing(fact) if t.cast("tuple[str, ...]", key)[0] == "answers" else no_replica(fact)
-
-        found = self._reader.in_time(
-            questions, limit=self._reader.limit, at_once=ASKERS, most=MOST_SECONDS, otherwise=otherwise
-        )
-        return (
-            {team.name: t.cast("Answers", found["answers", team.name]) for team in teams},
-            {
-                (namespace, service): t.cast("ReplicaAnswers", answer)
-                for (of, namespace, service), answer in _triples(found)
-                if of == "replica"
-            },
-        )
-
-    def _question(self, team: Team) -> Question[Answers | ReplicaAnswers]:
-        read = [
-            source for central, sources in self._wanted.federating if central.name == team.name for source in sources
-        ]
-        pools = pools_of(read, team=team, cluster=self._wanted.cluster)
-        return lambda limit: ask_prometheus(
-            self._cluster,
-            limit,
-            namespace=team.namespace,
-            service=prometheus_name(team.name),
-            subject=self._subject(team),
-            pools=pools,
-            fresh=fresh_within(self._wanted.sources),
-            federates=bool(read),
-        )
-
-    def _replica_question(
-        self, source: Source, team: Team, service: str, subject: Subject
-    ) -> Question[Answers | ReplicaAnswers]:
-        return lambda limit: ask_replica(
-            self._cluster,
-            limit,
-            namespace=team.namespace,
-            service=service,
-            subject=subject,
-            match=source.scrape.match,
-        )
-
-    def _reach(self, answers: t.Mapping[str, Answers]) -> list[ReachFacts]:
-        """How all instances are reached; of a single one that says nothing about the way to it."""
-        targets = [one.targets for one in answers.values()]
-        if len(targets) < 2:
-            return []
-        unseen = [one for one in targets if isinstance(one, Unobserved)]
-        # An answer that is of no use has come all the way.
-        reached = len(targets) - len([one for one in unseen if one.code != "PF006"])
-        reasons = tuple(str(one.evidence["reason"]) for one in unseen if one.code == "PF003")
-        return [ReachFacts(cluster=self._wanted.cluster, asked=len(targets), reached=reached, reasons=reasons)]
-
-    def _subject(self, team: Team) -> Subject:
-        name = team.resource_name("Prometheus")
-        return Subject(cluster=self._wanted.cluster, kind="Prometheus", namespace=team.namespace, name=name)
-
-
-def _reference(api_version: str, kind: str, namespace: str, name: str) -> JsonObject:
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": name}}
-
-
-def _parts(team: Team) -> list[str]:
-    """The kinds of a team's custom resources."""
-    parts = {"Prometheus": team.prometheus.enabled, "Alertmanager": team.alertmanager.enabled}
-    return [kind for kind, enabled in parts.items() if enabled]
-
-
-def _named(objects: Fact[t.Sequence[JsonObject]], namespace: str, name: str) -> Fact[JsonObject | None]:
-    """One of the objects of a list."""
-    key = (namespace, name)
-    return mapped(
-        objects,
-        lambda found: next(
-            (one for one in found if (one["metadata"]["namespace"], one["metadata"]["name"]) == key), None
-        ),
-    )
-
-
-def _pairs(found: t.Mapping[t.Hashable, t.Any]) -> list[tuple[tuple[str, str], t.Any]]:
-    return [(t.cast("tuple[str, str]", key), value) for key, value in found.items()]
-
-
-def _triples(found: t.Mapping[t.Hashable, Value]) -> list[tuple[tuple[str, str, str], Value]]:
-    keys = (t.cast("tuple[str, str, str]", key) for key in found if len(t.cast("tuple[str, ...]", key)) == 3)
-    return [(key, found[key]) for key in keys]

@@ -97,8 +97,9 @@ def _operator(facts: OperatorFacts) -> list[Finding]:
     deployment = known(facts.deployment)
     if deployment is None:
         return [found("PF102", facts.object)]
-    stopped = deployment["spec"].get("replicas", 1) == 0
-    reason = "it is scaled to zero: no operator runs" if stopped else not_ready(deployment)
+    if deployment["spec"].get("replicas", 1) == 0:
+        return [found("PF107", facts.object)]
+    reason = not_ready(deployment)
     return [found("PF103", facts.object, reason=reason)] if reason else []
 
 

@@ -10,7 +10,7 @@ import functools
 import math
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Readable, Resource, find_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import (
     NOT_REACHED,
     ApiError,
@@ -46,7 +46,7 @@ NAMESPACES_SINGLY = 3
 class Reader:
     """Asks one API server, again and again. What time does not suffice for is as it was seen last, if it was."""
 
-    def __init__(self, cluster: Cluster, *, name: str, limit: Limit, progress: Progress) -> None:
+    def __init__(self, cluster: Readable, *, name: str, limit: Limit, progress: Progress) -> None:
         self.cluster = cluster
         self.name = name
         self.limit = limit
@@ -125,6 +125,10 @@ class Reader:
     def asking(self, kind: str, question: t.Callable[[], Value]) -> Question[Fact[Value]]:
         """The same as a question that can be asked with others."""
         return functools.partial(self.ask, kind, question)
+
+    def finding(self, obj: JsonObject) -> Question[Fact[JsonObject | None]]:
+        """Ask for the live object with the kind, namespace and name of *obj*; None if there is none."""
+        return self.asking(obj["kind"], lambda: find_object(self.cluster, obj))
 
     def listing(
         self, resource: Resource, namespaces: t.Collection[str], *, selector: str = "", metadata_only: bool = False

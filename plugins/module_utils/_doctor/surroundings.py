@@ -10,6 +10,7 @@ ready, volume claims and StorageClasses only if an instance has storage.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.admis
     asked_webhooks,
     why_broken,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import mapped
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     UNEXPECTED,
     Fact,
@@ -63,7 +65,7 @@ Value = t.TypeVar("Value")
 
 # Of so many parts that are not ready the events are read in one look.
 LOOKED_AT = 20
-_NAMESPACES, _SLICES, _CLAIMS, _CLASSES = (
+NAMESPACES, _SLICES, _CLAIMS, _CLASSES = (
     Resource(api_version=version, kind=kind, plural=plural, namespaced=namespaced, verbs=frozenset({"list"}))
     for version, kind, plural, namespaced in (
         ("v1", "Namespace", "namespaces", False),
@@ -113,6 +115,18 @@ def surroundings(
         *_pod_facts(cluster, name, parts, ask=ask),
         *_storage_facts(cluster, name, parts, ask=ask),
     ]
+
+
+def described_surroundings(
+    name: str, teams: t.Sequence[Team], namespaces: Fact[t.Sequence[JsonObject]], *, why: Unobserved
+) -> list[Facts]:
+    """The same of files. *why* is not known what only the cluster has, and namespaces that others make."""
+    found = mapped(namespaces, lambda some: {obj["metadata"]["name"]: obj for obj in some})
+    facts: list[Facts] = [AdmissionFacts(cluster=name, leaving=why, webhooks=why)]
+    for one in _namespace_facts(name, teams, found):
+        is_elsewhere = one.is_own and one.live is None
+        facts.append(dataclasses.replace(one, live=why) if is_elsewhere else one)
+    return facts
 
 
 def _scope(team: Team) -> tuple[str, ...]:
@@ -186,11 +200,11 @@ def _object_labels(teams: t.Sequence[Team]) -> list[Labels]:
 def _namespaces(cluster: Cluster, teams: t.Sequence[Team]) -> dict[str, JsonObject]:
     """The namespaces of the teams that exist: metadata of all, and the whole object where one is being deleted."""
     wanted = {name for team in teams for name in (team.namespace, *team.namespaces)}
-    found = {obj["metadata"]["name"]: obj for obj in cluster.list_metadata(_NAMESPACES)}
+    found = {obj["metadata"]["name"]: obj for obj in cluster.list_metadata(NAMESPACES)}
     for name in wanted & found.keys():
         if is_leaving(found[name]):
             # By LIST, which the reading account may do. It may be gone since.
-            whole = cluster.list_objects(_NAMESPACES, fields=f"metadata.name={name}")
+            whole = cluster.list_objects(NAMESPACES, fields=f"metadata.name={name}")
             found[name] = whole[0] if whole else found[name]
     return found
 

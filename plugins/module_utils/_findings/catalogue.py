@@ -97,7 +97,7 @@ class Code:
         }
 
 
-_NO_OPERATOR = ("PF101", "PF102", "PF103")
+_NO_OPERATOR = ("PF101", "PF102", "PF103", "PF106", "PF107")
 # An instance that does not run, or not in the form that the inventory describes.
 _NOT_RECONCILED = (*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF231")
 # What keeps a central Prometheus from making a target of a source's address.
@@ -276,7 +276,22 @@ CODES: dict[str, Code] = {
             ),
             fix="run the doctor for all hosts; if the worker cannot be reached, repair that first",
             reference=f"{PAGE}#pf008",
-            when=("after",),
+            when=("before", "after"),
+            observed=False,
+        ),
+        Code(
+            code="PF009",
+            severity="info",
+            title="Known only after the apply",
+            says="only the cluster can show this, once all is applied; not checked: {checks}",
+            meaning=(
+                "The network, certificates as they are presented, the configuration that Prometheus runs with, pods "
+                "and samples can be judged only where everything is applied. Before that, nothing is said of these "
+                "checks: they are neither well nor faulty."
+            ),
+            fix="run the doctor again after the apply, without a mode",
+            reference=f"{PAGE.removesuffix('findings.md')}doctor.md#before-the-apply",
+            when=("before",),
             observed=False,
         ),
         Code(
@@ -309,7 +324,7 @@ CODES: dict[str, Code] = {
             meaning="The operator's pods do not run in the desired generation, so changes have no effect yet.",
             fix="look at its pods and events: kubectl -n {namespace} describe pods",
             reference=_TROUBLESHOOTING,
-            when=("before", "after"),
+            when=("after",),
             explained_by=("PF106", "PF109", "PF111"),
         ),
         Code(
@@ -356,6 +371,17 @@ CODES: dict[str, Code] = {
             reference=_OPERATOR,
             when=("after",),
             excuse=True,
+        ),
+        Code(
+            code="PF107",
+            severity="error",
+            title="The operator is stopped",
+            says="it is scaled to zero: no operator runs",
+            meaning="Instances run on as they are, and changes of them have no effect until the operator runs again.",
+            fix="find out who stopped it, then: kubectl -n {namespace} scale deployment {name} --replicas=1",
+            reference=_TROUBLESHOOTING,
+            when=("before", "after"),
+            explained_by=("PF109",),
         ),
         Code(
             code="PF109",
@@ -424,7 +450,7 @@ CODES: dict[str, Code] = {
             meaning="The input describes this instance, and the cluster does not have its object.",
             fix="run the playbook promfleet.monitoring.teams",
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
             explained_by=("PF101", "PF110", "PF111", "PF213"),
         ),
         Code(
@@ -565,7 +591,7 @@ CODES: dict[str, Code] = {
             ),
             fix="run the playbook promfleet.monitoring.teams, and find out which tool changes the labels of {name}",
             reference="https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/",
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF213",
@@ -578,7 +604,7 @@ CODES: dict[str, Code] = {
                 "promfleet.monitoring.teams, which makes it again"
             ),
             reference=_FINALIZERS,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF214",
@@ -588,7 +614,7 @@ CODES: dict[str, Code] = {
             meaning="The team keeps its monitors and rules in this namespace, which the playbook makes.",
             fix="run the playbook promfleet.monitoring.teams",
             reference=f"{PAGE}#pf214",
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF220",
@@ -624,7 +650,7 @@ CODES: dict[str, Code] = {
                 "loses the data of this replica, or set the size back to {requested}"
             ),
             reference=_RESIZING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF222",
@@ -657,7 +683,7 @@ CODES: dict[str, Code] = {
             ),
             fix=f"{_APPLY_TEAMS}, or change the inventory",
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF231",
@@ -669,7 +695,7 @@ CODES: dict[str, Code] = {
             ),
             fix="take spec.paused away: kubectl -n {namespace} edit {kind} {name}",
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF232",
@@ -682,7 +708,7 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_TEAMS,
             reference=_CONFIGURATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF233",
@@ -695,7 +721,7 @@ CODES: dict[str, Code] = {
             ),
             fix=f"{_APPLY_TEAMS}: it does not set overrideHonorLabels",
             reference=_CONFIGURATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF234",
@@ -708,7 +734,7 @@ CODES: dict[str, Code] = {
             ),
             fix=f"{_APPLY_TEAMS}, or raise the limit above what the source gives",
             reference=_CONFIGURATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF235",
@@ -721,7 +747,7 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_TEAMS,
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF301",
@@ -734,7 +760,7 @@ CODES: dict[str, Code] = {
             ),
             fix="run the playbook promfleet.monitoring.federation",
             reference=_FEDERATION,
-            when=("after",),
+            when=("before", "after"),
             explained_by=("PF101",),
         ),
         Code(
@@ -748,7 +774,7 @@ CODES: dict[str, Code] = {
             meaning="The selector of the monitor or the labels of its Service were changed by hand.",
             fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF303",
@@ -818,7 +844,7 @@ CODES: dict[str, Code] = {
             ),
             fix=f"{_APPLY_FEDERATION}, or change the inventory",
             reference=_FEDERATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF311",
@@ -831,7 +857,7 @@ CODES: dict[str, Code] = {
             ),
             fix="take spec.selector away: kubectl -n {namespace} edit {kind} {name}",
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF312",
@@ -844,7 +870,7 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF313",
@@ -860,7 +886,7 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF314",
@@ -873,7 +899,7 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_FEDERATION,
             reference=_FEDERATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF315",
@@ -886,7 +912,7 @@ CODES: dict[str, Code] = {
             ),
             fix="run the playbook promfleet.monitoring.federation",
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
             explained_by=("PF235",),
         ),
         Code(
@@ -901,7 +927,7 @@ CODES: dict[str, Code] = {
             ),
             fix="kubectl -n {namespace} delete endpoints {service}, then {kind} {name}, after asking who made them",
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
             explained_by=("PF311",),
         ),
         Code(
@@ -912,7 +938,7 @@ CODES: dict[str, Code] = {
             meaning="The addresses of a slice are all of its addressType. Prometheus drops or misreads others.",
             fix="run the playbook promfleet.monitoring.federation",
             reference=_FEDERATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF320",
@@ -922,7 +948,7 @@ CODES: dict[str, Code] = {
             meaning="Without it nothing outside of the worker can reach this replica.",
             fix="run the playbook promfleet.monitoring.federation for the worker",
             reference=_FEDERATION,
-            when=("after",),
+            when=("before", "after"),
             explained_by=("PF213",),
         ),
         Code(
@@ -933,7 +959,7 @@ CODES: dict[str, Code] = {
             meaning="The selector of the Service was changed, so it leads nowhere, or to another replica.",
             fix=_APPLY_FEDERATION,
             reference=_DEBUG_SERVICE,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF322",
@@ -943,7 +969,7 @@ CODES: dict[str, Code] = {
             meaning="The target port of the Service is none on which Prometheus listens: connections are refused.",
             fix=_APPLY_FEDERATION,
             reference=_DEBUG_SERVICE,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF323",
@@ -996,7 +1022,7 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_FEDERATION,
             reference="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
-            when=("after",),
+            when=("before", "after"),
             explained_by=("PF301",),
         ),
         Code(
@@ -1024,7 +1050,7 @@ CODES: dict[str, Code] = {
             meaning="Only the described type has the address that the central side uses.",
             fix=_APPLY_FEDERATION,
             reference=_FEDERATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF329",
@@ -1728,7 +1754,7 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_FEDERATION,
             reference=_TROUBLESHOOTING,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF385",
@@ -1738,7 +1764,7 @@ CODES: dict[str, Code] = {
             meaning="Labels by which people and tools find the object were changed. No link of the chain reads them.",
             fix="run the playbook promfleet.monitoring.federation",
             reference=_FEDERATION,
-            when=("after",),
+            when=("before", "after"),
         ),
         Code(
             code="PF386",

@@ -97,14 +97,14 @@ def make_report(
     """Judge the *findings* of one cluster by what the user wants to know, and to fail on.
 
     What could not be observed fails at any threshold, unless it is suppressed by name, or follows from a change that
-    is going on: its state is unknown.
+    is going on: its state is unknown. What can only be known after the apply is no reason to fail before it.
     """
     remaining, suppressed = suppress(findings, suppressions, today=today)
     about = about_suppressions(
         suppressions, suppressed=suppressed, cluster=cluster, today=today, whole_fleet=whole_fleet
     )
     ordered = in_order([*remaining, *about])
-    failing = tuple(one for one in ordered if not (one.observed or one.passing) or reaches(one, fail_on))
+    failing = tuple(finding for finding in ordered if _fails(finding, fail_on=fail_on))
     shown = tuple(finding for finding in ordered if finding in failing or reaches(finding, show_from))
     return Report(
         cluster=cluster,
@@ -115,3 +115,9 @@ def make_report(
         shown=shown,
         failing=failing,
     )
+
+
+def _fails(finding: Finding, *, fail_on: str) -> bool:
+    if finding.observed or finding.passing:
+        return reaches(finding, fail_on)
+    return "after" in finding.entry.when

@@ -10,6 +10,7 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import BRIEF, within
@@ -27,7 +28,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Limit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import Observation
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observe import Seen, Wanted, verify
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observe import Seen, verify
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.view import View, live_view
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import Wanted
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import (
     FINDING_OPTIONS,
     Report,
@@ -60,6 +63,8 @@ class Judged:
 
     result: dict[str, object]
     seen: Seen
+    wanted: Wanted
+    view: View
 
     @property
     def warnings(self) -> list[str]:
@@ -67,10 +72,21 @@ class Judged:
         return list(t.cast("t.Iterable[str]", self.result["warnings"]))
 
 
-def judge(run: Run, *, peers: tuple[Observation, ...] | None = None, workers: tuple[str, ...] = ()) -> Judged:
+def _live(run: Run, _wanted: Wanted) -> View:
+    return live_view(run.cluster)
+
+
+def judge(
+    run: Run,
+    *,
+    peers: tuple[Observation, ...] | None = None,
+    workers: tuple[str, ...] = (),
+    look: t.Callable[[Run, Wanted], View] = _live,
+) -> Judged:
     """Look at the cluster of a run until nothing fails, or the time is over, and report what was found.
 
-    *peers*: what was seen of the *workers*; None where the other side of the federation is not asked for.
+    *peers*: what was seen of the *workers*; None where the other side of the federation is not asked for. *look* gives
+    what is looked at, by default the cluster as it is.
     """
     params = run.params
     wanted = _wanted(params, peers=peers, workers=workers)
@@ -96,27 +112,29 @@ def judge(run: Run, *, peers: tuple[Observation, ...] | None = None, workers: tu
     limit = Limit(float(params["wait_timeout"]))
     # A login helper counts too.
     run.login_seconds = min(run.login_seconds, limit.seconds)
+    view = look(run, wanted)
     seen = verify(
-        run.cluster,
+        view,
         wanted,
         limit=limit,
-        repeat=params["wait"],
+        repeat=params["wait"] and view.later is None,
         # Waiting does not change findings about suppressions.
         waits_for=lambda seen: [one for one in report_of(seen).failing if one in seen.findings],
         progress=run.progress,
     )
-    report = report_of(seen, cluster_uid=_uid(run, seen, limit=limit))
+    uid = "" if view.cluster is None else _uid(view.cluster, seen, limit=limit)
+    report = report_of(seen, cluster_uid=uid)
     result = {**tell(report, params=params, earlier=earlier), "federated_series": dict(seen.series)}
-    return Judged(result=result, seen=seen)
+    return Judged(result=result, seen=seen, wanted=wanted, view=view)
 
 
-def _uid(run: Run, seen: Seen, *, limit: Limit) -> str:
+def _uid(cluster: Cluster, seen: Seen, *, limit: Limit) -> str:
     """What tells the cluster from all others, in a report that others are compared with; empty if it is not known."""
     if any(finding.code == "PF001" for finding in seen.findings) or limit.left <= 0:
         return ""
     try:
         path = url_path("v1", "namespaces", name=UID_NAMESPACE)
-        namespace = run.cluster.find(path, patience=within(BRIEF, limit.left))
+        namespace = cluster.find(path, patience=within(BRIEF, limit.left))
     except ClusterError:
         return ""
     return str(((namespace or {}).get("metadata") or {}).get("uid") or "")

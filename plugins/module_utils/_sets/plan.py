@@ -186,7 +186,7 @@ def make_plan(
     decided = {key: decisions[key] for key in wanted}
     unwanted = [live for key, live in members.items() if key not in wanted]
     doomed = [live for live in unwanted if "deletionTimestamp" not in live["metadata"]]
-    ours = [live for live in doomed if _is_ours(live)]
+    ours = [live for live in doomed if is_ours(live)]
     kept = [live for live in ours if keep(live)]
     going = [live for live in ours if not keep(live)]
     # Deleting a namespace would delete the desired objects in it.
@@ -201,14 +201,14 @@ def make_plan(
         unchanged={key: decision for key, decision in decided.items() if isinstance(decision, Unchanged)},
         deletes=tuple(live for live in going if key_of(live) not in released),
         releases=tuple(live for live in going if key_of(live) in released),
-        leaving=tuple(live for live in unwanted if "deletionTimestamp" in live["metadata"] and _is_ours(live)),
+        leaving=tuple(live for live in unwanted if "deletionTimestamp" in live["metadata"] and is_ours(live)),
         conflicts=tuple(sorted(decision.message for decision in decided.values() if isinstance(decision, Conflict))),
         warnings=tuple(
             sorted(
                 [
                     f"{key_of(live)} carries the label of this set, but was not made by it: it stays as it is"
                     for live in doomed
-                    if not _is_ours(live) and not _is_derived(live)
+                    if not is_ours(live) and not _is_derived(live)
                 ]
                 + _adopted_again(decided)
                 + [f"{key} stays: it contains objects that are still desired" for key in needed]
@@ -252,7 +252,7 @@ def adoption(live: JsonObject | None) -> str | None:
     return TAKEN_OVER if is_marked(live) else None
 
 
-def _is_ours(live: JsonObject) -> bool:
+def is_ours(live: JsonObject) -> bool:
     """Membership is the label AND our ownership of it AND no controller above: controllers copy labels."""
     controlled = any(owner.get("controller") for owner in live["metadata"].get("ownerReferences") or ())
     return owns_label(live, SET_LABEL) and not controlled

@@ -159,7 +159,7 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
     (OPERATOR, {"platform": "it is OpenShift"}, "PF109", "it is OpenShift"),
     (OPERATOR, {"deployment": None}, "PF102", "does not exist"),
     (OPERATOR, {"deployment": resource("Deployment", generation=2)}, "PF103", "has not seen this generation"),
-    (OPERATOR, {"deployment": {**resource("Deployment"), "spec": {"replicas": 0}}}, "PF103", "is scaled to zero"),
+    (OPERATOR, {"deployment": {**resource("Deployment"), "spec": {"replicas": 0}}}, "PF107", "is scaled to zero"),
     (
         REACH,
         {"reached": 1, "reasons": ("i/o timeout", "Read timed out.")},

@@ -10,7 +10,7 @@ import ipaddress
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Readable
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Forbidden
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of, url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
@@ -65,7 +65,7 @@ def needed_rights(sources: t.Sequence[tuple[Source, Team]]) -> tuple[Right, ...]
     return (*sorted(pods | services | nodes),)
 
 
-def source_targets(cluster: Cluster, source: Source, *, team: Team, check: bool) -> list[Target]:
+def source_targets(cluster: Readable, source: Source, *, team: Team, check: bool) -> list[Target]:
     """The address of each replica of a source; an address that the user gives replaces the cluster's."""
     if source.expose == "Existing":
         return [Target(address=source.address or "", port=source.port)]
@@ -87,7 +87,7 @@ def source_targets(cluster: Cluster, source: Source, *, team: Team, check: bool)
 
 
 def find_target(
-    cluster: Cluster,
+    cluster: Readable,
     *,
     namespace: str,
     team: str,
@@ -126,7 +126,7 @@ def _node_of(pod: JsonObject | None) -> str:
     return str(((pod or {}).get("spec") or {}).get("nodeName") or "")
 
 
-def _proxy_node(cluster: Cluster, team: str, replica: int, namespace: str) -> str:
+def _proxy_node(cluster: Readable, team: str, replica: int, namespace: str) -> str:
     """The node that the proxy of a replica runs on, empty if it does not; pods that end do not count."""
     resource = cluster.resource("v1", "Pod")
     selector = ",".join(f"{name}={value}" for name, value in proxy_pods(team, replica).items())
@@ -165,7 +165,7 @@ def _by_family(addresses: t.Iterable[str], families: t.Sequence[str]) -> list[st
     return sorted(addresses, key=order)
 
 
-def _node_address(cluster: Cluster, node: str, *, families: t.Sequence[str]) -> str | None:
+def _node_address(cluster: Readable, node: str, *, families: t.Sequence[str]) -> str | None:
     """The internal address at which the node serves a Service of *families*, whose first one counts.
 
     Only the pod's own node answers: the Service keeps the client's address (Local).

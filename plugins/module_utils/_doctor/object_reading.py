@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading the objects of instances, and of both sides of the federation."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import (
+    Resource,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MANAGED_BY_LABEL,
+    MONITORING,
+    MONITORING_ALPHA,
+    OPERATOR_NAME,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    CORE,
+    DISCOVERY,
+    NETWORKING,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
+    Team,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import (
+    Question,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import (
+    inside,
+    mapped,
+    pods_of,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import named_times
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
+    Fact,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reading import (
+    Reader,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import (
+    Wanted,
+    parts_of,
+    reference,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import (
+    Subject,
+)
+
+JsonObject = dict[str, t.Any]
+
+# Instances of so many teams are read one by one; those of more by one LIST.
+SINGLY = 8
+
+
+def _kind(api_version: str, kind: str, plural: str) -> Resource:
+    return Resource(api_version=api_version, kind=kind, plural=plural, namespaced=True, verbs=frozenset({"list"}))
+
+
+_SERVICES, _SLICES = _kind(CORE, "Service", "services"), _kind(DISCOVERY, "EndpointSlice", "endpointslices")
+CENTRAL_KINDS = (
+    _SERVICES,
+    _SLICES,
+    _kind(MONITORING, "ServiceMonitor", "servicemonitors"),
+    _kind(MONITORING_ALPHA, "ScrapeConfig", "scrapeconfigs"),
+)
+WORKER_KINDS = (_SERVICES, _SLICES, _kind(NETWORKING, "NetworkPolicy", "networkpolicies"))
+_INSTANCES = {
+    kind: _kind(MONITORING, kind, plural)
+    for kind, plural in (("Prometheus", "prometheuses"), ("Alertmanager", "alertmanagers"))
+}
+_PODS = _kind(CORE, "Pod", "pods")
+_OPERATED = f"{MANAGED_BY_LABEL}={OPERATOR_NAME}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """The custom resources of an instance."""
+
+    prometheus: Fact[JsonObject | None]
+    alertmanager: Fact[JsonObject | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """What was read. *instances*: of each team that is looked at. *central*, *worker*: by kind, of either side.
+
+    *others*: the Prometheus of teams that federate and are not looked at, by the team's name.
+    """
+
+    instances: tuple[Resources, ...]
+    central: t.Mapping[str, Fact[t.Sequence[JsonObject]]]
+    worker: t.Mapping[str, Fact[t.Sequence[JsonObject]]]
+    others: t.Mapping[str, Fact[JsonObject | None]]
+
+    def prometheus(self, wanted: Wanted, team: Team) -> Fact[JsonObject | None]:
+        """The Prometheus of a team that federates."""
+        for one, found in zip(wanted.teams, self.instances, strict=True):
+            if one.name == team.name:
+                return found.prometheus
+        return self.others[team.name]
+
+
+_Asked: t.TypeAlias = "tuple[Subject, Question[t.Any]]"
+
+
+def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
+    """The custom resources of each team's instance, and by kind the objects of both sides of the federation."""
+    asked = {**_of_instances(wanted, reader), **_of_central(wanted, reader), **_of_exposed(wanted, reader)}
+    reader.progress.step("looking at", total=len(asked), unit="objects")
+    found = reader.ask_about({key: question for key, (_subject, question) in asked.items()}, lambda key: asked[key][0])
+    if ("every", "Prometheus") in found:
+        for team in wanted.teams:
+            for kind in parts_of(team):
+                found[kind, team.name] = _named(found["every", kind], team.namespace, team.resource_name(kind))
+    resources = [
+        Resources(prometheus=found.get(("Prometheus", team.name)), alertmanager=found.get(("Alertmanager", team.name)))
+        for team in wanted.teams
+    ]
+    others = {team.name: found.get(("Prometheus of", team.name)) for team, _sources in wanted.federating}
+    sides: dict[str, dict[str, Fact[t.Sequence[JsonObject]]]] = {"central": {}, "worker": {}}
+    for (side, kind), fact in _pairs(found):
+        sides.get(side, {})[kind] = fact
+    return Objects(instances=tuple(resources), central=sides["central"], worker=sides["worker"], others=others)
+
+
+def _of_instances(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
+    """Questions for the custom resources, by what is asked for, each with who needs the answer."""
+    if len(wanted.teams) > SINGLY:
+        namespaces = {team.namespace for team in wanted.teams}
+        return {
+            ("every", kind): (
+                Subject(cluster=wanted.cluster, kind=kind, name="*"),
+                reader.listing(resource, namespaces),
+            )
+            for kind, resource in _INSTANCES.items()
+        }
+    asked: dict[t.Hashable, _Asked] = {}
+    for team in wanted.teams:
+        for kind in parts_of(team):
+            name = team.resource_name(kind)
+            subject = dataclasses.replace(wanted.subject(team), kind=kind, name=name)
+            asked[kind, team.name] = subject, reader.finding(reference(MONITORING, kind, team.namespace, name))
+    return asked
+
+
+def _of_central(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
+    """Questions for the objects by which the central instance federates."""
+    federating = [team for team, _sources in wanted.federating]
+    if not federating:
+        return {}
+    subject, namespaces = wanted.subject(federating[0]), {team.namespace for team in federating}
+    asked: dict[t.Hashable, _Asked] = {
+        ("central", resource.kind): (subject, reader.listing(resource, namespaces)) for resource in CENTRAL_KINDS
+    }
+    looked_at = {one.name for one in wanted.teams}
+    for team in (team for team in federating if team.name not in looked_at):
+        subject = wanted.subject(team)
+        named = reference(MONITORING, "Prometheus", team.namespace, subject.name)
+        asked["Prometheus of", team.name] = subject, reader.finding(named)
+    return asked
+
+
+def _of_exposed(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
+    """Questions for what exposes this cluster's sources."""
+    exposed = {team.namespace: wanted.subject(team) for _source, team in wanted.exposed}
+    if not exposed:
+        return {}
+    subject = next(iter(exposed.values()))
+    asked: dict[t.Hashable, _Asked] = {
+        ("worker", resource.kind): (subject, reader.listing(resource, exposed.keys())) for resource in WORKER_KINDS
+    }
+    asked["worker", _PODS.kind] = subject, reader.listing(_PODS, exposed.keys(), selector=_OPERATED)
+    return asked
+
+
+def pod_times(wanted: Wanted, teams: t.Sequence[Team], *, reader: Reader) -> list[Fact[t.Sequence[JsonObject]]]:
+    """Names and times of the pods of each team's Prometheus."""
+    if not teams:
+        return []
+    subject, namespaces = wanted.subject(teams[0]), {team.namespace for team in teams}
+    question = {"new pods": reader.listing(_PODS, namespaces, selector=_OPERATED, metadata_only=True)}
+    pods = reader.ask_about(t.cast("t.Any", question), lambda _key: subject)["new pods"]
+
+    def times(team: Team) -> Fact[t.Sequence[JsonObject]]:
+        return mapped(inside(pods, team), lambda found: named_times(pods_of(found, team)))
+
+    return [times(team) for team in teams]
+
+
+def _named(objects: Fact[t.Sequence[JsonObject]], namespace: str, name: str) -> Fact[JsonObject | None]:
+    """One of the objects of a list."""
+    key = (namespace, name)
+    return mapped(
+        objects,
+        lambda found: next(
+            (one for one in found if (one["metadata"]["namespace"], one["metadata"]["name"]) == key), None
+        ),
+    )
+
+
+def _pairs(found: t.Mapping[t.Hashable, t.Any]) -> list[tuple[tuple[str, str], t.Any]]:
+    return [(t.cast("tuple[str, str]", key), value) for key, value in found.items()]

@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, promfleet.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asking the Prometheus instances of a cluster, and the replicas that it exposes."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    prometheus_name,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
+    Source,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
+    Team,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import (
+    Answers,
+    ReplicaAnswers,
+    ask_prometheus,
+    ask_replica,
+    no_replica,
+    nothing,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import (
+    Late,
+    Question,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import (
+    asked_replicas,
+    pools_of,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
+    Unobserved,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reach import (
+    ReachFacts,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reading import (
+    Reader,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import (
+    fresh_within,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import (
+    Wanted,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import (
+    Subject,
+)
+
+JsonObject = dict[str, t.Any]
+Value = t.TypeVar("Value")
+
+# So many Prometheus instances are asked at a time. These requests wait for a network, not for this machine, and the API
+# server does not count requests to a proxy among those that it limits (BasicLongRunningRequestCheck and
+# WithPriorityAndFairness in k8s.io/apiserver, pkg/server).
+ASKERS = 32
+# How long one Prometheus is waited for, however much time is left. The API server gives up after 30 s too.
+MOST_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replies:
+    """What each team's Prometheus says, by the team's name, and what exposed replicas say, by their Services."""
+
+    answers: t.Mapping[str, Answers]
+    replicas: t.Mapping[tuple[str, str], ReplicaAnswers]
+
+
+def unasked(wanted: Wanted, why: Unobserved) -> Replies:
+    """The one reason why nothing is known of any."""
+    return Replies(
+        answers={team.name: nothing(why) for team in wanted.asked},
+        replicas={
+            (team.namespace, service): no_replica(why)
+            for source, team in wanted.exposed
+            for service in asked_replicas(source, team)
+        },
+    )
+
+
+def ask_all(cluster: Cluster, wanted: Wanted, *, reader: Reader) -> Replies:
+    """Ask every Prometheus, each once for everything."""
+    subjects: dict[t.Hashable, Subject] = {}
+    questions: dict[t.Hashable, Question[Answers | ReplicaAnswers]] = {}
+    for team in wanted.asked:
+        subjects["answers", team.name] = wanted.subject(team)
+        questions["answers", team.name] = _question(cluster, wanted, team)
+    for source, team in wanted.exposed:
+        for service in asked_replicas(source, team):
+            key = ("replica", team.namespace, service)
+            subject = Subject(cluster=wanted.cluster, kind="Service", namespace=team.namespace, name=service)
+            subjects[key] = subject
+            questions[key] = _replica_question(cluster, source, team, service, subject)
+    reader.progress.step("asking", total=len(questions), unit="Prometheus instances")
+
+    def otherwise(key: t.Hashable, late: Late) -> Answers | ReplicaAnswers:
+        if late.seconds:
+            reason = f"no complete answer within {late.seconds:.0f} s"
+            fact = Unobserved(code="PF003", object=subjects[key], evidence={"reason": reason})
+        else:
+            fact = reader.late(subjects[key])
+        return nothing(fact) if t.cast("tuple[str, ...]", key)[0] == "answers" else no_replica(fact)
+
+    found = reader.in_time(questions, limit=reader.limit, at_once=ASKERS, most=MOST_SECONDS, otherwise=otherwise)
+    return Replies(
+        answers={team.name: t.cast("Answers", found["answers", team.name]) for team in wanted.asked},
+        replicas={
+            (namespace, service): t.cast("ReplicaAnswers", answer)
+            for (of, namespace, service), answer in _triples(found)
+            if of == "replica"
+        },
+    )
+
+
+def _question(cluster: Cluster, wanted: Wanted, team: Team) -> Question[Answers | ReplicaAnswers]:
+    read = [source for central, sources in wanted.federating if central.name == team.name for source in sources]
+    pools = pools_of(read, team=team, cluster=wanted.cluster)
+    return lambda limit: ask_prometheus(
+        cluster,
+        limit,
+        namespace=team.namespace,
+        service=prometheus_name(team.name),
+        subject=wanted.subject(team),
+        pools=pools,
+        fresh=fresh_within(wanted.sources),
+        federates=bool(read),
+    )
+
+
+def _replica_question(
+    cluster: Cluster, source: Source, team: Team, service: str, subject: Subject
+) -> Question[Answers | ReplicaAnswers]:
+    return lambda limit: ask_replica(
+        cluster,
+        limit,
+        namespace=team.namespace,
+        service=service,
+        subject=subject,
+        match=source.scrape.match,
+    )
+
+
+def reach_facts(cluster: str, answers: t.Mapping[str, Answers]) -> list[ReachFacts]:
+    """How all instances are reached; of a single one that says nothing about the way to it."""
+    targets = [one.targets for one in answers.values()]
+    if len(targets) < 2:
+        return []
+    unseen = [one for one in targets if isinstance(one, Unobserved)]
+    # An answer that is of no use has come all the way.
+    reached = len(targets) - len([one for one in unseen if one.code != "PF006"])
+    reasons = tuple(str(one.evidence["reason"]) for one in unseen if one.code == "PF003")
+    return [ReachFacts(cluster=cluster, asked=len(targets), reached=reached, reasons=reasons)]
+
+
+def _triples(found: t.Mapping[t.Hashable, Value]) -> list[tuple[tuple[str, str, str], Value]]:
+    keys = (t.cast("tuple[str, str, str]", key) for key in found if len(t.cast("tuple[str, ...]", key)) == 3)
+    return [(key, found[key]) for key in keys]
