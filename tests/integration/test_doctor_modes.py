@@ -33,7 +33,7 @@ def codes(run: Run, host: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def planes(request: pytest.FixtureRequest) -> Iterator[dict[str, ControlPlane]]:
-    with started(request, HUB, EDGE) as found:
+    with started(request, HUB, EDGE, audit=True) as found:
         yield dict(zip((HUB, EDGE), found, strict=True))
 
 
