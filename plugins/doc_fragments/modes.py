@@ -38,6 +38,17 @@ options:
     type: list
     elements: str
     default: []
+  target_form:
+    description: The form of targets that O(promfleet.monitoring.federation_endpoints#module:target_form) has for the
+      run; O(mode=candidate) needs it.
+    type: str
+    choices: [auto, discovered, static]
+    default: auto
+  static_above:
+    description: The number of sources that O(promfleet.monitoring.federation_endpoints#module:static_above) has for the
+      run; O(mode=candidate) needs it.
+    type: int
+    default: 100
   fleet:
     description: The name of the inventory that the objects belong to; O(mode=candidate) needs it.
     type: str

@@ -263,7 +263,7 @@ def work(run: Run) -> dict[str, object]:
     judged = judge(run, peers=peers, workers=tuple(run.params["workers"]), look=view_of)
     result = {**judged.result, "observation": dict(judged.seen.observation)}
     if judged.view.later is not None:
-        result["sources"] = sources_of(run.params, judged.wanted, judged.view)
+        result["sources"] = sources_of(run.params, judged.view)
     if run.params["bundle"]:
         files = bundle_files(judged.view.cluster, judged.seen.facts, name=run.params["cluster"])
         problems = write_files(files, folder)

@@ -119,15 +119,12 @@ certificates:
       reason: the account may not read Secret monitoring-platform/edge-server
 """
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
-    source_targets,
-)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import (
     FEDERATION_SOURCE,
     Exposed,
     certificates,
+    handed_over,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import endpoint
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
@@ -137,16 +134,7 @@ def endpoints(run: Run, exposed: Exposed | None) -> dict[str, object]:
     """Where each exposed instance can be reached, and what is known of the certificates there."""
     if exposed is None:
         return {"sources": []}
-    found = [
-        endpoint(
-            source,
-            cluster=exposed.cluster,
-            targets=() if source.writes else source_targets(run.cluster, source, team=team, check=run.check),
-            region=exposed.region(team),
-            writers=team.prometheus.replicas if source.writes else 0,
-        )
-        for source, team in exposed.sources
-    ]
+    found = handed_over(exposed, run.cluster, check=run.check)
     checked = [one.result() for one in certificates(run.cluster, exposed.read)]
     return {"sources": found, **({"certificates": checked} if checked else {})}
 

@@ -1819,7 +1819,7 @@ CODES: dict[str, Code] = {
             ),
             fix="run the playbook promfleet.monitoring.teams for the central cluster",
             reference=_REMOTE_WRITE,
-            when=("after",),
+            when=("before", "after"),
             identity=("source",),
             explained_by=("PF201", "PF202"),
         ),

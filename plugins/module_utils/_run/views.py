@@ -22,14 +22,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import in_shared
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
     family_of_services,
-    source_targets,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import (
     FEDERATION,
     FEDERATION_SOURCE,
     Exposed,
+    handed_over,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import endpoint
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import LIVE
@@ -70,6 +69,7 @@ MODE_OPTIONS: JsonObject = {
     "mode": {"type": "str", "default": LIVE, "choices": list(MODES)},
     "files": {"type": "list", "elements": "path", "default": []},
     "below": FEDERATION_SOURCE.options["below"],
+    **{name: FEDERATION.options[name] for name in ("target_form", "static_above")},
     **{
         name: SET_OPTIONS[name]
         for name in ("fleet", "force_conflicts", "adopt_managers", "claim_managers", "shared_namespaces")
@@ -100,14 +100,22 @@ def params_of(capability: Capability[t.Any], params: t.Mapping[str, t.Any]) -> J
     return {**defaults, **shared, **own.get(capability.name, {})}
 
 
-def desired_of(params: t.Mapping[str, t.Any], *, cluster: Cluster | None) -> list[tuple[JsonObject, SetId]]:
+def _receiving(wanted: Wanted) -> list[str]:
+    """The teams whose Prometheus takes what sources write."""
+    return [team.name for team, sources in wanted.federating if any(source.is_written for source in sources)]
+
+
+def desired_of(params: t.Mapping[str, t.Any], wanted: Wanted, *, cluster: Cluster) -> list[tuple[JsonObject, SetId]]:
     """Every object that a run with this input wants, with its set; *cluster* gives its family of addresses."""
     shared = shared_namespaces(params["shared_namespaces"])
     found: list[tuple[JsonObject, SetId]] = []
     for capability in APPLIED:
         owner = set_of(params["fleet"], capability=capability.name)
-        model = model_of(capability, params_of(capability, params))
-        if isinstance(model, Exposed) and model.depends_on_family and cluster is not None:
+        given = params_of(capability, params)
+        if capability is TEAMS:
+            given["receiving"] = _receiving(wanted)
+        model = model_of(capability, given)
+        if isinstance(model, Exposed) and model.depends_on_family:
             model = dataclasses.replace(model, family=_family(cluster))
         found += [(obj, owner) for obj in in_shared(capability.desired(model), shared)]
     return found
@@ -126,24 +134,16 @@ def files_view(files: t.Sequence[str], wanted: Wanted) -> View:
     return View(objects=Described(objects), cluster=None, later=known_later(wanted.cluster), mode=FILES)
 
 
-def sources_of(params: t.Mapping[str, t.Any], wanted: Wanted, view: View) -> list[JsonObject]:
+def sources_of(params: t.Mapping[str, t.Any], view: View) -> list[JsonObject]:
     """What the central side will be given of the sources that a cluster exposes, as far as that is known."""
-    model = model_of(FEDERATION_SOURCE, params_of(FEDERATION_SOURCE, params))
-    return [
-        endpoint(
-            source,
-            cluster=wanted.cluster,
-            targets=source_targets(view.objects, source, team=team, check=True),
-            region=model.region(team),
-        )
-        for source, team in model.sources
-    ]
+    exposed = model_of(FEDERATION_SOURCE, params_of(FEDERATION_SOURCE, params))
+    return handed_over(exposed, view.objects, check=True)
 
 
 def candidate_view(run: Run, wanted: Wanted) -> View:
     """The cluster of a run as it will be once this input is applied."""
     params = run.params
-    desired = desired_of(params, cluster=run.cluster)
+    desired = desired_of(params, wanted, cluster=run.cluster)
     foreseen = Foreseen(
         wanted={key_of(obj): (obj, owner) for obj, owner in desired},
         labels=frozenset(set_of(params["fleet"], capability=one.name).label for one in APPLIED),

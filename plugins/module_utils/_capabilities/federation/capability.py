@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, find_object
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Readable, find_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     MONITORING,
@@ -32,6 +32,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     addresses_in_use,
     family_of_services,
     needed_rights,
+    source_targets,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.certificates import (
     Checked,
@@ -42,6 +43,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     FederationTargetSet,
     Region,
     Target,
+    endpoint,
     is_of_clusters,
     parse_endpoints,
 )
@@ -161,6 +163,20 @@ def parse_exposed(params: t.Mapping[str, t.Any], errors: Errors) -> Exposed:
         if source.writes
     }
     return replace(exposed, writes=writes)
+
+
+def handed_over(exposed: Exposed, cluster: Readable, *, check: bool) -> list[dict[str, t.Any]]:
+    """What the central side is given of each source; in check mode (*check*) its place may be unknown."""
+    return [
+        endpoint(
+            source,
+            cluster=exposed.cluster,
+            targets=() if source.writes else source_targets(cluster, source, team=team, check=check),
+            region=exposed.region(team),
+            writers=team.prometheus.replicas if source.writes else 0,
+        )
+        for source, team in exposed.sources
+    ]
 
 
 def desired_exposed(model: Exposed) -> list[JsonObject]:
