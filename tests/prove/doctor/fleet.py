@@ -37,7 +37,7 @@ NAMESPACE = "monitoring-platform"
 MONITORING = "monitoring.coreos.com/v1"
 
 
-def install(worker: JsonObject = TEAM) -> None:
+def install(worker: JsonObject | None = None) -> None:
     """Bring both clusters up and to the state that everything starts from; *worker* is the worker's instance."""
     lab.up(HUB, EDGE)
     inventory = {
@@ -53,7 +53,7 @@ def install(worker: JsonObject = TEAM) -> None:
             },
             "children": {
                 "promfleet_central": {"hosts": {HUB: {}}},
-                "promfleet_workers": {"hosts": {EDGE: {"team_monitoring_platform": worker}}},
+                "promfleet_workers": {"hosts": {EDGE: {"team_monitoring_platform": worker or TEAM}}},
             },
         }
     }
@@ -92,13 +92,13 @@ class Look:
 class Fleet:
     """The two clusters, for somebody who breaks and mends them."""
 
-    def __init__(self, worker: JsonObject = TEAM) -> None:
+    def __init__(self, worker: JsonObject | None = None) -> None:
         kinds.register()
         self.kubeconfig = lab.kubeconfig()
         self.hub, self.edge = lab.cluster(HUB), lab.cluster(EDGE)
         # What the inventory says of the worker's instance.
         self.source = SOURCE
-        self.platform = {HUB: TEAM, EDGE: worker}
+        self.platform = {HUB: TEAM, EDGE: worker or TEAM}
 
     def module(self, name: str, cluster: str, /, **options: t.Any) -> JsonObject:
         """Run a module on a cluster."""
