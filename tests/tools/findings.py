@@ -67,7 +67,8 @@ promfleet_suppressions:
 ```
 
 `object` is `cluster/kind/namespace/name`; `*` matches any text. A finding that follows only from suppressed ones is
-suppressed too. Expired entries, those without a reason and those with nothing to suppress are findings, too.
+suppressed too, unless it says that something could not be observed. Expired entries, those without a reason and those
+with nothing to suppress are findings, too.
 
 ## Codes
 

@@ -255,7 +255,7 @@ class _Keeping:
                 return value
             return safe_text(value) if self.rule.covers(path) else NOT_SHOWN
         if isinstance(value, (dict, list)):
-            if value and not self._leads_on(path):
+            if not self._leads_on(path) and _has_text(value):
                 return NOT_SHOWN
             if isinstance(value, dict):
                 return self.mapping(value, path)
@@ -264,6 +264,13 @@ class _Keeping:
 
     def _leads_on(self, path: Path) -> bool:
         return path in self.rule.open or path in self.places or self.rule.covers(path)
+
+
+def _has_text(value: t.Any) -> bool:
+    """Whether there is a text anywhere in a mapping or list; numbers and truth values alone are shown."""
+    if isinstance(value, (dict, list)):
+        return any(map(_has_text, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str)
 
 
 def _entry(entry: t.Mapping[str, t.Any]) -> JsonObject:

@@ -57,7 +57,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.leaving
     LeavingCrd,
     leaving_crd,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.refused_pods import why_no_pods
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.refused_pods import (
+    last_refusal,
+    stateful_set_events,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
 
 JsonObject = dict[str, t.Any]
@@ -251,7 +254,7 @@ def _pod_facts(cluster: Cluster, name: str, parts: t.Sequence[Part], *, ask: Ask
 
 
 def _asking(cluster: Cluster, instance: Key) -> t.Callable[[], str]:
-    return lambda: why_no_pods(cluster, instance)
+    return lambda: last_refusal(stateful_set_events(cluster, instance.namespace), instance=instance)
 
 
 def _is_waiting(part: Part) -> bool:

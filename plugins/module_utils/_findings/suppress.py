@@ -93,8 +93,8 @@ def suppress(
 ) -> tuple[list[Finding], list[Suppressed]]:
     """Split *findings* into those that remain and those that are suppressed.
 
-    A consequence is suppressed if all of its causes are. An entry that is expired on *today* or
-    has no reason suppresses nothing.
+    A consequence is suppressed if all of its causes are, but not where it says that something could not be observed:
+    that needs an entry of its own. An entry that is expired on *today* or has no reason suppresses nothing.
     """
     active = [entry for entry in suppressions if entry.reason and not _expired(entry, today)]
     by_print: dict[str, Suppressed] = {}
@@ -103,7 +103,8 @@ def suppress(
         if entry is not None:
             by_print[finding.fingerprint] = Suppressed(finding=finding, suppression=entry)
     for finding in findings:
-        if finding.fingerprint not in by_print and finding.caused_by and by_print.keys() >= set(finding.caused_by):
+        follows = finding.observed and finding.caused_by and by_print.keys() >= set(finding.caused_by)
+        if finding.fingerprint not in by_print and follows:
             cause = by_print[finding.caused_by[0]]
             by_print[finding.fingerprint] = Suppressed(finding=finding, suppression=cause.suppression)
     remaining = [finding for finding in findings if finding.fingerprint not in by_print]

@@ -149,3 +149,10 @@ def test_an_endpoint_is_ready_or_not_as_kubernetes_says() -> None:
     for one, codes in zip(slices, (["PF323"], []), strict=True):
         _links, findings = judge_all([dataclasses.replace(REPLICA, slices=(one,))])
         assert [finding.code for finding in findings] == codes
+
+
+def test_truth_values_and_numbers_are_shown_at_any_place() -> None:
+    endpoint = {"addresses": ["192.0.2.1"], "conditions": {"ready": False, "serving": True}}
+    live = {"kind": "EndpointSlice", "metadata": {"name": "s"}, "endpoints": [endpoint], "other": {"a": {"b": [1]}}}
+    assert shown(live) == live
+    assert shown({**live, "other": {"a": {"b": [1, CANARY]}}})["other"] == NOT_SHOWN
