@@ -176,6 +176,7 @@ class _Observer:
             *instances,
             *exposed,
             *sources,
+            *self._view.more(self._reader),
         ]
         links, findings = judge_all(facts, later=self._view.later)
         series: dict[str, int] = {}

@@ -31,11 +31,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Facts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import LIVE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reading import Reader
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.view import (
     CANDIDATE,
     FILES,
     MODES,
+    PRE,
     View,
     known_later,
     live_view,
@@ -44,6 +47,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wante
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import set_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import SET_OPTIONS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.preconditions import preconditions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run, shared_namespaces
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.foreseen import Foreseen
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
@@ -84,6 +88,8 @@ def view_of(run: Run, wanted: Wanted) -> View:
         raise InputError("files", f"counts only for mode={FILES}, and the mode is {mode!r}")
     if mode == CANDIDATE:
         return candidate_view(run, wanted)
+    if mode == PRE:
+        return pre_view(run, wanted)
     if mode == FILES:
         return files_view(run.params["files"], wanted)
     return live_view(run.cluster)
@@ -160,3 +166,22 @@ def candidate_view(run: Run, wanted: Wanted) -> View:
         mode=CANDIDATE,
         settled=lambda obj: key_of(obj) not in after.changed,
     )
+
+
+def pre_view(run: Run, wanted: Wanted) -> View:
+    """The same, and what a run needs before it writes."""
+
+    def given(capability: Capability[t.Any]) -> JsonObject:
+        # Groups of rules are the roles' own; what they take is a right for their kind.
+        rules: JsonObject = {name: [_ANY_RULES] for name in ("base_rules", "rules") if name in capability.options}
+        receiving = {"receiving": _receiving(wanted)} if capability is TEAMS else {}
+        return {**params_of(capability, run.params), **rules, **receiving}
+
+    def more(reader: Reader) -> list[Facts]:
+        desired = [obj for obj, _owner in desired_of(run.params, wanted, cluster=run.cluster)]
+        return preconditions(run, wanted, reader, params_of=given, desired=desired)
+
+    return dataclasses.replace(candidate_view(run, wanted), mode=PRE, more=more)
+
+
+_ANY_RULES = {"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}

@@ -63,7 +63,7 @@ def _converge(cluster: Cluster, request: Request, *, options: Options) -> Outcom
     # Read before the objects: a run that takes the Lease at this version knows that no other run wrote since.
     with _explaining(cluster, request, options=options), following(cluster, options.records_namespace):
         seen = lease.Seen(live=None) if options.check else lease.look(cluster, lock)
-    work = _permitted(cluster, request, options=options)
+    work = permitted(cluster, request, options=options)
     # A removed set needs no Lease either; one is left if a run was killed at its very end.
     if options.check or (work.is_empty and not (work.ends and seen.live)):
         outcome = _do(cluster, work, options=options)
@@ -72,7 +72,7 @@ def _converge(cluster: Cluster, request: Request, *, options: Options) -> Outcom
         with lease.hold(cluster, lock, seen=seen, timeout=options.lock_timeout) as kept:
             # Without a record another run may have begun in another namespace: now its Lease or its mark is seen.
             if not (kept.fresh and work.recorded):
-                work = _permitted(cluster, request, options=options)
+                work = permitted(cluster, request, options=options)
             outcome = _do(cluster, work, options=options)
             kept.remove = work.ends
     if options.wait_timeout is not None and not options.check and request.desired:
@@ -87,7 +87,7 @@ def _converge(cluster: Cluster, request: Request, *, options: Options) -> Outcom
     return outcome
 
 
-def _permitted(cluster: Cluster, request: Request, *, options: Options) -> Work:
+def permitted(cluster: Cluster, request: Request, *, options: Options) -> Work:
     """What is to be done, once it is known that the account may do all of it, and that it harms no pods of others.
 
     Raises Forbidden or Refused if that is not so.

@@ -26,7 +26,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.ow
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.quarrel import Quarrel
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import EVERYTHING, Instance
 
-from tests.unit.doctor import test_changing, test_surroundings, test_targets, test_written
+from tests.unit.doctor import test_changing, test_preconditions, test_surroundings, test_targets, test_written
 from tests.unit.doctor.healthy import (
     ACCESS,
     EXPOSING,
@@ -352,6 +352,7 @@ def test_every_code_of_a_check_has_a_case() -> None:
     elsewhere = {code for _facts, code, _words in test_surroundings.CASES}
     elsewhere |= {code for _error, code in test_targets.ERRORS} | {code for _found, code in test_targets.DISCOVERED}
     elsewhere |= test_changing.CODES
+    elsewhere |= test_preconditions.CODES
     elsewhere |= {code for code, _prometheus, _seen, _words in test_written.CASES}
     assert {code for _facts, _change, code, _words in CASES} | elsewhere == judged
 

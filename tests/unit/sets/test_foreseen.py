@@ -46,7 +46,7 @@ def edited(obj: JsonObject, manager: str, **spec: t.Any) -> JsonObject:
     """The object after another manager set fields of its spec, as the server notes it."""
     result = copy.deepcopy(obj)
     result["spec"] |= spec
-    fields = {f"f:{name}": {} for name in spec}
+    fields: JsonObject = {f"f:{name}": {} for name in spec}
     ours = result["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]
     for name in fields:
         ours.pop(name, None)
