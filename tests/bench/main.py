@@ -19,7 +19,19 @@ sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests/lab"), str(Path(sys.prefix)
 
 from promlab import pins  # noqa: E402 - the line above makes it importable
 from promlab.controlplane import control_plane  # noqa: E402
-from tests.bench import concurrency, crd_releases, federation, foreign, interrupt, proxy, report, rights, speed, truth  # noqa: E402
+from tests.bench import (  # noqa: E402
+    concurrency,
+    crd_releases,
+    doctor,
+    federation,
+    foreign,
+    interrupt,
+    proxy,
+    report,
+    rights,
+    speed,
+    truth,
+)
 
 STARTED = time.monotonic()
 JsonObject = dict[str, t.Any]
@@ -32,6 +44,7 @@ TOPICS: dict[str, tuple[t.Callable[..., t.Mapping[str, t.Any]], int]] = {
     "rights": (rights.measure, 1000),
     "crd_releases": (crd_releases.measure, 40),
     "proxy": (proxy.measure, 5),
+    "doctor": (doctor.measure, 3),
     "federation": (federation.measure, 1000),
 }
 

@@ -1,4 +1,4 @@
-"""What the doctor sees on a real API server: changed objects, and permissions that are missing.
+"""What the doctor sees on a real API server: changed objects, and workers that were not looked at.
 
 No pod runs here, so nothing is known of any Prometheus; tests/prove/doctor makes these and more faults where they run.
 """
@@ -158,51 +158,3 @@ def test_the_observation_of_a_worker_is_judged_on_the_central_side(bench: Bench)
     result = look(bench, peers=[edge["observation"]], workers=["edge"])
     assert not [one for one in result["findings"] if one["code"] == "PF008"]
     assert [one for one in result["checks"] if one["check"] == "exposed_service" and one["ok"]]
-
-
-# The checks that a permission of the reading account is needed for.
-RIGHTS = {
-    ("", "services", "list"): {
-        "exposed_as_described", "exposed_endpoint", "exposed_outside", "exposed_selection", "exposed_service",
-        "federation_as_described", "federation_selection", "federation_service", "federation_settled",
-    },
-    ("discovery.k8s.io", "endpointslices", "list"): {
-        "exposed_endpoint", "federation_as_described", "federation_ports", "federation_settled", "federation_slices",
-    },
-    ("monitoring.coreos.com", "servicemonitors", "list"): {
-        "federation_as_described", "federation_monitor", "federation_ports", "federation_selected",
-        "federation_selection", "federation_settled",
-    },
-    ("networking.k8s.io", "networkpolicies", "list"): {"exposed_policy", "exposed_policy_as_described"},
-    ("", "pods", "list"): {
-        "exposed_as_described", "exposed_policy", "exposed_policy_as_described", "exposed_selection",
-        "instance_settled",
-    },
-    ("monitoring.coreos.com", "prometheuses", "get"): {
-        "federation_selected", "federation_settled", "prometheus_as_described", "prometheus_available",
-    },
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("right", RIGHTS, ids="/".join)
-def test_without_a_permission_exactly_the_checks_that_need_it_are_not_made(
-    bench: Bench, right: tuple[str, str, str]
-) -> None:
-    group, resource, verb = right
-    reader = ACCOUNTS["promfleet-reader"]
-    rules = [
-        {**rule, "resources": [name], "verbs": [one for one in rule["verbs"] if (name, one) != (resource, verb)]}
-        for rule in reader.rules
-        for name in rule["resources"]
-        if group in rule["apiGroups"] or name != resource
-    ]
-    try:
-        bench.give([rule for rule in rules if rule["verbs"]], in_kube_system=reader.record_rules)
-        result = look(bench)
-    finally:
-        bench.give(reader.rules, in_kube_system=reader.record_rules)
-    refused = [one for one in result["findings"] if one["code"] == "PF002"]
-    assert {name for one in refused for name in one["evidence"]["checks"]} == RIGHTS[right]
-    # Of what may not be read nothing is said to be well.
-    unmade = {(one["check"], one["object"]) for one in result["checks"] if one["code"] == "PF002"}
-    assert not [one for one in result["checks"] if one["ok"] and (one["check"], one["object"]) in unmade]

@@ -113,6 +113,14 @@ _BENCHES = (
         rounds=5,
     ),
     _bench(
+        "doctor",
+        part="doctor-figures",
+        shows="The doctor looks at 50 sources in 8 s, in 12 s where one takes 10 s; at 24 clusters in 10 s and 150 MiB",
+        minutes=15,
+        rounds=3,
+        inputs=(*COLLECTION,),
+    ),
+    _bench(
         "federation",
         part="federation",
         shows="A central side reads 1,000 sources: objects in 1 s, configuration below 1 MiB, 200 sources are scraped",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import typing as t
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connec
 JsonObject = dict[str, t.Any]
 
 LIST_LIMIT = 5000
+# So many seconds one thread waits for what another one asks already.
+SHARED_SECONDS = 5.0
 # Seconds that a login helper may take.
 LOGIN_TIMEOUT = 60.0
 # A LIST in pages whose place expired (410 Gone) begins again this often.
@@ -76,6 +79,7 @@ class Cluster(Transport):
     def __init__(self, *, connection: Connection) -> None:
         super().__init__(connection=connection)
         self._resources: dict[str, dict[str, Resource] | None] = {}
+        self._discovering: dict[str, threading.Lock] = {}
 
     # -- what is served ---------------------------------------------------------------------------------------
 
@@ -83,23 +87,30 @@ class Cluster(Transport):
         self, api_version: str, *, refresh: bool = False, patience: Patience | None = None
     ) -> dict[str, Resource] | None:
         """The kinds served under *api_version* by kind, or None if this group or version is not served."""
-        if refresh or api_version not in self._resources:
-            answer = self.find(url_path(api_version), patience=patience)
-            self._resources[api_version] = (
-                None
-                if answer is None
-                else {
-                    item["kind"]: Resource(
-                        api_version=api_version,
-                        kind=item["kind"],
-                        plural=item["name"],
-                        namespaced=item["namespaced"],
-                        verbs=frozenset(item.get("verbs") or ()),
-                    )
-                    for item in answer.get("resources", [])
-                    if "/" not in item["name"]
-                }
-            )
+        lock = self._discovering.setdefault(api_version, threading.Lock())
+        # Threads that want to know the same ask once; none waits for ever for one that hangs.
+        held = lock.acquire(timeout=SHARED_SECONDS)
+        try:
+            if refresh or api_version not in self._resources:
+                answer = self.find(url_path(api_version), patience=patience)
+                self._resources[api_version] = (
+                    None
+                    if answer is None
+                    else {
+                        item["kind"]: Resource(
+                            api_version=api_version,
+                            kind=item["kind"],
+                            plural=item["name"],
+                            namespaced=item["namespaced"],
+                            verbs=frozenset(item.get("verbs") or ()),
+                        )
+                        for item in answer.get("resources", [])
+                        if "/" not in item["name"]
+                    }
+                )
+        finally:
+            if held:
+                lock.release()
         return self._resources[api_version]
 
     def resource(self, api_version: str, kind: str) -> Resource | None:

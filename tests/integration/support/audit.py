@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 WRITES = frozenset({"create", "delete", "deletecollection", "patch", "update"})
 # Asking about oneself writes nothing.
@@ -47,21 +48,29 @@ class Audit:
         """What *account* asked, about resources."""
         return [event for event in self._events() if event.account == account]
 
+    def addresses(self, account: str) -> list[str]:
+        """The addresses that *account* asked, also those that are about no resource: what is served, versions."""
+        # What is passed on to a Service is noted twice: when its answer begins, and when it ends.
+        whole = (entry for entry in self._entries() if entry["stage"] == "ResponseComplete")
+        return [entry["requestURI"] for entry in whole if _account(entry) == account]
+
     def all_events(self) -> list[Event]:
         """What everybody asked, about resources, in the order of the answers."""
         return list(self._events())
 
-    def _events(self) -> Iterator[Event]:
+    def _entries(self) -> Iterator[dict[str, Any]]:
         with self.path.open("rb") as log:
             log.seek(self.start)
             lines: Sequence[bytes] = log.read().splitlines()
-        for line in lines:
-            entry = json.loads(line)
+        yield from map(json.loads, lines)
+
+    def _events(self) -> Iterator[Event]:
+        for entry in self._entries():
             reference = entry.get("objectRef")
             if reference:
                 sub = reference.get("subresource")
                 yield Event(
-                    account=entry["user"]["username"].rpartition(":")[2],
+                    account=_account(entry),
                     verb=entry["verb"],
                     group=reference.get("apiGroup", ""),
                     resource=reference["resource"] + (f"/{sub}" if sub else ""),
@@ -70,3 +79,7 @@ class Audit:
                     uri=entry["requestURI"],
                     status=entry["responseStatus"]["code"],
                 )
+
+
+def _account(entry: dict[str, Any]) -> str:
+    return str(entry["user"]["username"]).rpartition(":")[2]

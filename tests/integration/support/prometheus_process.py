@@ -147,12 +147,13 @@ class PrometheusProcess:
     external_labels: Mapping[str, str] = field(default_factory=dict)
     flags: Sequence[str] = ()
     port: int = field(default_factory=free_port)
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def configure(
         self,

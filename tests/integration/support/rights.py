@@ -115,13 +115,17 @@ class Bench:
         """The collection's own connection, as the account."""
         return client.connect({"kubeconfig": str(self.kubeconfig), "context": self.plane.context})
 
-    def run_platform(self) -> None:
-        """A node with the pods whose place is asked for, as far as the API server knows: here nobody runs pods."""
+    def run_platform(self, *, pods: Sequence[str] = ()) -> None:
+        """A node with the pods whose place is asked for, as far as the API server knows: here nobody runs pods.
+
+        *pods*: only those of these namespaces.
+        """
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}}
         self.admin.apply(node, force=True)
         addresses = {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.9"}]}}
         self.admin.request("PATCH", "/api/v1/nodes/node/status", body=addresses, content_type=MERGE)
-        places = [namespace for namespace, _name, _labels in PODS]
+        chosen = [one for one in PODS if not pods or one[0] in pods]
+        places = [namespace for namespace, _name, _labels in chosen]
         self.admin.wait_until(
             lambda: all(self.admin.find("v1", "ServiceAccount", "default", place) for place in places),
             "pods can be made",
@@ -135,7 +139,7 @@ class Bench:
             "containers": [container],
             "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         }
-        for namespace, name, labels in PODS:
+        for namespace, name, labels in chosen:
             metadata = {"name": name, "namespace": namespace, "labels": labels}
             self.admin.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}, force=True)
 
