@@ -162,6 +162,7 @@ _DOCTOR = tuple(
     for side, where in (
         ("central", "in the objects of the central side"),
         ("worker", "of the instances, of the worker, and on the way"),
+        ("described", "in what the inventory describes, and in rights"),
     )
 ) + tuple(
     Proof(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import federation_name
 
-from tests.prove.doctor.fleet import EDGE, MONITORING, NAMESPACE, Fleet, JsonObject, Undo
+from tests.prove.doctor.fleet import EDGE, MONITORING, NAMESPACE, SOURCE, Fleet, JsonObject, Undo
 
 Make = t.Callable[[Fleet], Undo]
 
@@ -98,6 +98,37 @@ def _port(**fields: t.Any) -> Make:
 
 def _policy(spec: JsonObject) -> Make:
     return lambda fleet: fleet.edit(fleet.edge, ADMITTED, {"spec": spec})
+
+
+def _described(**options: t.Any) -> Make:
+    """Describe the source otherwise, and let runs apply that: the input itself is the fault."""
+
+    def make(fleet: Fleet) -> Undo:
+        fleet.source = {**fleet.source, **options}
+        fleet.restore()
+
+        def back() -> None:
+            fleet.source = SOURCE
+
+        return back
+
+    return make
+
+
+def _blind(fleet: Fleet) -> Undo:
+    """Take from the central Prometheus the right to discover targets; it asks anew when its pod starts."""
+    binding = ("rbac.authorization.k8s.io/v1", "RoleBinding", "prometheus-platform", NAMESPACE)
+    pod = ("v1", "Pod", "prometheus-platform-0", NAMESPACE)
+    live = fleet.hub.get(*binding)
+    fleet.hub.delete(*binding)
+    fleet.hub.delete(*pod)
+
+    def back() -> None:
+        metadata = {name: live["metadata"].get(name) for name in ("name", "namespace", "labels")}
+        fleet.hub.apply({**live, "metadata": metadata})
+        fleet.hub.delete(*pod)
+
+    return back
 
 
 def _operator(cluster: str) -> Make:
@@ -238,6 +269,20 @@ CENTRAL: tuple[Fault, ...] = (
     Fault(name="monitor proxy", code="PF310", mechanism="field that is not described",
           make=_endpoint(proxyUrl="http://192.0.2.1:1")),
 )  # fmt: skip
+# In what the inventory describes, and in what an instance may do.
+DESCRIBED: tuple[Fault, ...] = (
+    Fault(name="limit of samples", code="PF370", mechanism="sample limit of a source",
+          make=_described(limits={"samples": 1}), seconds=180.0),
+    Fault(name="limit of the answer's size", code="PF371", mechanism="size limit of a source",
+          make=_described(limits={"body_size": "10B"}), seconds=180.0),
+    Fault(name="interval beyond the lookback", code="PF376", mechanism="interval",
+          make=_described(interval="10m"), seconds=180.0),
+    Fault(name="selectors that fit nothing", code="PF327", mechanism="nothing to give",
+          make=_described(match=['{__name__="nothing_has_this_name"}']), seconds=180.0),
+    Fault(name="load balancer without an address", code="PF329", mechanism="no address given",
+          make=_described(expose="LoadBalancer"), seconds=180.0),
+    Fault(name="discovery without its right", code="PF383", mechanism="right to discover", make=_blind, seconds=240.0),
+)  # fmt: skip
 # On the instances, on the worker, and on the way between the two.
 WORKER: tuple[Fault, ...] = (
     Fault(name="central paused", code="PF231", mechanism="paused", make=_instance("hub", paused=True)),
@@ -318,5 +363,6 @@ def _pairs() -> list[tuple[Fault, ...]]:
 GROUPS: dict[str, list[tuple[Fault, ...]]] = {
     "central": [(fault,) for fault in CENTRAL],
     "worker": [(fault,) for fault in WORKER],
+    "described": [(fault,) for fault in DESCRIBED],
     **{f"pairs-{number + 1}": _pairs()[number::3] for number in range(3)},
 }
