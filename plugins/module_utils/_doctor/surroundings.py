@@ -66,8 +66,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready 
 JsonObject = dict[str, t.Any]
 Value = t.TypeVar("Value")
 
-# Of so many parts that are not ready the events are read in one look.
-LOOKED_AT = 20
+# Of so many parts that are not ready the events are read in one look: each of them is a request.
+LOOKED_AT = 8
 NAMESPACES, _SLICES, _CLAIMS, _CLASSES = (
     Resource(api_version=version, kind=kind, plural=plural, namespaced=namespaced, verbs=frozenset({"list"}))
     for version, kind, plural, namespaced in (
