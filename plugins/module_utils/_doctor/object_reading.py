@@ -105,9 +105,6 @@ class Objects:
         return self.others[team.name]
 
 
-_Asked: t.TypeAlias = "tuple[Subject, Question[t.Any]]"
-
-
 def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
     """The custom resources of each team's instance, and by kind the objects of both sides of the federation."""
     asked = {**_of_instances(wanted, reader), **_of_central(wanted, reader), **_of_exposed(wanted, reader)}
@@ -128,7 +125,7 @@ def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
     return Objects(instances=tuple(resources), central=sides["central"], worker=sides["worker"], others=others)
 
 
-def _of_instances(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
+def _of_instances(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
     """Questions for the custom resources, by what is asked for, each with who needs the answer."""
     if len(wanted.teams) > SINGLY:
         namespaces = {team.namespace for team in wanted.teams}
@@ -139,7 +136,7 @@ def _of_instances(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
             )
             for kind, resource in _INSTANCES.items()
         }
-    asked: dict[t.Hashable, _Asked] = {}
+    asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {}
     for team in wanted.teams:
         for kind in parts_of(team):
             name = team.resource_name(kind)
@@ -148,13 +145,13 @@ def _of_instances(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
     return asked
 
 
-def _of_central(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
+def _of_central(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
     """Questions for the objects by which the central instance federates."""
     federating = [team for team, _sources in wanted.federating]
     if not federating:
         return {}
     subject, namespaces = wanted.subject(federating[0]), {team.namespace for team in federating}
-    asked: dict[t.Hashable, _Asked] = {
+    asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {
         ("central", resource.kind): (subject, reader.listing(resource, namespaces)) for resource in CENTRAL_KINDS
     }
     looked_at = {one.name for one in wanted.teams}
@@ -165,13 +162,13 @@ def _of_central(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
     return asked
 
 
-def _of_exposed(wanted: Wanted, reader: Reader) -> dict[t.Hashable, _Asked]:
+def _of_exposed(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
     """Questions for what exposes this cluster's sources."""
     exposed = {team.namespace: wanted.subject(team) for _source, team in wanted.exposed}
     if not exposed:
         return {}
     subject = next(iter(exposed.values()))
-    asked: dict[t.Hashable, _Asked] = {
+    asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {
         ("worker", resource.kind): (subject, reader.listing(resource, exposed.keys())) for resource in WORKER_KINDS
     }
     asked["worker", _PODS.kind] = subject, reader.listing(_PODS, exposed.keys(), selector=_OPERATED)
