@@ -109,7 +109,8 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry = capabilities / "registry.py"
     line = f"from {PACKAGE}._capabilities.toy.capability import TOY\n"
     text = registry.read_text().replace("\nCAPABILITIES", f"{line}\nCAPABILITIES")
-    registry.write_text(text.replace("FEDERATION)", "FEDERATION, TOY)"))
+    assert text.count("    FEDERATION,\n") == 1
+    registry.write_text(text.replace("    FEDERATION,\n", "    FEDERATION,\n    TOY,\n"))
     assert stamp([TOY], root=copy)
     return root
 
