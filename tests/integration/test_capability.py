@@ -109,8 +109,9 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry = capabilities / "registry.py"
     line = f"from {PACKAGE}._capabilities.toy.capability import TOY\n"
     text = registry.read_text().replace("\nCAPABILITIES", f"{line}\nCAPABILITIES")
-    assert text.count("    FEDERATION,\n") == 1
-    registry.write_text(text.replace("    FEDERATION,\n", "    FEDERATION,\n    TOY,\n"))
+    last = "    FEDERATION,\n)"
+    assert text.count(last) == 1
+    registry.write_text(text.replace(last, "    FEDERATION,\n    TOY,\n)"))
     assert stamp([TOY], root=copy)
     return root
 
