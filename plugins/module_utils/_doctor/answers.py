@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 from dataclasses import dataclass
@@ -176,6 +177,10 @@ def _asked(
     try:
         return ask(prometheus)
     except PrometheusError as error:
+        if error.refused:
+            # One right that is missing for all, not a fault of each instance.
+            every = Subject(cluster=subject.cluster, kind="Service", name="*")
+            return Unobserved(code="PF002", object=every, evidence={"reason": _of_all(str(error))})
         code, reason = "PF006" if error.reached else "PF003", str(error)
     except ClusterError as error:
         # Whether the API server itself is down shows where it is asked for objects.
@@ -183,6 +188,11 @@ def _asked(
     except UNEXPECTED as error:
         code, reason = "PF006", f"unexpected answer: {error!r}"
     return Unobserved(code=code, object=subject, evidence={"reason": reason})
+
+
+def _of_all(reason: str) -> str:
+    """The API server's refusal without the name of the one Service that was asked for."""
+    return re.sub(r'services "[^"]*" is forbidden', "services are forbidden", reason)
 
 
 def _offset(rows: t.Sequence[JsonObject], *, began: float) -> float:

@@ -36,6 +36,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain
     pools_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
+    Fact,
     Unobserved,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reach import (
@@ -155,7 +156,11 @@ def reach_facts(cluster: str, answers: t.Mapping[str, Answers]) -> list[ReachFac
     unseen = [one for one in targets if isinstance(one, Unobserved)]
     # An answer that is of no use has come all the way.
     reached = len(targets) - len([one for one in unseen if one.code != "PF006"])
-    reasons = tuple(str(one.evidence["reason"]) for one in unseen if one.code == "PF003")
+    refused = [one for one in unseen if one.code == "PF002"]
+    reasons: Fact[tuple[str, ...]] = tuple(str(one.evidence["reason"]) for one in unseen if one.code == "PF003")
+    if len(refused) == len(targets):
+        # Nothing went the way at all.
+        reasons = refused[0]
     return [ReachFacts(cluster=cluster, asked=len(targets), reached=reached, reasons=reasons)]
 
 

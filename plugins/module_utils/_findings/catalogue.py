@@ -223,10 +223,10 @@ CODES: dict[str, Code] = {
             title="Prometheus gave no usable answer",
             says="Prometheus gave no usable answer: {reason}; not checked: {checks}",
             meaning=(
-                "The request was refused or answered with an error: the account may not use the Service's proxy, the "
-                "Service does not exist, Prometheus is still starting, or the server that answers is not Prometheus."
+                "The request was answered with an error: the Service does not exist, Prometheus is still starting, or "
+                "the server that answers is not Prometheus."
             ),
-            fix="may the account get services/proxy in {namespace}, and does the Service of {name} exist there?",
+            fix="does the Service of {name} exist in {namespace}, and what do the logs of its pods say?",
             reference=_PROXY,
             when=("after",),
             explained_by=(

@@ -26,16 +26,22 @@ TEXT_BYTES = 200
 # Prometheus that starts a 503 has other words. 502 and 504 come from what is between us and the API server.
 NO_ANSWER = 503
 BETWEEN = frozenset({502, 504})
+# With an object of kind Status it is the API server's own word.
+FORBIDDEN = 403
 # Prometheus' answer to a request that it does not understand.
 BAD_REQUEST = 400
 
 
 class PrometheusError(ClusterError):
-    """Prometheus gave no usable answer. *reached* is False if the answer is not from a pod behind its Service."""
+    """Prometheus gave no usable answer. *reached* is False if the answer is not from a pod behind its Service.
 
-    def __init__(self, message: str, *, reached: bool = True) -> None:
+    *refused*: the API server does not let the account use its proxy.
+    """
+
+    def __init__(self, message: str, *, reached: bool = True, refused: bool = False) -> None:
         super().__init__(message)
         self.reached = reached
+        self.refused = refused
 
 
 class Prometheus:
@@ -57,9 +63,10 @@ class Prometheus:
             raise PrometheusError(f"HTTP {status}: {text}", reached=status not in BETWEEN) from None
         if not isinstance(answer, dict) or answer.get("status") != "success":
             said = (answer.get("error") or answer.get("message")) if isinstance(answer, dict) else None
-            by_proxy = isinstance(answer, dict) and answer.get("kind") == "Status" and status == NO_ANSWER
-            reached = not by_proxy and status not in BETWEEN
-            raise PrometheusError(f"HTTP {status}: {said or str(answer)[:TEXT_BYTES]}", reached=reached)
+            by_server = isinstance(answer, dict) and answer.get("kind") == "Status"
+            reached = not (by_server and status == NO_ANSWER) and status not in BETWEEN
+            text = f"HTTP {status}: {said or str(answer)[:TEXT_BYTES]}"
+            raise PrometheusError(text, reached=reached, refused=by_server and status == FORBIDDEN)
         found = answer.get("data")
         if not isinstance(found, dict):
             raise PrometheusError(f"HTTP {status}: an answer without data: {str(answer)[:200]}")
