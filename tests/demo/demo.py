@@ -148,7 +148,7 @@ def main() -> int:
     hub = verified.of("monitoring_verify", host=CENTRAL)
     series = hub[0].data.get("federated_series", {}).get(WORKER, 0) if hub else 0
     print(f'\ncount({{cluster="{WORKER}"}}) on the hub\'s Prometheus: {series}')
-    print(f"the broken link: found as {', '.join(roots(broken)) or 'nothing'}, mended: {', '.join(mended.objects())}")
+    print(f"the broken link: found as {', '.join(roots(broken)) or 'nothing'}, repaired: {', '.join(mended.objects())}")
     print(guide(kubeconfig))
     problems = [
         problem
