@@ -156,8 +156,10 @@ def run(place: Place, playbook: Playbook, tmp_path_factory: pytest.TempPathFacto
     (folder / "hub").mkdir()
     (folder / "hub" / f"{text('file name')}.json").write_text("{}")
     (folder / "hub" / "notes.txt").write_text(text("file beside the results"))
+    # Relative to the folder of the run, from which modules in processes of their own do not start.
+    relative = str(Path("..") / folder.relative_to(tmp_path_factory.getbasetemp()))
     inventory = place.inventory(
-        **APART, promfleet_result_folder=str(folder), promfleet_bundle=True, promfleet_compare_with=None, **variables
+        **APART, promfleet_result_folder=relative, promfleet_bundle=True, promfleet_compare_with=None, **variables
     )
     environment = {"K8S_AUTH_API_KEY": text("environment"), "KUBECONFIG": f"/{text('path of a kubeconfig')}"}
     done = playbook("doctor", inventory=inventory, arguments=["-vvv"], env=environment).require_failure()
