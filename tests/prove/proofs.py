@@ -149,59 +149,70 @@ _SOAK = Proof(
     inputs=("tests/lab/*",),
     on_lab=True,
 )
-_DOCTOR = tuple(
-    Proof(
-        name=f"doctor {side}",
-        part=f"doctor-{side}",
-        shows=f"Each of many faults {where}, made on two clusters, is the doctor's root and first, and then silent",
-        minutes=55,
-        commands=((PYTHON, "-m", "tests.prove.doctor.main", side, "--output", FIGURES),),
-        inputs=(*COLLECTION, "tests/prove/doctor/main.py", *VERSIONS, "tests/lab/*"),
+
+
+def _on_clusters(name: str, *, part: str, shows: str, minutes: int, program: str, group: str = "") -> Proof:
+    """A program below tests/prove that brings up two clusters; *group* is its part of what it can show."""
+    module = f"tests.prove.{program.replace('/', '.')}"
+    return Proof(
+        name=name,
+        part=part,
+        shows=shows,
+        minutes=minutes,
+        commands=((PYTHON, "-m", module, *([group] if group else []), "--output", FIGURES),),
+        inputs=(*COLLECTION, f"tests/prove/{program}.py", *VERSIONS, "tests/lab/*"),
         on_lab=True,
     )
-    for side, where in (
-        ("central", "in the objects of the central side"),
-        ("worker", "of the instances, of the worker, and on the way"),
-        ("described", "in what the inventory describes, and in rights"),
-    )
-) + tuple(
-    Proof(
-        name=f"doctor pairs {number}",
-        part=f"doctor-pairs-{number}",
-        shows=f"Of two faults at once on two clusters the doctor names both as roots: third {number} of 66 pairs",
-        minutes=50,
-        commands=((PYTHON, "-m", "tests.prove.doctor.main", f"pairs-{number}", "--output", FIGURES),),
-        inputs=(*COLLECTION, "tests/prove/doctor/main.py", *VERSIONS, "tests/lab/*"),
-        on_lab=True,
-    )
-    for number in (1, 2, 3)
+
+
+_DOCTOR = (
+    *(
+        _on_clusters(
+            f"doctor {side}",
+            part=f"doctor-{side}",
+            shows=f"Each of many faults {where}, made on two clusters, is the doctor's root and first, and then silent",
+            minutes=55,
+            program="doctor/main",
+            group=side,
+        )
+        for side, where in (
+            ("central", "in the objects of the central side"),
+            ("worker", "of the instances, of the worker, and on the way"),
+            ("described", "in what the inventory describes, and in rights"),
+        )
+    ),
+    *(
+        _on_clusters(
+            f"doctor pairs {number}",
+            part=f"doctor-pairs-{number}",
+            shows=f"Of two faults at once on two clusters the doctor names both as roots: third {number} of 66 pairs",
+            minutes=50,
+            program="doctor/main",
+            group=f"pairs-{number}",
+        )
+        for number in (1, 2, 3)
+    ),
 )
-_ENFORCING = Proof(
-    name="enforced policies",
+_ENFORCING = _on_clusters(
+    "enforced policies",
     part="enforcing",
     shows="Where policies are enforced the central node gets in, other addresses do not; changes disturb no scrape",
     minutes=20,
-    commands=((PYTHON, "-m", "tests.prove.enforcing.main", "--output", FIGURES),),
-    inputs=(*COLLECTION, "tests/prove/enforcing/main.py", *VERSIONS, "tests/lab/*"),
-    on_lab=True,
+    program="enforcing/main",
 )
-_RESTARTING = Proof(
-    name="rolling restart",
+_RESTARTING = _on_clusters(
+    "rolling restart",
     part="restarting",
     shows="A rolling restart of a source with two replicas leaves no gap, with and without volumes",
     minutes=20,
-    commands=((PYTHON, "-m", "tests.prove.restarting.main", "--output", FIGURES),),
-    inputs=(*COLLECTION, "tests/prove/restarting/main.py", *VERSIONS, "tests/lab/*"),
-    on_lab=True,
+    program="restarting/main",
 )
-_HEALTHY = Proof(
-    name="doctor healthy",
+_HEALTHY = _on_clusters(
+    "doctor healthy",
     part="doctor-healthy",
     shows="In 1,000 looks at two healthy clusters, many of them during changes, the doctor finds no fault",
     minutes=55,
-    commands=((PYTHON, "-m", "tests.prove.doctor.healthy", "--output", FIGURES),),
-    inputs=(*COLLECTION, "tests/prove/doctor/healthy.py", *VERSIONS, "tests/lab/*"),
-    on_lab=True,
+    program="doctor/healthy",
 )
 _SELECTORS = Proof(
     name="selectors",

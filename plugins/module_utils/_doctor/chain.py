@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -101,6 +102,11 @@ class CentralSide:
     # The API server's time, where changes that are going on count.
     now: float | None = None
 
+    @functools.cached_property
+    def shown_prometheus(self) -> Fact[JsonObject | None]:
+        """What is shown of the central Prometheus: the same for all of its sources."""
+        return mapped(self.prometheus, functools.partial(shown_instance, team=self.team, cluster=self.cluster))
+
     def in_live_form(self, source: FederationTargetSet) -> FederationTargetSet:
         """The source in the form that it has: a run decides on it by the number of all sources."""
         configs, monitors = self.objects["ScrapeConfig"], self.objects["ServiceMonitor"]
@@ -137,7 +143,7 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         services=services,
         slices=slices,
         monitors=monitors,
-        prometheus=mapped(side.prometheus, lambda live: live and shown_instance(live, side.team, cluster=side.cluster)),
+        prometheus=side.shown_prometheus,
         jobs=mapped(side.answers.jobs, lambda jobs: _shown_jobs(jobs, desired)),
     )
     pools = tuple(name for obj in objects.of_kind(*MONITOR_KINDS) for name, _endpoint in job_names(obj))
@@ -183,7 +189,7 @@ def _written_facts(side: CentralSide, source: FederationTargetSet) -> WrittenFac
         receiver=subject("Prometheus", side.team.prometheus.name),
         rules=subject("PrometheusRule", source.name),
         wanted=source,
-        prometheus=mapped(side.prometheus, lambda live: live and shown_instance(live, side.team, cluster=side.cluster)),
+        prometheus=side.shown_prometheus,
         replicas=mapped(side.answers.series, replicas),
         stored=mapped(side.answers.series, lambda rows: _stored(rows, side, source)),
     )
@@ -193,8 +199,10 @@ def _shown(objects: Objects, *, desired: t.Sequence[JsonObject], labels: t.Colle
     return mapped(objects, lambda found: tuple(shown(obj, desired=desired, labels=labels) for obj in found))
 
 
-def shown_instance(live: JsonObject, team: Team, *, cluster: str) -> JsonObject:
-    """What is shown of a team's Prometheus or Alertmanager."""
+def shown_instance(live: JsonObject | None, *, team: Team, cluster: str) -> JsonObject | None:
+    """What is shown of a team's Prometheus or Alertmanager; None if it does not exist."""
+    if live is None:
+        return None
     desired = [prometheus_object(team, cluster=cluster)] if live["kind"] == "Prometheus" else []
     return shown(live, desired=desired, labels=selector_labels([live]))
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import typing as t
 from dataclasses import dataclass
@@ -256,6 +257,7 @@ class _Observer:
 
     def _instance(self, team: Team, resources: Resources, answers: Answers | None) -> InstanceFacts:
         desired = prometheus_object(team, cluster=self._wanted.cluster) if team.prometheus.enabled else None
+        shown_of_team = functools.partial(shown_instance, team=team, cluster=self._wanted.cluster)
         return InstanceFacts(
             cluster=self._wanted.cluster,
             team=team.name,
@@ -264,16 +266,13 @@ class _Observer:
             alertmanager_name=team.alertmanager.name,
             wants_prometheus=team.prometheus.enabled,
             wants_alertmanager=team.alertmanager.enabled,
-            prometheus=mapped(resources.prometheus, self._shown_of(team)),
-            alertmanager=mapped(resources.alertmanager, self._shown_of(team)),
+            prometheus=mapped(resources.prometheus, shown_of_team),
+            alertmanager=mapped(resources.alertmanager, shown_of_team),
             desired=desired,
             # Without a Prometheus nothing asks for these.
             reload_ok=answers.reload_ok if answers else False,
             targets=mapped(answers.targets, lambda targets: own_targets(targets, team.namespace)) if answers else (),
         )
-
-    def _shown_of(self, team: Team) -> t.Callable[[JsonObject | None], JsonObject | None]:
-        return lambda live: live and shown_instance(live, team, cluster=self._wanted.cluster)
 
     def _changing(self, cluster: Cluster, instances: t.Sequence[InstanceFacts]) -> list[InstanceChangeFacts]:
         """The pods of the instances that federation needs, and of those that are not well; asked after Prometheus.

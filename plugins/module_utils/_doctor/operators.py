@@ -22,7 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.fin
     found,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.quarrel import Quarrel
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import condition, not_ready
 
 JsonObject = dict[str, t.Any]
 
@@ -111,7 +111,7 @@ def _rollout(facts: OperatorFacts) -> list[Finding]:
         return []
     status = deployment.get("status") or {}
     unseen = status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0)
-    progress: JsonObject = next((one for one in status.get("conditions") or () if one.get("type") == "Progressing"), {})
+    progress = condition(deployment, "Progressing")
     # With this reason it ended well, so what is not ready now is not of a rollout.
     rolls = progress.get("status") == "True" and progress.get("reason") != "NewReplicaSetAvailable"
     return [found("PF106", facts.object, reason=reason)] if rolls or unseen else []

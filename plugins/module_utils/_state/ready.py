@@ -29,22 +29,23 @@ def register(kind: str, predicate: Predicate, *, stateful_sets: str = "") -> Non
         STATEFUL_SETS[kind] = stateful_sets
 
 
-def _condition(obj: JsonObject, name: str) -> JsonObject:
+def condition(obj: JsonObject, name: str) -> JsonObject:
+    """The condition *name* in the status of an object; empty if it has none."""
     conditions = (obj.get("status") or {}).get("conditions") or []
     return next((dict(item) for item in conditions if item.get("type") == name), {})
 
 
 def wanted_condition(obj: JsonObject, name: str, *, generations: bool) -> str | None:
     """Why the condition *name* is not true; with *generations* it must be of the object's current generation."""
-    condition = _condition(obj, name)
-    if not condition:
+    found = condition(obj, name)
+    if not found:
         return f"no condition {name} yet"
     generation = obj["metadata"].get("generation", 0)
-    if generations and condition.get("observedGeneration", 0) < generation:
-        return f"condition {name} is of generation {condition.get('observedGeneration')}, not {generation}"
-    if condition.get("status") != "True":
-        detail = ": ".join(str(condition[part]) for part in ("reason", "message") if condition.get(part))
-        return f"{name} is {condition.get('status')}" + (f" ({detail})" if detail else "")
+    if generations and found.get("observedGeneration", 0) < generation:
+        return f"condition {name} is of generation {found.get('observedGeneration')}, not {generation}"
+    if found.get("status") != "True":
+        detail = ": ".join(str(found[part]) for part in ("reason", "message") if found.get(part))
+        return f"{name} is {found.get('status')}" + (f" ({detail})" if detail else "")
     return None
 
 
@@ -64,7 +65,7 @@ def _deployment(obj: JsonObject) -> str | None:
     reason = counters_differ(status, wanted=wanted)
     if reason:
         # Why its pods are not made (a quota, Pod Security, a webhook), in the API server's words.
-        refused = _condition(obj, "ReplicaFailure")
+        refused = condition(obj, "ReplicaFailure")
         return f"{reason}: {refused.get('message')}" if refused.get("status") == "True" else reason
     if status.get("replicas", 0) != wanted:
         return f"replicas is {status.get('replicas', 0)} of {wanted}: old pods are still there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import tempfile
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds import kinds
 
-from promlab.engine import make_engine
+from promlab.engine import Engine, make_engine
 from promlab.machine import inspect_machine
 from promlab.settings import from_environment
 from tests.integration.support import lab
@@ -178,11 +179,23 @@ class Fleet:
                 note = {"metadata": {"annotations": {"example.com/nudged": str(time.time())}}}
                 cluster.edit("v1", "Pod", pod, note, namespace=NAMESPACE)
 
+    def query(self, cluster: Cluster, what: str = "query", **parameters: t.Any) -> t.Any:
+        """The result of a query that the platform's Prometheus answers through the API server's proxy."""
+        place = f"/api/v1/namespaces/{NAMESPACE}/services/prometheus-platform:web/proxy/api/v1/{what}"
+        return cluster.request("GET", place, query=parameters)["data"]["result"]
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """What runs the nodes."""
+        return make_engine("podman", lab=from_environment(), machine=inspect_machine())
+
+    def ask_node(self, cluster: str, *command: str) -> str | None:
+        """What a command on a cluster's node says, None where it fails."""
+        return self.engine.ask("exec", f"{cluster}-control-plane", *command)
+
     def node(self, *command: str) -> str:
         """Run a command on the worker's node."""
-        settings = from_environment()
-        engine = make_engine("podman", lab=settings, machine=inspect_machine())
-        answer = engine.ask("exec", f"{EDGE}-control-plane", *command)
+        answer = self.ask_node(EDGE, *command)
         if answer is None:
             raise subprocess.SubprocessError(f"on the node: {' '.join(command)}")
         return answer

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES
 
+from tests.prove import kept
 from tests.prove.doctor.fleet import NAMESPACE, SOURCE, Fleet, Look, install
 
 QUIET = 300.0
@@ -76,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"base state after {took:.0f} s: {base.told or 'nothing is found'}", flush=True)
     if base.findings:
         return 1
-    figures = _kept(options.output)
+    nothing_yet: dict[str, t.Any] = {"looks": 0, "change": "", "changes": {}, "wrong": []}
+    figures = kept.read(options.output, otherwise=nothing_yet)
     names = list(CHANGES)
     while figures["looks"] < options.looks:
         number, rest = divmod(figures["looks"], EVERY)
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures["change"] = names[number % len(names)]
             CHANGES[figures["change"]](fleet)
         _count(figures, fleet.look())
-        _keep(figures, options.output)
+        kept.write(figures, options.output)
     print(json.dumps(figures, indent=1), flush=True)
     return 1 if figures["wrong"] else 0
 
@@ -97,17 +99,6 @@ def _count(figures: dict[str, t.Any], look: Look) -> None:
     if look.roots:
         figures["wrong"].append({"look": figures["looks"], "after": figures["change"], "told": look.told})
         print(f"look {figures['looks']}, {figures['change']}: {look.told}", flush=True)
-
-
-def _kept(path: Path | None) -> dict[str, t.Any]:
-    if path is not None and path.exists():
-        return dict(json.loads(path.read_text()))
-    return {"looks": 0, "change": "", "changes": {}, "wrong": []}
-
-
-def _keep(figures: dict[str, t.Any], path: Path | None) -> None:
-    if path is not None:
-        path.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

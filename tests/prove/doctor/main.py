@@ -7,7 +7,6 @@ nothing.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import LOADING
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES
 
+from tests.prove import kept
 from tests.prove.doctor.faults import GROUPS, Fault
 from tests.prove.doctor.fleet import Fleet, install
 
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"base state after {took:.0f} s: {base.told or 'nothing is found'}", flush=True)
     if base.findings:
         return 1
-    rows = _kept(options.output)
+    rows: list[dict[str, t.Any]] = kept.read(options.output, otherwise=[])
     done = {row["fault"] for row in rows if row["proved"]}
     groups = GROUPS[options.group]
     for faults in groups:
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         row = prove(fleet, faults, settle=options.settle)
         rows = [*(one for one in rows if one["fault"] != name), asdict(row)]
-        _keep(rows, options.output)
+        kept.write(rows, options.output)
         mark = "proved" if row.proved else "NOT PROVED"
         print(f"{mark} {row.code} {row.fault}: root after {row.shown} s, silent after {row.silent} s", flush=True)
         if not row.proved:
@@ -119,15 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     codes_proved, mechanisms = {row["code"] for row in proved}, {row["mechanism"] for row in proved}
     print(f"{len(proved)} of {len(groups)}, {len(codes_proved)} codes, {len(mechanisms)} mechanisms", flush=True)
     return 0 if len(proved) == len(groups) else 1
-
-
-def _kept(path: Path | None) -> list[dict[str, t.Any]]:
-    return list(json.loads(path.read_text())) if path is not None and path.exists() else []
-
-
-def _keep(rows: list[dict[str, t.Any]], path: Path | None) -> None:
-    if path is not None:
-        path.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from promlab import build
-from promlab.engine import Engine, make_engine
-from promlab.machine import inspect_machine
 from promlab.progress import Progress
 from promlab.settings import from_environment
+from tests.prove import kept
 from tests.prove.doctor.fleet import EDGE, HUB, NAMESPACE, SOURCE, Fleet, install
 
 ROUTER = "kube-router"
@@ -54,14 +53,9 @@ class Nodes:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
-        self.engine: Engine = make_engine("podman", lab=from_environment(), machine=inspect_machine())
         self.hub = _own_address(fleet)
         # One more address of the central cluster's node, which the policy does not name.
         self.other = self.hub.rpartition(".")[0] + ".250"
-
-    def on(self, cluster: str, *command: str) -> str | None:
-        """What a command on a cluster's node says, None where it fails."""
-        return self.engine.ask("exec", f"{cluster}-control-plane", *command)
 
     def target(self) -> str:
         """Where the worker's replica is exposed."""
@@ -70,7 +64,7 @@ class Nodes:
 
     def from_hub(self, source: str) -> bool:
         """Whether the replica answers the central cluster's node at one of its addresses."""
-        told = self.on(HUB, "curl", "--silent", "--max-time", "5", "--interface", source, self.target())
+        told = self.fleet.ask_node(HUB, "curl", "--silent", "--max-time", "5", "--interface", source, self.target())
         return "Healthy" in (told or "")
 
     def from_machine(self) -> bool:
@@ -83,11 +77,11 @@ class Nodes:
     @contextlib.contextmanager
     def second_address(self) -> Iterator[None]:
         """Give the central cluster's node its other address."""
-        self.on(HUB, "ip", "address", "add", f"{self.other}/24", "dev", "eth0")
+        self.fleet.ask_node(HUB, "ip", "address", "add", f"{self.other}/24", "dev", "eth0")
         try:
             yield
         finally:
-            self.on(HUB, "ip", "address", "delete", f"{self.other}/24", "dev", "eth0")
+            self.fleet.ask_node(HUB, "ip", "address", "delete", f"{self.other}/24", "dev", "eth0")
 
     @contextlib.contextmanager
     def enforcing(self) -> Iterator[None]:
@@ -95,15 +89,15 @@ class Nodes:
         lab = from_environment()
         build.build_programs([ROUTER], lab=lab, progress=Progress(out=sys.stderr))
         program, node = (lab.bin / ROUTER).resolve(), f"{EDGE}-control-plane"
-        self.engine.do(["cp", program, f"{node}:/usr/local/bin/{ROUTER}"], log=lab.logs / f"{ROUTER}.log")
+        self.fleet.engine.do(["cp", program, f"{node}:/usr/local/bin/{ROUTER}"], log=lab.logs / f"{ROUTER}.log")
         flags = " ".join([*FLAGS, "--kubeconfig=/etc/kubernetes/admin.conf", f"--hostname-override={node}"])
         command = f"setsid {ROUTER} {flags} > /var/log/{ROUTER}.log 2>&1 & echo $!"
-        process = (self.on(EDGE, "bash", "-c", command) or "").strip()
+        process = (self.fleet.ask_node(EDGE, "bash", "-c", command) or "").strip()
         try:
             yield
         finally:
-            self.on(EDGE, "kill", process)
-            self.on(EDGE, ROUTER, "--cleanup-config")
+            self.fleet.ask_node(EDGE, "kill", process)
+            self.fleet.ask_node(EDGE, ROUTER, "--cleanup-config")
 
 
 def allow(fleet: Fleet, *networks: str) -> None:
@@ -146,7 +140,7 @@ def prove(nodes: Nodes) -> Iterator[Row]:
         allow(fleet, "198.51.100.0/24")
         left = eventually(lambda: nodes.from_hub(nodes.hub))
         # A connection that is open stays so: kube-router lets in what belongs to it. It is made to end here.
-        nodes.on(EDGE, "conntrack", "--delete", "--proto", "tcp", "--orig-src", nodes.hub)
+        fleet.ask_node(EDGE, "conntrack", "--delete", "--proto", "tcp", "--orig-src", nodes.hub)
         yield Row(claim="who is taken out of the policy is kept out", held=left, seen=nodes.hub)
         look, took = fleet.wait_for(["PF361"], seconds=SECONDS * 3)
         yield Row(claim="the doctor reports the closed way", held=look.has(["PF361"]), seen=look.told)
@@ -162,10 +156,11 @@ def _changing(nodes: Nodes) -> Row:
     for number in range(CHANGES):
         allow(fleet, f"{nodes.hub}/32", f"203.0.113.{number}/32")
         time.sleep(float(SOURCE["interval"].removesuffix("s")))
-        _query(fleet, EDGE, "1")
+        fleet.query(fleet.edge, query="1")
     allow(fleet, f"{nodes.hub}/32")
     passed = int(time.time() - began)
-    least = _query(fleet, HUB, f'min(min_over_time(up{{job=~"federation/.*"}}[{passed}s]))')
+    (row,) = fleet.query(fleet.hub, query=f'min(min_over_time(up{{job=~"federation/.*"}}[{passed}s]))')
+    least = row["value"][1]
     after = _health(fleet)
     seen = {"before": before, "after": after, "least up": least, "seconds": passed}
     return Row(
@@ -181,14 +176,6 @@ def _health(fleet: Fleet) -> dict[str, t.Any]:
     ready = next(one for one in status["conditions"] if one["type"] == "Ready")
     restarts = {one["name"]: one["restartCount"] for one in status["containerStatuses"]}
     return {"ready": ready["status"], "since": ready["lastTransitionTime"], "restarts": restarts}
-
-
-def _query(fleet: Fleet, cluster: str, query: str) -> str:
-    """What a Prometheus answers through the API server's proxy."""
-    place = f"/api/v1/namespaces/{NAMESPACE}/services/prometheus-platform:web/proxy/api/v1/query"
-    api = fleet.hub if cluster == HUB else fleet.edge
-    result = api.request("GET", place, query={"query": query})["data"]["result"]
-    return str(result[1] if query == "1" else result[0]["value"][1])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -211,8 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         fleet.source = SOURCE
         fleet.restore()
-    if options.output is not None:
-        options.output.write_text(json.dumps(rows, indent=1) + "\n")
+    kept.write(rows, options.output)
     return 0 if all(row["held"] for row in rows) else 1
 
 

@@ -15,9 +15,9 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import urlencode
 
 from tests.integration.support.cluster import Cluster
+from tests.prove import kept
 from tests.prove.doctor.fleet import EDGE, NAMESPACE, SECONDS, TEAM, Fleet, install
 
 REPLICAS = 2
@@ -61,15 +61,15 @@ def prove(*, volume: bool) -> Row:
     look, _took = fleet.wait_for([], seconds=READY)
     if look.findings:
         raise SystemExit(f"the clusters are not well: {look.told}")
-    before, began = _refused(fleet.hub), time.time()
+    before, began = _refused(fleet), time.time()
     for number in range(ROUNDS * REPLICAS):
         _restart(fleet.edge, f"prometheus-platform-{number % REPLICAS}")
         # The other one must be read again before this one goes, as a disruption budget and a drain see to it.
         time.sleep(2 * INTERVAL)
     time.sleep(SETTLED)
     ended = time.time()
-    gap = _longest_gap(fleet.hub, began, ended)
-    refused = {name: count - before[name] for name, count in _refused(fleet.hub).items()}
+    gap = _longest_gap(fleet, began, ended)
+    refused = {name: count - before[name] for name, count in _refused(fleet).items()}
     allowed = 2 * INTERVAL + EVALUATION + SLACK
     # With a volume an alert's samples from before the restart come behind the end of its series.
     counted = {name: count for name, count in refused.items() if not (volume and name == REFUSED[0])}
@@ -99,24 +99,19 @@ def _restart(api: Cluster, pod: str) -> None:
     api.wait_until(is_back, f"{pod} is ready again", timeout=READY)
 
 
-def _ask(api: Cluster, what: str, **parameters: t.Any) -> list[dict[str, t.Any]]:
-    place = f"/api/v1/namespaces/{NAMESPACE}/services/prometheus-platform:web/proxy/api/v1/{what}"
-    return list(api.request("GET", f"{place}?{urlencode(parameters)}")["data"]["result"])
-
-
-def _refused(api: Cluster) -> dict[str, float]:
+def _refused(fleet: Fleet) -> dict[str, float]:
     """How many samples the central Prometheus refused so far, by the reason."""
     found = {}
     for name in REFUSED:
-        rows = _ask(api, "query", query=f"sum(prometheus_target_scrapes_{name}_total)")
+        rows = fleet.query(fleet.hub, query=f"sum(prometheus_target_scrapes_{name}_total)")
         found[name] = float(rows[0]["value"][1])
     return found
 
 
-def _longest_gap(api: Cluster, start: float, end: float) -> float:
+def _longest_gap(fleet: Fleet, start: float, end: float) -> float:
     """The greatest age, in seconds, that the newest sample of all replicas had at any second."""
     query = f"time() - max(timestamp({RECORDED}))"
-    (row,) = _ask(api, "query_range", query=query, start=f"{start:.0f}", end=f"{end:.0f}", step="1")
+    (row,) = fleet.query(fleet.hub, "query_range", query=query, start=f"{start:.0f}", end=f"{end:.0f}", step="1")
     return max(float(value) for _time, value in row["values"])
 
 
@@ -130,8 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         row = prove(volume=volume)
         rows.append(asdict(row))
         print(json.dumps(rows[-1]), flush=True)
-    if options.output is not None:
-        options.output.write_text(json.dumps(rows, indent=1) + "\n")
+    kept.write(rows, options.output)
     return 0 if all(row["held"] for row in rows) else 1
 
 
