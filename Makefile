@@ -4,7 +4,7 @@ PYTEST := .venv/bin/pytest
 LAB := tests/lab/lab
 # Programs in Python whose names do not say so.
 SCRIPTS = $(shell git grep --untracked -lE '^\#!.*python' -- tests ':!*.py')
-# One worker for each core; more than four gain nothing, and each of them runs a control plane.
+# One worker more than cores (tests/conftest.py); more than four gain nothing, and each of them runs a control plane.
 LANES := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 # What `make unit PYTEST_ARGS="-k selector"` and the like pass on.
 PYTEST_ARGS ?=
@@ -13,7 +13,7 @@ PROVE_ARGS ?=
 PART ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format lint sanity unit integration molecule test prove ledger bench rights findings stamp demo down clean
+.PHONY: help venv format lint sanity unit integration molecule test prove ledger bench rights findings health matrix workloads stamp demo down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,9 +48,21 @@ rights: venv ## Generate docs/rights from the modules
 
 findings: venv ## Generate docs/findings.md and its JSON schema from the catalogue of findings
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.findings
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.policies
 
-stamp: venv ## Write what a new capability needs outside of its folder, and docs/rights
+matrix: venv ## Generate the tables of docs/isolation.md from the isolation matrix
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.matrix
+
+workloads: venv ## Generate docs/runbooks.md, the table of docs/workloads.md and the dashboards from the catalogue of workloads
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.workloads
+	@PYTHONPATH=.:.venv/collections .venv/bin/python -m tests.tools.dashboards
+
+health: venv ## Generate the health checks of GitOps controllers in docs/files from the table of readiness
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.health
+
+stamp: venv ## Write what a new capability needs outside of its folder, docs/rights and docs/team-fields.md
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.stamp
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.team_fields
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.rights
 
 prove: venv ## Run the long proofs of a part that have not passed yet: PART=truth; without PART list them

@@ -64,6 +64,11 @@ def stage_of(nodeid: str) -> str:
     return next((stage for stage in STAGES if nodeid.startswith(stage)), "tests/unit")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Called by pytest-xdist for `auto`: one lane more than cores, because that of the clusters mostly waits."""
+    return len(os.sched_getaffinity(0)) + 1 if config.getoption("dist") == "loadscope" else None
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes | None:
     """Called by pytest-xdist; None leaves the choice to it."""
     return Lanes(config, log) if config.getoption("dist") == "loadscope" else None

@@ -17,12 +17,13 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import OPTIONS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.input_check import (
     check_input,
     missing_libraries,
 )
-from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct, python
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct, python, rules_files
 
 
 class ActionModule(NormalAction):
@@ -30,7 +31,7 @@ class ActionModule(NormalAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The errors, and a failure that tells them all."""
-        params = self._parameters()
+        params = self._parameters(task_vars or {})
         if not self._possible_here(params, task_vars=task_vars or {}):
             refusal = python.too_old(self, task_vars or {})
             if refusal is not None:
@@ -55,11 +56,22 @@ class ActionModule(NormalAction):
             return False
         return not params["libraries"] and not missing_libraries(params)
 
-    def _parameters(self) -> dict[str, t.Any]:
+    def _parameters(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """The task's arguments as the module would get them; the capabilities' stay as they are, without a copy."""
         given = dict(self._task.args)
-        capabilities = given.pop("capabilities", None)
+        capabilities = self._with_rules(given.pop("capabilities", None), variables)
+        if capabilities:
+            # A module of its own process reads these.
+            self._task.args["capabilities"] = capabilities
         checked = ArgumentSpecValidator(OPTIONS).validate(given)
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
         return {**checked.validated_parameters, "capabilities": capabilities or {}}
+
+    def _with_rules(self, capabilities: t.Any, variables: t.Mapping[str, t.Any]) -> t.Any:
+        """The same with the contents of the files that teams name, where their rules are checked."""
+        teams = capabilities.get(TEAMS.name) if isinstance(capabilities, t.Mapping) else None
+        if not isinstance(teams, t.Mapping):
+            return capabilities
+        read = rules_files.contents(teams, loader=self._loader, variables=variables)
+        return {**capabilities, TEAMS.name: {**teams, "rules_contents": read}}

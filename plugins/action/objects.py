@@ -27,7 +27,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.files import files_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import read_line
-from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct
+from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct, rules_files
 
 display = Display()
 JsonObject = dict[str, t.Any]
@@ -35,6 +35,8 @@ JsonObject = dict[str, t.Any]
 # How often progress is shown, in seconds; 0 shows none. For tests, and for people who want it more quiet.
 INTERVAL_VARIABLE = "PROMFLEET_PROGRESS_SECONDS"
 INTERVAL = 5.0
+# The module whose teams name files of rules that are applied.
+_READS_RULES = "team_monitoring"
 
 
 def interval() -> float:
@@ -75,7 +77,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("kubeconfig: must be the path of a file, found its content")
         host = str(variables.get("inventory_hostname", ""))
         with self._src_found() as found, self._progress_shown(host=host) as shown:
-            arguments = {**self._task.args, **found, **shown}
+            arguments = {**self._task.args, **found, **shown, **self._rules_read(variables)}
             answer = self._here(arguments, task_vars=variables) or self._apart(arguments, task_vars=variables)
         return {**result, **answer}
 
@@ -124,6 +126,14 @@ class ActionModule(ActionBase):
             ended.set()
             watcher.join()
             Path(path).unlink(missing_ok=True)
+
+    # -- rules ------------------------------------------------------------------------------------------------
+
+    def _rules_read(self, variables: JsonObject) -> JsonObject:
+        """Gives team_monitoring the contents of the files that its teams name; it may run on another machine."""
+        if self._task.action.rpartition(".")[2] != _READS_RULES:
+            return {}
+        return {"rules_contents": rules_files.contents(self._task.args, loader=self._loader, variables=variables)}
 
     # -- src --------------------------------------------------------------------------------------------------
 

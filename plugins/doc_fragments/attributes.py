@@ -32,6 +32,48 @@ attributes:
     support: full
 """
 
+    # Modules that write files on the machine where they run.
+    FILES = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - Reports the same files, and the same errors, as the run.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), in diff mode.
+    support: full
+    details:
+      - Shows the text of each changed file before and after, as far as there is room in the result.
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no
+        change.
+    support: full
+"""
+
+    # The module that writes into AWX.
+    AWX = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - Reports the same changes as the run, field by field. AWX is only read.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), in diff mode.
+    support: full
+    details:
+      - Shows the fields of each changed object before and after. Secrets are never shown.
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no
+        change.
+    support: full
+"""
+
     # Modules that only read.
     INFO = r"""
 options: {}

@@ -44,6 +44,7 @@ options:
     type: path
 requirements:
   - python >= 3.11
+  - cel-expr-python >= 0.1.3
   - cryptography >= 41.0.7
   - kubernetes >= 31.0.0
   - promql-parser >= 0.8.1

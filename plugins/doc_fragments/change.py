@@ -44,4 +44,44 @@ options:
       - Without this option they are in the namespace that has the label, and in C(kube-system) if none has it. A run
         that names a namespace without the label is refused.
     type: str
+  audit:
+    description:
+      - The audit trail of the cluster - whether it gets an entry with what this run changed, and what the run says of
+        itself there. M(promfleet.monitoring.audit_info) reads it.
+      - Check mode writes no entry, nor does a run that changes nothing. Values of secrets are never in it.
+    type: dict
+    default: {}
+    suboptions:
+      enabled:
+        description: Whether an entry is written.
+        type: bool
+        default: true
+      slots:
+        description: How many ConfigMaps the trail has, from 2 to 20, each with up to 700 KB of compressed entries.
+        type: int
+        default: 8
+      cluster:
+        description: The name of the cluster in the entry; by default the module's own, or the address.
+        type: str
+      run:
+        description: What tells this run from others.
+        type: str
+      job:
+        description: The job of AWX that this run is.
+        type: str
+      user:
+        description: The user who started that job.
+        type: str
+      template:
+        description: The template of that job.
+        type: str
+      folder:
+        description: A folder on the machine that runs the module, for copies of the entries.
+        type: path
+      url:
+        description: A webhook that gets each entry by POST, as JSON. A failure is a warning.
+        type: str
+      token_file:
+        description: The path of a file with the bearer token for the webhook, which must be https then.
+        type: path
 """

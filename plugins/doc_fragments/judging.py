@@ -11,6 +11,11 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
+  operators:
+    description: How many operators share the instances, as for
+      O(promfleet.monitoring.prometheus_operator#module:operators); V(0) for a single one, which has them all.
+    type: int
+    default: 0
   operator_namespace:
     description: The operator's namespace.
     type: str

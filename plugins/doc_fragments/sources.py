@@ -122,9 +122,11 @@ options:
             elements: str
             required: true
           image_registry:
-            description: The registry of the proxy's image.
+            description:
+              - The registry of the proxy's image; by default that of the team's instance, and where it names none,
+                C(quay.io).
+              - Its pods have the pull secrets of the team's instance.
             type: str
-            default: quay.io
       scheme:
         description: The scheme of the exposed address.
         type: str

@@ -103,6 +103,10 @@ options:
         type: list
         elements: str
         default: []
+      operators:
+        description: As O(promfleet.monitoring.prometheus_operator#module:operators).
+        type: int
+        default: 0
   state:
     description:
       - V(present) installs or upgrades them.
@@ -186,6 +190,11 @@ truncated:
   returned: when there are very many
   type: int
   sample: 0
+audit:
+  description: The number and the digest of the entry in the audit trail.
+  returned: when something was changed and O(audit.enabled) is V(true)
+  type: dict
+  sample: {number: 42, digest: 3b1f0c1d9a}
 version:
   description: The operator release that was asked for.
   returned: success
@@ -238,6 +247,7 @@ to_come:
   sample: {version: 0.93.1}
 """
 
+import dataclasses
 from collections.abc import Callable
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
@@ -268,6 +278,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.re
     deployment_name,
     key_of_name,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import EVERYTHING
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import (
+    OPERATORS_OPTION,
+    checked_operators,
+    controller_ids,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import CHANGE_OPTIONS, cluster_options
@@ -283,6 +299,7 @@ FOR_OPERATOR = {
     "platform_team": {"type": "str", "default": PLATFORM_TEAM},
     "platform_namespace": {"type": "str"},
     "replaces": {"type": "list", "elements": "str", "default": []},
+    **OPERATORS_OPTION,
 }
 OPTIONS = {
     **SOURCE,
@@ -315,9 +332,16 @@ def other_operators(run: Run) -> Callable[[], list[str]]:
         require(dns_label, namespace, path="for_operator.platform_namespace", errors=errors)
         for number, name in enumerate(given["replaces"]):
             require(deployment_name, name, path=f"for_operator.replaces[{number}]", errors=errors)
+        ids = controller_ids(checked_operators(given["operators"], path="for_operator.operators", errors=errors))
     replaced = [key_of_name(name) for name in given["replaces"]]
-    instances = platform_instances(fleet=given["fleet"], team=team, namespace=namespace)
-    return lambda: require_no_quarrel(run.cluster, fleet=given["fleet"], to_come=instances, replaced=replaced)
+    scopes = [dataclasses.replace(EVERYTHING, controller_id=one) for one in ids or ("",)]
+    # Whichever of several operators has it: the others are of the same fleet.
+    instances = platform_instances(
+        fleet=given["fleet"], team=team, namespace=namespace, controller_id=scopes[0].controller_id or ""
+    )
+    return lambda: require_no_quarrel(
+        run.cluster, fleet=given["fleet"], to_come=instances, scopes=scopes, replaced=replaced
+    )
 
 
 def apply(run: Run) -> dict[str, object]:

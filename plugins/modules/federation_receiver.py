@@ -123,9 +123,11 @@ options:
             elements: str
             required: true
           image_registry:
-            description: The registry of the proxy's image.
+            description:
+              - The registry of the proxy's image; by default that of the team's instance, and where it names none,
+                C(quay.io).
+              - Its pods have the pull secrets of the team's instance.
             type: str
-            default: quay.io
   central_team:
     description: The team whose instance receives where O(receivers) name none; by default the platform's own.
     type: str
@@ -198,6 +200,11 @@ truncated:
   returned: when there are very many
   type: int
   sample: 0
+audit:
+  description: The number and the digest of the entry in the audit trail.
+  returned: when something was changed and O(audit.enabled) is V(true)
+  type: dict
+  sample: {number: 42, digest: 3b1f0c1d9a}
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.receiving import (

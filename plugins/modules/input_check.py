@@ -61,6 +61,13 @@ options:
       expected_workers:
         description: How many there should be, if that is configured.
         type: str
+      fleet:
+        description: The name of the fleet.
+        type: str
+        default: ""
+      confirmed_fleet:
+        description: The name of the fleet that the run was confirmed for, if it had to be.
+        type: str
       centrals:
         description: The hosts of the group promfleet_central.
         type: list

@@ -15,6 +15,8 @@ author:
 description:
   - Asks the cluster and its Prometheus instances whether all that the input describes exists and works. Each fault is
     returned as a finding with a code of the catalogue, what was seen, and how to fix it.
+  - Of each workload of O(workloads) it is asked whether its monitor exists, whether Prometheus has it, whether its
+    targets are found and up, have the expected metrics and stay within their budget, and whether its rules are healthy.
   - A finding that follows from others names them in RV(findings[].caused_by).
   - What could not be observed is a finding, too, and never counts as healthy.
   - Prometheus is reached through the API server's service proxy, with the same credentials.
@@ -31,6 +33,7 @@ extends_documentation_fragment:
   - promfleet.monitoring.findings
   - promfleet.monitoring.judging
   - promfleet.monitoring.teams
+  - promfleet.monitoring.workloads
 """
 
 EXAMPLES = r"""
@@ -164,6 +167,17 @@ federated_series:
   sample: {edge: 25}
 """
 
+import dataclasses
+import functools
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.workloads.model import (
+    CATALOGUE_OPTIONS,
+    parse_workloads,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.view import View, live_view
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import Wanted
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.watching import watched_facts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.judging import JUDGING_OPTIONS, judge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.module import run_module
@@ -173,12 +187,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run impo
 
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
-    return judge(run).result
+    with Collecting(None) as errors:
+        workloads = parse_workloads(run.params, errors)
+
+    def look(run: Run, _wanted: Wanted) -> View:
+        view = live_view(run.cluster)
+        return dataclasses.replace(view, more=functools.partial(watched_facts, run.cluster, workloads))
+
+    return judge(run, look=look).result
 
 
 DEFINITION = Definition(
     name="monitoring_verify",
-    options=cluster_options({**JUDGING_OPTIONS, "wait": {"type": "bool", "default": True}}),
+    options=cluster_options({**JUDGING_OPTIONS, **CATALOGUE_OPTIONS, "wait": {"type": "bool", "default": True}}),
     work=work,
     needs_promql=True,
 )

@@ -110,6 +110,11 @@ truncated:
   returned: when there are very many
   type: int
   sample: 0
+audit:
+  description: The number and the digest of the entry in the audit trail.
+  returned: when something was changed and O(audit.enabled) is V(true)
+  type: dict
+  sample: {number: 42, digest: 3b1f0c1d9a}
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.documents import (

@@ -34,6 +34,13 @@ options:
     description: The registry of the operator's image and of the images that it uses by default.
     type: str
     default: quay.io
+  image_pull_secrets:
+    description:
+      - The names of Secrets with the credentials for that registry, in O(namespace). They count for the operator's own
+        pods; those of instances have their own.
+    type: list
+    elements: str
+    default: []
   resources:
     description: What the operator may use; request and limit are the same.
     type: dict
@@ -86,6 +93,54 @@ options:
     type: list
     elements: str
     default: []
+  operators:
+    description:
+      - How many operators share the instances, from 1 to 9. With V(0) there is a single one, which has all instances
+        without a controller id.
+      - >-
+        Several are started with C(--controller-id), and each has the instances whose annotation
+        C(operator.prometheus.io/controller-id) has the same value. M(promfleet.monitoring.team_monitoring) writes it
+        with the same number of O(operators).
+      - >-
+        When this changes, the run moves the instances of this fleet: their old operators are scaled to zero, their
+        annotations change when the pods of these are gone, and then the new ones start. A warning names all, in
+        check mode too. Prometheus and Alertmanager go on.
+      - Refused where an instance that others made would have no operator any more.
+    type: int
+    default: 0
+  weights:
+    description:
+      - The teams of the cluster with their weights, by which O(operators) share them, as
+        M(promfleet.monitoring.operator_shares) returns them.
+      - The instances of a team that is not listed go to the first operator.
+    type: dict
+    default: {}
+  allow_restarts:
+    description:
+      - Whether instances may move to operators of another release or with other flags. These make other pods, so the
+        pods of all instances that move restart.
+    type: bool
+    default: false
+  priority_class:
+    description: The priority class of the operator's pods. The quota of its namespace is for pods of this class.
+    type: str
+    default: system-cluster-critical
+  moved_after:
+    description:
+      - After how many seconds the pod leaves a node that is gone or not ready. No other operator does its work until
+        then.
+      - By default what the cluster gives to all pods, usually 300.
+    type: int
+  region:
+    description:
+      - The region of the cluster, one of O(regions). What that says counts instead of the options of the same names.
+    type: str
+  regions:
+    description:
+      - What is different in regions, by their names; each may have O(operators), O(image_registry), O(log_level) and
+        O(resources). It counts only with O(region).
+    type: dict
+    default: {}
 
   state:
     description:
@@ -150,6 +205,11 @@ truncated:
   returned: when there are very many
   type: int
   sample: 0
+audit:
+  description: The number and the digest of the entry in the audit trail.
+  returned: when something was changed and O(audit.enabled) is V(true)
+  type: dict
+  sample: {number: 42, digest: 3b1f0c1d9a}
 """
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR

@@ -20,13 +20,16 @@ sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests/lab"), str(Path(sys.prefix)
 from promlab import pins  # noqa: E402 - the line above makes it importable
 from promlab.controlplane import control_plane  # noqa: E402
 from tests.bench import (  # noqa: E402
+    capacity,
     concurrency,
     crd_releases,
     doctor,
     federation,
     foreign,
     interrupt,
+    policy,
     proxy,
+    render,
     report,
     rights,
     speed,
@@ -46,6 +49,9 @@ TOPICS: dict[str, tuple[t.Callable[..., t.Mapping[str, t.Any]], int]] = {
     "proxy": (proxy.measure, 5),
     "doctor": (doctor.measure, 3),
     "federation": (federation.measure, 1000),
+    "policy": (policy.measure, 200),
+    "capacity": (capacity.measure, 5),
+    "render": (render.measure, 5),
 }
 
 

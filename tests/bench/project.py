@@ -13,9 +13,11 @@ from pathlib import Path
 import yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
+    TEAM_SET_OPTIONS,
     parse_team_set,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import (
     CHANGE_OPTIONS,
     SET_OPTIONS,
@@ -54,16 +56,8 @@ def base_rules() -> list[JsonObject]:
 
 def objects(number: int) -> list[JsonObject]:
     """What the role makes of these teams, for the peers to apply."""
-    parsed = parse_team_set(
-        {
-            "teams": teams(number),
-            "platform": {},
-            "platform_team": "platform",
-            "namespace_prefix": "monitoring-",
-            "cluster": HOST,
-            "clusters": [HOST],
-        }
-    )
+    raw = {"teams": teams(number), "cluster": HOST, "clusters": [HOST]}
+    parsed = parse_team_set(validate_mapping(raw, TEAM_SET_OPTIONS, path=""))
     rules = base_rules()
     return [obj for team in parsed for obj in team_objects(team, cluster=HOST, base_rules=rules)]
 

@@ -42,6 +42,10 @@ def inventory(kubeconfig: Path) -> dict[str, t.Any]:
                 "promfleet_context": "kind-{{ inventory_hostname }}",
                 # kind has nothing that gives addresses to load balancers.
                 "prometheus_federation_sources": [{"expose": "NodePort"}],
+                # Nor anything that enforces network policies, and nothing beside them guards what is exposed here.
+                "promfleet_suppressions": [
+                    {"code": "PF113", "object": f"{WORKER}/*", "reason": "a cluster for trials", "owner": "demo"}
+                ],
                 "team_monitoring_teams": [{"name": team, "namespaces": [team]} for team in TEAMS],
             },
             "children": {

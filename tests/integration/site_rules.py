@@ -40,6 +40,8 @@ FEDERATION = {
     "PrometheusRule monitoring-platform/federation-test-edge-platform",
     "PrometheusRule monitoring-platform/federation-test-edge-payments",
     "PrometheusRule monitoring-platform/federation",
+    # The way out of the instance that reads to what it reads.
+    "NetworkPolicy monitoring-platform/prometheus-platform-sources",
 }
 # What the worker exposes, and the labels that its source declares beside its name.
 SOURCES: dict[str, dict[str, str]] = {"platform": {"site": "lab"}, "payments": {}}

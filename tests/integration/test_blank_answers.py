@@ -26,6 +26,8 @@ HANDED_ON = (
     "teams",
     "platform",
     "namespace_prefix",
+    "sizes",
+    "pods",
     "platform_namespace",
     "central_team",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import typing as t
@@ -109,9 +110,9 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry = capabilities / "registry.py"
     line = f"from {PACKAGE}._capabilities.toy.capability import TOY\n"
     text = registry.read_text().replace("\nCAPABILITIES", f"{line}\nCAPABILITIES")
-    last = "    FEDERATION,\n)"
-    assert text.count(last) == 1
-    registry.write_text(text.replace(last, "    FEDERATION,\n    TOY,\n)"))
+    with_toy, count = re.subn(r"(\nCAPABILITIES\b[^\n]*\(\n(?:    \w+,\n)+)\)", r"\1    TOY,\n)", text)
+    assert count == 1
+    registry.write_text(with_toy)
     assert stamp([TOY], root=copy)
     return root
 

@@ -295,6 +295,11 @@ def service_account(name: str) -> JsonObject:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "default"}}
 
 
+def is_of_a_run(event: Event) -> bool:
+    """Whether a request is one of a run's: a review of rights, or for what the collection names."""
+    return event.resource.endswith("reviews") or event.name.startswith("promfleet-") or event.name == "any"
+
+
 def test_a_webhook_that_is_in_the_way_of_everything(plane: ControlPlane, api: Cluster) -> None:
     """Of reviews of rights and Leases, too, which come before any object of a set."""
     rule = {"apiGroups": ["*"], "resources": ["*"], "operations": ["*"]}
@@ -304,6 +309,8 @@ def test_a_webhook_that_is_in_the_way_of_everything(plane: ControlPlane, api: Cl
         with pytest.raises(ClusterError) as stopped:
             module(plane, "objects", name="any", manifests=[config_map("default", "any", a="1")], wait=False)
         assert str(stopped.value).count("kubectl delete validatingwebhookconfiguration everything") == 1
-        refused = [event for event in audit.events("admin") if event.status == 500]
+        # Controllers use this account too, and go on.
+        refused = [event for event in audit.events("admin") if event.status == 500 and is_of_a_run(event)]
+        assert refused
         # No request is repeated, and not each thread's next one is sent.
         assert len(refused) <= WORKERS

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.block_yaml import dump
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import phase_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import dump
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import KNOWN_AFTER_APPLY
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.views import APPLIED, params_of
@@ -19,7 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.modules import federation_
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster, JsonObject
 from tests.integration.support.inprocess import run_module
-from tests.integration.support.planes import started
+from tests.integration.support.planes import started, with_policy_engine
 
 CENTRAL = "monitoring-platform"
 NAME = "federation-edge-platform"
@@ -43,6 +45,7 @@ Change = Callable[[list[JsonObject]], list[JsonObject]]
 @pytest.fixture(scope="module")
 def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     with started(request, "test-files") as (one,):
+        with_policy_engine(one)
         run_module("crds", kubeconfig=one.kubeconfig, context=one.context, wait=True, wait_timeout=300)
         yield one
 
@@ -54,6 +57,13 @@ def manifests(**options: t.Any) -> list[JsonObject]:
     assert not validated.error_messages
     params = validated.validated_parameters
     objects = [obj for one in APPLIED for obj in objects_of(one, params_of(one, params))]
+    # The API server's address, which only a run reads.
+    objects = [
+        json.loads(json.dumps(obj).replace(KNOWN_AFTER_APPLY, "192.0.2.1/32"))
+        if obj["kind"] == "NetworkPolicy"
+        else obj
+        for obj in objects
+    ]
     return sorted(objects, key=lambda obj: phase_of(obj["kind"]))
 
 
@@ -78,7 +88,8 @@ def known_before(result: JsonObject) -> dict[str, str]:
     return {
         one["fingerprint"]: f"{one['code']} {one['object']['kind']}/{one['object']['name']}: {one['message']}"
         for one in result["findings"]
-        if one["observed"] and "before" in CODES[one["code"]].when
+        # No team has a receiver here.
+        if one["observed"] and "before" in CODES[one["code"]].when and one["code"] != "PF236"
     }
 
 
@@ -195,6 +206,5 @@ def test_both_sides_are_judged_together(tmp_path: Path) -> None:
     broken = without("Service", EXPOSING)(manifests(cluster="edge", sources=[]))
     edge = look(written(broken, tmp_path / "broken"), cluster="edge", sources=[])
     result = look(hub, workers=["edge"], **{**together, "peers": [edge["observation"]]})
-    assert [(one["code"], one["object"]["cluster"]) for one in result["findings"] if one["observed"]] == [
-        ("PF320", "edge")
-    ]
+    seen = [one for one in result["findings"] if one["observed"] and one["code"] != "PF236"]
+    assert [(one["code"], one["object"]["cluster"]) for one in seen] == [("PF320", "edge")]

@@ -250,6 +250,16 @@ def test_a_quota_over_pods_of_others_is_refused_first(direct: Direct, api: Clust
     assert fates(direct.run(*wanted)) == {"unchanged": 3}
 
 
+def test_a_quota_that_counts_them_already_is_adopted(direct: Direct, api: Cluster) -> None:
+    """As after `kubectl apply` of what the playbook render wrote."""
+    place = direct.name
+    quota = resource_quota(place, pods="4")
+    settle(api, namespace(place), quota, compliant_pod(place, "theirs"))
+    more = resource_quota(place, pods="5")
+    assert "would count 1 pods of others" in both(direct, namespace(place), more)
+    assert fates(direct.run(namespace(place), quota)) == {"created": 1, "updated": 2}
+
+
 def test_pods_of_the_set_itself_are_no_reason(direct: Direct, api: Cluster) -> None:
     place = direct.name
     labels = {"app": "ours"}
@@ -321,9 +331,34 @@ def test_a_team_in_a_namespace_with_another_prometheus(plane: ControlPlane, api:
     assert api.snapshot() == before
     done = module(plane, "team_monitoring", check=True, **teams, shared_namespaces=[place])
     assert "ResourceQuota" not in " ".join(told(done))
-    (policy,) = [change.after for change in done.changes if change.key.kind == "NetworkPolicy"]
-    selector = policy["spec"]["podSelector"]
-    assert selector["matchLabels"]["app.kubernetes.io/instance"] == "pay"
+    policies = [change.after for change in done.changes if change.key.kind == "NetworkPolicy"]
+    assert len(policies) == 3
+    for policy in policies:
+        selector = policy["spec"]["podSelector"]
+        assert selector["matchLabels"]["app.kubernetes.io/instance"] == "pay"
+
+
+def test_a_namespace_with_pods_of_others_is_not_closed(plane: ControlPlane, api: Cluster, direct: Direct) -> None:
+    """Without a quota, which is refused for the same reason, only the network policy is valid for pods of others."""
+    place = direct.name
+    settle(api, namespace(place), compliant_pod(place, "exporter-1", labels={"app": "exporter"}))
+    before = api.snapshot()
+    teams: JsonObject = {
+        "cluster": "hub",
+        "clusters": ["hub"],
+        "platform": {"enabled": False},
+        "teams": [{"name": "pay", "namespace": place, "quota": False}],
+        "shared_namespaces": [],
+    }
+    for check in (True, False):
+        with pytest.raises(Refused, match=f"would cut off pods of others.* {place} .exporter-1.") as caught:
+            module(plane, "team_monitoring", check=check, **teams)
+        assert "shared_namespaces" in str(caught.value)
+    assert api.snapshot() == before
+    open_team = [{**teams["teams"][0], "network_policy": False}]
+    assert "NetworkPolicy" not in " ".join(
+        told(module(plane, "team_monitoring", check=True, **{**teams, "teams": open_team}))
+    )
 
 
 # -- what controllers put everywhere --------------------------------------------------------------------------------

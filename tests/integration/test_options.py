@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import importlib
+import json
 import tempfile
 import typing as t
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.policy.capability import POLICY
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.workloads.capability import WORKLOADS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.bundle import (
     FACTS_FILE,
     VERSIONS_FILE,
@@ -28,6 +31,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run impo
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
 
 from promlab.controlplane import ControlPlane
+from tests.integration.support import awx_keeper
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.releases import crd_folder
 
@@ -37,6 +41,7 @@ PACKAGE = "ansible_collections.promfleet.monitoring.plugins.modules"
 # What Run makes of an option for the engine: there it must be read too.
 ENGINE = {
     "adopt_managers": "adopt_managers",
+    "audit": "audit",
     "claim_managers": "claim_managers",
     "crds_to_come": "to_come",
     "disposable_objects": "disposable_objects",
@@ -57,7 +62,20 @@ WRITER: JsonObject = {
     "central_receivers": {"hub": [{**RECEIVER, "team": "platform"}]},
     "central_teams": {"hub": "pay"},
 }
+POLICIES: JsonObject = {**POLICY.example, "platform_accounts": [{"user": "admin"}], "cluster": "hub"}
 RULES: list[JsonObject] = [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}]
+# A team with a file of rules, as the action plugin gives it to the module.
+RULED: JsonObject = {
+    "teams": [{**FLEET["teams"][0], "rules_files": [{"path": "any.yml"}]}],
+    "rules_contents": {"any.yml": {"files": [{"file": "any.yml", "text": json.dumps({"groups": RULES})}]}},
+}
+# All in the only namespace that there is.
+WATCHING: JsonObject = {
+    **WORKLOADS.example,
+    **FLEET,
+    "teams": [{"name": "pay", "prometheus": {"enforce_tenancy": False}}],
+    "workloads": [{"id": "any", "team": "pay", "namespaces": ["monitoring-pay"]}],
+}
 WRITING: JsonObject = {"wait": False}
 NAMESPACE: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "read"}}
 MANIFEST: JsonObject = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "read", "namespace": "read"}}
@@ -77,10 +95,22 @@ def no_findings() -> str:
     return str(folder)
 
 
-# What has to fail on a control plane without nodes.
-BROKEN = frozenset({"federation_doctor", "federation_selectors", "federation_source", "monitoring_verify"})
+# What has to fail on a control plane without nodes, or without AWX.
+BROKEN = frozenset(
+    {"awx", "federation_doctor", "federation_selectors", "federation_source", "isolation", "monitoring_verify"}
+)
 # Runs that together read all options of a module.
 RUNS: dict[str, list[JsonObject]] = {
+    "audit_info": [{"cluster": "hub", "operator_log": True}],
+    "awx": [
+        {
+            "definition": {"controller": {"host": "nowhere"}},
+            "variables": lambda _answers: awx_keeper.variables(),
+            "templates": [],
+            "fleet": "default",
+            "workers": 1,
+        }
+    ],
     "cluster_info": [{}],
     "crds": [
         {"version": OLD, "source": lambda _answers: str(crd_folder(OLD)), "allow_downgrade": True},
@@ -108,17 +138,73 @@ RUNS: dict[str, list[JsonObject]] = {
     "federation_writes": [{**WRITER, "below": ["hub"]}],
     "findings_diff": [dict.fromkeys(("before", "after"), lambda _answers: no_findings())],
     "findings_info": [{"code": "PF304"}],
-    "input_check": [{"role": "team_monitoring", "capabilities": {"teams": FLEET}}],
+    "images": [
+        {
+            "inventories": [{"cluster": "hub", "images": ["quay.io/any/any:1"]}],
+            "mirrors": {"quay.io": "registry.example.com"},
+            "lock": lambda _answers: f"{tempfile.mkdtemp()}/images.lock.yml",
+            "update_lock": True,
+            "formats": ["plain"],
+            "folder": lambda _answers: tempfile.mkdtemp(),
+        }
+    ],
+    "images_info": [{"cluster": "hub", "capabilities": {"operator": {}}}],
+    "images_running": [{"cluster": "hub", "capabilities": {}}],
+    "input_check": [{"role": "team_monitoring", "capabilities": {"operator": {}}}],
+    "isolation": [{**FLEET, "wait_timeout": 1}],
     "monitoring_verify": [{**FLEET, "wait_timeout": 1}],
     "objects": [
         {**WRITING, "name": "read", "manifests": [NAMESPACE, MANIFEST]},
         {"name": "read", "state": "absent"},
     ],
+    "operator_shares": [{**FLEET, "operators": 2}],
+    "policy": [{**POLICIES, **WRITING}, {"state": "absent"}],
+    "policy_audit": [POLICIES],
+    "policy_lint": [{**POLICIES, "files": [str(Path(__file__).parents[1] / "lab/node/storage.yaml.in")]}],
+    "policy_render": [{**POLICIES, "folder": lambda _answers: tempfile.mkdtemp()}],
     "prometheus_operator": [WRITING, {"state": "absent"}],
+    "federation_reads": [
+        {
+            **FLEET,
+            "sources": [
+                {"team": "pay", "expose": "NodePort", "node_port": 30990, "address": "192.0.2.1"},
+                {"transport": "remote_write", "into": ["pay"]},
+            ],
+            **{name: WRITER[name] for name in ("centrals", "central_teams")},
+            "central_receivers": {"hub": [RECEIVER]},
+            "below": ["hub"],
+        }
+    ],
+    "render": [{"folder": lambda _answers: tempfile.mkdtemp(), "cluster": "hub", "capabilities": {"operator": {}}}],
+    "render_diff": [dict.fromkeys(("before", "after"), lambda _answers: tempfile.mkdtemp())],
     "support_bundle": [
         {"folders": lambda _answers: [no_findings()], "path": lambda _answers: f"{no_findings()}/bundle.tar.gz"}
     ],
-    "team_monitoring": [{**FLEET, **WRITING}, {**FLEET, "state": "absent"}],
+    "team_monitoring": [{**FLEET, **WRITING, **RULED}, {**FLEET, "state": "absent"}],
+    "monitoring_grafana": [
+        {
+            **FLEET,
+            **WRITING,
+            "namespace": "monitoring-pay",
+            "source_teams": ["pay"],
+            "dashboards": ["any"],
+            "shipped": {"any.json": "{}"},
+        },
+        {**FLEET, "state": "absent"},
+    ],
+    "monitoring_exporters": [
+        {
+            **WRITING,
+            "node_exporter": {"enabled": True},
+            "kube_state_metrics": {"enabled": True},
+            "image_registry": "registry.example.com",
+            "image_pull_secrets": ["registry"],
+            "platform_team": "infra",
+            "platform_namespace": "infra",
+        },
+        {"state": "absent"},
+    ],
+    "workload_monitors": [{**WATCHING, **WRITING}, {**FLEET, "state": "absent"}],
 }
 
 
@@ -203,4 +289,13 @@ def test_an_option_without_effect_is_found(plane: ControlPlane, engine: set[str]
     options = {**cluster_options({"idle": {"type": "str"}, "fleet": {"type": "str"}}, CHANGE_OPTIONS)}
     definition = Definition(name="idle", options=options, work=work)
     found, _answers = unused(definition, [{}], plane=plane, engine=engine | {"check"})
-    assert found == {"idle", "fleet", "lock_timeout", "records_namespace", "result_file", "wait", "wait_timeout"}
+    assert found == {
+        "audit",
+        "idle",
+        "fleet",
+        "lock_timeout",
+        "records_namespace",
+        "result_file",
+        "wait",
+        "wait_timeout",
+    }

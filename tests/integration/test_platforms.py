@@ -25,6 +25,7 @@ from tests.integration.support.inventory import LOCAL, single
 from tests.integration.support.planes import started
 from tests.integration.support.playbook import Run
 from tests.integration.support.releases import GROUP, crds_of
+from tests.suite.in_full import representative
 
 JsonObject = dict[str, t.Any]
 Playbook = Callable[..., Run]
@@ -364,7 +365,7 @@ def test_one_openshift_stops_only_itself(
     assert "LEFT OUT" not in recap(gone)["shift"]
 
 
-@pytest.mark.parametrize("name", ["site", "operator", "federation", "verify"])
+@pytest.mark.parametrize("name", representative(["site", "operator", "federation", "verify"]))
 def test_every_playbook_that_needs_a_platform_leaves_openshift_out(
     name: str, cluster: Guarded, playbook: Playbook
 ) -> None:

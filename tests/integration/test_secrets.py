@@ -15,6 +15,7 @@ from tests.integration.support import lab
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inventory import APART, fleet
 from tests.integration.support.playbook import ENVIRONMENTS, Run
+from tests.suite.in_full import representative
 
 JsonObject = dict[str, t.Any]
 CANARY = "canary-8c1f0d7e"
@@ -64,7 +65,7 @@ def misplaced(kubeconfig: Path) -> JsonObject:
     return {**connection(kubeconfig), "promfleet_wait_timeout": "soon", "team_monitoring_teams": [{"name": "NO"}]}
 
 
-@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("prefix", representative(ENVIRONMENTS), ids=lambda path: path.name)
 @pytest.mark.parametrize("variables", [connection, in_a_kubeconfig, misplaced])
 def test_a_canary_is_found_nowhere(
     hub: Cluster,

@@ -27,6 +27,9 @@ SILENT = Fault(delay=NEVER, forward=False, lose=True)
 CLOSED = Fault(status=503, message="error trying to reach service: dial tcp 192.0.2.1:9090: i/o timeout")
 REFUSED = Fault(status=403, message='services "prometheus-a:web" is forbidden')
 
+# What is said of this cluster: nothing is installed yet, and no team has a receiver.
+HERE = ("PF102", "PF201", "PF236")
+
 
 def healthy(path: str, *, namespace: str) -> Fault:
     """What a Prometheus answers that is well."""
@@ -54,7 +57,7 @@ def proxy(plane: ControlPlane, api: Cluster, tmp_path_factory: pytest.TempPathFa
         yield running
 
 
-def verify(proxy: Proxy, *, teams: t.Sequence[str] = ("a", "b", "c"), **options: t.Any) -> JsonObject:
+def verify(proxy: Proxy, *, teams: t.Sequence[str | JsonObject] = ("a", "b", "c"), **options: t.Any) -> JsonObject:
     return run_module(
         "monitoring_verify",
         kubeconfig=proxy.kubeconfig,
@@ -62,7 +65,7 @@ def verify(proxy: Proxy, *, teams: t.Sequence[str] = ("a", "b", "c"), **options:
         cluster="hub",
         clusters=["hub"],
         platform={"enabled": False},
-        teams=[{"name": name} for name in teams],
+        teams=[{"name": team} if isinstance(team, str) else team for team in teams],
         **{"wait": False, "wait_timeout": 60, **options},
     )
 
@@ -106,6 +109,28 @@ def test_the_limit_holds_with_any_number_of_silent_instances(proxy: Proxy) -> No
     assert f"{len(names)} of {len(names)} Prometheus instances" in cause["message"]
 
 
+def test_an_agent_is_looked_at_like_a_prometheus(proxy: Proxy) -> None:
+    proxy.rule = prometheuses({"closed": CLOSED})
+    agents = [
+        {
+            "name": name,
+            "prometheus": {
+                "mode": "agent",
+                "remote_write": [{"name": "any", "url": "https://archive.example.com/write"}],
+            },
+            "alertmanager": {"enabled": False},
+        }
+        for name in ("open", "closed")
+    ]
+    result = verify(proxy, teams=agents)
+    agent = {"cluster": "hub", "kind": "PrometheusAgent", "namespace": "monitoring-open", "name": "open"}
+    assert agent in [finding["object"] for finding in about(result, "PF201")]
+    (unreached,) = about(result, "PF003")
+    assert unreached["object"] == {**agent, "namespace": "monitoring-closed", "name": "closed"}
+    checks = {(check["object"], check["check"]): check["ok"] for check in result["checks"]}
+    assert checks["hub/PrometheusAgent/monitoring-open/open", "own_target_up"]
+
+
 def test_a_right_that_is_missing_is_told_as_that(proxy: Proxy) -> None:
     proxy.rule = prometheuses({"a": REFUSED})
     result = verify(proxy)
@@ -137,14 +162,14 @@ def test_files_suppressions_and_fingerprints(proxy: Proxy, tmp_path: Path) -> No
     first = verify(proxy, result_folder=str(tmp_path / "one"))
     second = verify(proxy)
     assert [one["fingerprint"] for one in first["findings"]] == [one["fingerprint"] for one in second["findings"]]
-    assert {one["code"] for one in first["findings"]} == {"PF102", "PF201"}
+    assert {one["code"] for one in first["findings"]} == {*HERE}
     whole = json.loads((tmp_path / "one/findings.json").read_text())
     jsonschema.validate(whole, report_schema())
     assert whole["findings"] == first["findings"]
     assert {path.name for path in (tmp_path / "one").iterdir()} == {
         "findings.json", "findings.junit.xml", "findings.prom",
     }  # fmt: skip
-    known = [{"code": code, "object": "hub/*", "reason": "not installed yet"} for code in ("PF102", "PF201")]
+    known = [{"code": code, "object": "hub/*", "reason": "not installed yet"} for code in HERE]
     third = verify(proxy, suppressions=known)
     assert third["failure"] is None
     assert third["findings"] == []
@@ -159,7 +184,9 @@ def test_the_playbook_tells_findings_and_follows_the_inventory(proxy: Proxy, pla
             name=NAME,
             kubeconfig=proxy.kubeconfig,
             promfleet_cluster="hub",
-            promfleet_wait_timeout=2,
+            # One look, which may take its time on a busy machine.
+            promfleet_wait=False,
+            promfleet_wait_timeout=60,
             prometheus_federation_state="absent",
             team_monitoring_teams=[{"name": "unseen"}],
             **variables,
@@ -171,7 +198,7 @@ def test_the_playbook_tells_findings_and_follows_the_inventory(proxy: Proxy, pla
         "PF102 error: hub/Deployment/prometheus-operator/prometheus-operator: the Deployment does not exist" in message
     )
     assert "PF201 error: hub/Prometheus/monitoring-unseen/unseen: it does not exist" in message
-    known = [{"code": code, "object": "hub/*", "reason": "not installed yet"} for code in ("PF102", "PF201")]
+    known = [{"code": code, "object": "hub/*", "reason": "not installed yet"} for code in HERE]
     run = playbook("verify", inventory=inventory(promfleet_suppressions=known)).require_success()
     assert "checks; suppressed findings: " in run.output
 

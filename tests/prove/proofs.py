@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tests.suite import scenarios
+from tests.suite.in_full import VARIABLE
 from tests.suite.stages import CHECKOUT, tracked_files
 
 # No part takes longer, so that one fits between two other things; and no proof may.
@@ -129,6 +131,30 @@ _BENCHES = (
         inputs=(*COLLECTION,),
     ),
     _bench(
+        "policy",
+        part="policy",
+        shows="A policy costs the API server 0.3 ms on average and 10 ms at most; 12,000 objects are judged in 2 s",
+        minutes=10,
+        rounds=200,
+        inputs=(*COLLECTION, "tests/integration/support/*"),
+    ),
+    _bench(
+        "render",
+        part="render",
+        shows="1,000 teams are written as files in 3 s, and 12,000 objects in two folders are compared in 3 s",
+        minutes=10,
+        rounds=5,
+        inputs=(*COLLECTION, "tests/integration/support/*"),
+    ),
+    _bench(
+        "capacity",
+        part="capacity",
+        shows="What the operator needs for large rules and many monitors of teams, as its peak of memory",
+        minutes=15,
+        rounds=5,
+        inputs=COLLECTION,
+    ),
+    _bench(
         "speed",
         part="speed",
         shows="1,000 teams of 12 objects: no change, first creation and one changed team, against peers and the floor",
@@ -193,6 +219,24 @@ _DOCTOR = (
         for number in (1, 2, 3)
     ),
 )
+_ISOLATION = tuple(
+    _on_clusters(
+        f"isolation {group}",
+        part=f"isolation-{group}",
+        shows=shows,
+        minutes=minutes,
+        program="isolation/main",
+        group=group,
+    )
+    for group, shows, minutes in (
+        ("without", "Every attack of the isolation matrix has its effect where its guards are taken away", 15),
+        ("policy", "Each admission policy alone denies the attacks that name it", 15),
+        ("rights", "What is not granted denies alone, to people and to accounts of instances", 15),
+        ("operator", "Each field of an instance that the operator enforces denies alone", 20),
+        ("network", "Each NetworkPolicy alone denies, on two nodes where policies are enforced", 20),
+        ("some", "One guard of each kind alone denies an attack that has its effect without any", 15),
+    )
+)
 _ENFORCING = _on_clusters(
     "enforced policies",
     part="enforcing",
@@ -200,12 +244,26 @@ _ENFORCING = _on_clusters(
     minutes=20,
     program="enforcing/main",
 )
+_EGRESS = _on_clusters(
+    "closed instances",
+    part="enforcing",
+    shows="Where policies are enforced the pods of an instance reach what they need and nothing else; alerts arrive",
+    minutes=10,
+    program="enforcing/egress",
+)
 _RESTARTING = _on_clusters(
     "rolling restart",
     part="restarting",
     shows="A rolling restart of a source with two replicas leaves no gap, with and without volumes",
     minutes=20,
     program="restarting/main",
+)
+_TIERS = _on_clusters(
+    "tiers",
+    part="tiers",
+    shows="20 scraped instances go from one operator to three and back: same pods, no gap, each has an operator",
+    minutes=20,
+    program="tiers/main",
 )
 _HEALTHY = _on_clusters(
     "doctor healthy",
@@ -223,6 +281,83 @@ _SELECTORS = Proof(
         ("env", "PROMFLEET_SETS=300", PYTHON, "-m", "pytest", "-q", "tests/integration/test_selector_semantics.py"),
     ),
     inputs=("tests/integration/test_selector_semantics.py", *VERSIONS),
+)
+
+
+_CORPUS = Proof(
+    name="policy corpus",
+    part="policy",
+    shows="API server, cel-expr-python and OPA give equal verdicts for more than 1,000 requests",
+    minutes=20,
+    commands=(("env", "PROMFLEET_CORPUS=1", PYTHON, "-m", "pytest", "-q", "tests/integration/test_policy_corpus.py"),),
+    inputs=(*COLLECTION, "tests/integration/test_policy_corpus.py", "tests/integration/support/*", *VERSIONS),
+)
+
+
+def _in_full(
+    name: str, *, test: str, shows: str, minutes: int, inputs: Iterable[str] = (), part: str = "runs"
+) -> Proof:
+    """All of a test file of which `make test` takes a representative part (tests/suite/in_full.py)."""
+    return Proof(
+        name=name,
+        part=part,
+        shows=shows,
+        minutes=minutes,
+        commands=(("env", f"{VARIABLE}=1", PYTHON, "-m", "pytest", "-q", test),),
+        inputs=(*COLLECTION, test, *inputs, *VERSIONS),
+    )
+
+
+_RUNS = (
+    _in_full(
+        "sanity",
+        test="tests/suite/test_sanity.py",
+        shows="ansible-test sanity passes on the oldest supported ansible-core and on the newest, with nothing ignored",
+        minutes=25,
+    ),
+    _in_full(
+        "guide to GitOps",
+        test="tests/integration/test_gitops_guide.py",
+        shows="Every command of the guide to GitOps does what the guide says, on a real API server",
+        minutes=10,
+        inputs=("docs/gitops.md",),
+    ),
+    _in_full(
+        "platforms",
+        test="tests/integration/test_platforms.py",
+        shows="Every playbook that needs a platform leaves OpenShift out, and CRDs of platforms never change",
+        minutes=10,
+    ),
+    _in_full(
+        "regions",
+        test="tests/integration/test_regions.py",
+        shows="A region is read in two steps; runs of a part leave the rest; without it the global cluster reads all",
+        minutes=10,
+    ),
+)
+_CORES = (
+    _in_full(
+        "upgrade on both ansible-cores",
+        part="cores",
+        test="tests/integration/test_upgrade.py",
+        shows="After an upgrade from an earlier commit nothing changes, on the oldest ansible-core and on the newest",
+        minutes=25,
+    ),
+    _in_full(
+        "secrets on both ansible-cores",
+        part="cores",
+        test="tests/integration/test_secrets.py",
+        shows="No canary of a secret is in logs, output or syslog, on the oldest ansible-core and on the newest",
+        minutes=15,
+    ),
+)
+_ENVIRONMENT = Proof(
+    name="execution environment",
+    part="awx",
+    shows="In a new environment with the collection's Python requirements alone every plugin is imported and runs",
+    minutes=5,
+    commands=((PYTHON, "-m", "tests.prove.environment.main", "--output", FIGURES),),
+    inputs=(*COLLECTION, "tests/prove/environment/main.py", *VERSIONS),
 )
 
 
@@ -245,9 +380,16 @@ def all_proofs() -> tuple[Proof, ...]:
         _SOAK,
         *_DOCTOR,
         _HEALTHY,
+        *_ISOLATION,
         _ENFORCING,
+        _EGRESS,
         _RESTARTING,
+        _TIERS,
         _SELECTORS,
+        _CORPUS,
+        _ENVIRONMENT,
+        *_RUNS,
+        *_CORES,
         *map(_scenario, scenarios.names("prove")),
     )
 
@@ -292,8 +434,10 @@ def imported_from(path: str, files: Mapping[str, bytes]) -> set[str]:
     return found
 
 
-def _imports(source: bytes) -> Iterable[str]:
+@functools.cache
+def _imports(source: bytes) -> tuple[str, ...]:
     """The paths that a Python file's imports may mean: `from a import b` means a.py, or b.py in the folder a."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -305,8 +449,8 @@ def _imports(source: bytes) -> Iterable[str]:
             for prefix, folder in ROOTS.items():
                 if name.startswith(prefix):
                     path = folder + name.removeprefix(prefix).replace(".", "/")
-                    yield f"{path}.py"
-                    yield f"{path}/__init__.py"
+                    found += [f"{path}.py", f"{path}/__init__.py"]
+    return tuple(found)
 
 
 def digest_of(proof: Proof, files: Mapping[str, bytes]) -> str:

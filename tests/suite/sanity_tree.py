@@ -6,10 +6,13 @@ import configparser
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-from tests.suite import stages
+from tests.suite import artifact, stages
 
+# The versions of Python that modules need.
+CONFIG = "tests/config.yml"
 # ansible-test downloads get-pip.py from a host of its own, which may be out of reach where package indexes are not.
 # Python's own ensurepip does as well. It runs in a process of its own: it leaves PIP_CONFIG_FILE=/dev/null behind.
 GET_PIP = """\
@@ -29,21 +32,23 @@ print(get_venv_packages(SimpleNamespace(version="%d.%d" % sys.version_info[:2]))
 """
 
 
-def copy_collection(venv: Path) -> Path:
-    """Copies the project into a tree below `venv`, beside kubernetes.core, and returns the copy.
+def unpack_collection(venv: Path) -> Path:
+    """Unpacks the built collection into a tree below `venv`, beside kubernetes.core, and returns the folder.
 
-    ansible-test refuses a symbolic link, looks for documentation fragments only in the same tree, and lists files with
-    git: hence a repository of its own at the tree's root, where the ignored environment folder does not matter.
+    What users and Galaxy get is what counts; what is left out of it, `make lint` checks. Only the versions of Python
+    that modules need are said in a file that the artifact leaves out. ansible-test refuses a symbolic link, looks for
+    documentation fragments only in the same tree, and lists files with git: hence a repository of its own at the
+    tree's root, where the ignored environment folder does not matter.
     """
     root = venv / "ansible-test"
     tree = root / "ansible_collections"
     target = tree / "promfleet/monitoring"
     shutil.rmtree(root / ".git", ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
-    for source in stages.tracked_files():
-        copy = target / source.relative_to(stages.CHECKOUT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, copy)
+    with tempfile.TemporaryDirectory() as folder:
+        artifact.unpack(artifact.build(venv, Path(folder)), target)
+    (target / CONFIG).parent.mkdir()
+    shutil.copy2(stages.CHECKOUT / CONFIG, target / CONFIG)
     dependency = tree / "kubernetes/core"
     dependency.parent.mkdir(exist_ok=True)
     dependency.unlink(missing_ok=True)

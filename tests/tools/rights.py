@@ -12,13 +12,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import guess_plural
+from ansible_collections.promfleet.monitoring.plugins.module_utils._audit import ring as audit_ring
+from ansible_collections.promfleet.monitoring.plugins.module_utils._audit.ring import Ring
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     MONITORING,
+    MONITORING_ALPHA,
     MONITORING_GROUP,
     OPERATOR_NAME,
     RECORDS_NAMESPACE,
+    cluster_wide_name,
+    operator_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities import registry
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
@@ -26,12 +32,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     objects_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import LEASE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._isolation.stage import (
+    APP_NAME,
+    NAME,
+    PERSON,
+    STAGE_KINDS,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import (
     INSTANCE_RIGHTS,
     OPERATOR_RIGHTS,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.noted import NOTE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.served import SERVED_RIGHTS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import OPERATORS_MAX, part_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.stop import STOPPED_NOTE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import (
@@ -45,17 +58,23 @@ JsonObject = dict[str, Any]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "docs/rights"
+POLICIES = CHECKOUT / "roles/policy/files/policies.yml"
 FLEET = "default"
+# Its ring of ConfigMaps, as large as it is by default.
+TRAIL = Ring(fleet=FLEET, namespace=RECORDS_NAMESPACE)
 # Instances that verify looks at one by one.
-LOOKED_AT = ((MONITORING, "Alertmanager"), (MONITORING, "Prometheus"))
+LOOKED_AT = ((MONITORING, "Alertmanager"), (MONITORING, "Prometheus"), (MONITORING_ALPHA, "PrometheusAgent"))
 APPLY = ("create", "get", "list", "patch")
 SET = (*APPLY, "delete")
+# Of single objects by their names.
+SET_ONE = ("create", "delete", "get", "patch")
 # The CRDs of the operator, by the resources that its own rules name.
 CRDS = "customresourcedefinitions"
 CRD_GROUP = "apiextensions.k8s.io"
 WEBHOOKS = "admissionregistration.k8s.io/v1"
 # What instances stand on, and what says why they do not run.
 STOOD_ON = (
+    ("apps/v1", "DaemonSet"),
     (WEBHOOKS, "MutatingWebhookConfiguration"),
     (WEBHOOKS, "ValidatingWebhookConfiguration"),
     ("storage.k8s.io/v1", "StorageClass"),
@@ -118,13 +137,20 @@ class Account:
         if "delete" in self.set_verbs:
             # Each set has a Lease of the record's name. A POST has no name to be judged by.
             locks = [*names, *self.leases]
+            if locks:
+                rights |= {replace(right, namespace="") for right in audit_ring.rights(TRAIL)}
             rights |= {
                 replace(right, namespace="")
                 for name in locks
                 for right in needed_rights(Lock(namespace=RECORDS_NAMESPACE, name=name))
             }
+        every = {right: _rule([right]) for right in rights}
         everywhere = self.rules
-        return compact(right for right in rights if not any(covers(rule, right) for rule in everywhere))
+        return compact(
+            right
+            for right in rights
+            if not any(covers(rule, right) for rule in everywhere) and not _is_covered(right, every)
+        )
 
 
 def _is_covered(right: Right, others: Mapping[Right, JsonObject]) -> bool:
@@ -181,6 +207,20 @@ def _rule(rights: Sequence[Right]) -> JsonObject:
     return compact(rights)[0]
 
 
+def judged_by_policies() -> frozenset[Right]:
+    """What the audit of the shipped policies lists: the resources in namespaces of teams."""
+    rows = yaml.safe_load(POLICIES.read_text(encoding="utf-8"))
+    listed = on("", "namespaces", "list")
+    return listed | frozenset(
+        right
+        for row in rows
+        if row.get("scope", "teams") == "teams"
+        for kinds in row["kinds"]
+        for resource in kinds["resources"]
+        for right in on(kinds["group"], resource, "list")
+    )
+
+
 # -- what each account needs --------------------------------------------------------------------------------------
 
 
@@ -194,14 +234,36 @@ def example_objects(capability: Capability[Any]) -> list[JsonObject]:
     return objects_of(capability, checked.validated_parameters)
 
 
+def named_in(objects: Iterable[JsonObject]) -> frozenset[Right]:
+    """To keep each of *objects* by its name; namespaces aside."""
+    return frozenset(
+        right
+        for obj in objects
+        if obj["kind"] != "Namespace"
+        for right in on_kinds([(obj["apiVersion"], obj["kind"])], *SET_ONE, names=[obj["metadata"]["name"]])
+    )
+
+
 def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) -> tuple[Account, ...]:
     """All of them, in the order of what they may do."""
     daily = [capability for capability in capabilities if capability.account == "promfleet-teams"]
     team_kinds = sorted({kind for capability in daily for kind in capability.kinds})
+    # ConfigMaps are many things, so the daily work has no right to all of them.
+    dashboards = [capability for capability in capabilities if capability.account == "promfleet-grafana"]
     operator_set = next(capability for capability in capabilities if capability.account == "promfleet-operator")
-    every_kind = sorted({*team_kinds, *operator_set.kinds})
+    # What the platform keeps beside the operator.
+    platform = [one for one in capabilities if one.account == operator_set.account and one is not operator_set]
+    platform_kinds = sorted({kind for capability in platform for kind in capability.kinds})
+    exporters = [capability for capability in capabilities if capability.account == "promfleet-exporters"]
+    exporter_kinds = sorted({kind for capability in exporters for kind in capability.kinds})
+    exporter_objects = [obj for capability in exporters for obj in example_objects(capability)]
+    # The names of several operators, too.
+    parts = [part_of(number) for number in range(1, OPERATORS_MAX + 1)]
+    each_of_several = (("apps/v1", "Deployment"), ("v1", "ServiceAccount"))
+    every_kind = sorted({*team_kinds, *operator_set.kinds, *platform_kinds, *exporter_kinds})
     operator = example_objects(operator_set)
     own_names = sorted({obj["metadata"]["name"] for obj in operator if obj["kind"] == "ClusterRole"})
+    bindings = sorted({kind for kind in operator_set.kinds if kind[1] == "ClusterRoleBinding"})
     cluster_wide = {kind for kind in operator_set.kinds if kind[1] in ("ClusterRole", "ClusterRoleBinding")}
     named = {kind for kind in operator_set.kinds if kind[1] not in ("Namespace", "Role", "RoleBinding")} - cluster_wide
     crds = sorted(
@@ -214,9 +276,11 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
         {
             *on("", "services/proxy", "get"),
             *on("", "pods", "list"),
-            *on("apps", "deployments", "get", names=[OPERATOR_NAME]),
+            *on("apps", "deployments", "get", names=[OPERATOR_NAME, *(operator_name(part) for part in parts)]),
         }
     )
+    # What isolation makes beside teams: the account of the teams has the rest.
+    stage_kinds = sorted({*STAGE_KINDS} - {*team_kinds})
     # Without them the runs work, but know less of what stands in their way.
     stands_on = (
         on_kinds(STOOD_ON, "list")
@@ -234,7 +298,10 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
     return (
         Account(
             name="promfleet-reader",
-            purpose="For the playbooks verify and doctor, and for check mode where nothing differs. Changes nothing.",
+            purpose=(
+                "For the playbooks verify, doctor, images and policy_audit, and for check mode where nothing differs. "
+                "Changes nothing."
+            ),
             sections=(
                 Section(reason="The objects of all sets.", rights=on_kinds(every_kind, "list")),
                 Section(
@@ -242,6 +309,7 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                     rights=on_kinds(LOOKED_AT, "get") | on_kinds(namespaces, "get", names=[RECORDS_NAMESPACE]) | asks,
                 ),
                 Section(reason=STANDS_ON, rights=stands_on),
+                Section(reason="What policies judge.", rights=judged_by_policies()),
                 Section(reason="Where a worker's instances are exposed.", rights=where),
                 others,
                 Section(
@@ -278,7 +346,7 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                     rights=granted(obj for capability in daily for obj in example_objects(capability)),
                 ),
             ),
-            sets=tuple(sorted(capability.name for capability in daily)),
+            sets=tuple(sorted(capability.name for capability in (*daily, *dashboards))),
         ),
         Account(
             name="promfleet-operator",
@@ -289,7 +357,10 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                     rights=on_kinds(_without(operator_set.kinds, "Namespace"), "list")
                     | on_kinds(named, "create", "delete", "get", "patch", names=[OPERATOR_NAME])
                     | on_kinds(cluster_wide, "create", "delete", "get", "patch", names=own_names)
-                    | on_kinds([kind for kind in operator_set.kinds if kind[1] in ("Role", "RoleBinding")], *SET),
+                    | on_kinds([kind for kind in operator_set.kinds if kind[1] in ("Role", "RoleBinding")], *SET)
+                    # Several operators have these each.
+                    | on_kinds(each_of_several, *SET_ONE, names=[operator_name(part) for part in parts])
+                    | on_kinds(bindings, *SET_ONE, names=[cluster_wide_name(operator_name(part)) for part in parts]),
                 ),
                 Section(
                     reason="Cluster-wide names of earlier releases: deleted by the first run that gives the new ones.",
@@ -308,14 +379,20 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                     rights=on(CRD_GROUP, CRDS, "get") | on(CRD_GROUP, CRDS, "create", "patch", names=crds),
                 ),
                 Section(reason="To name the configuration of a webhook that cannot be called.", rights=hooks),
+                Section(reason="What the platform keeps beside it: policies.", rights=on_kinds(platform_kinds, *SET)),
+                Section(
+                    reason="Exporters are looked for where none is switched on, too; promfleet-exporters makes them.",
+                    rights=on_kinds(exporter_kinds, "list"),
+                ),
                 Section(
                     reason="What the operator is granted: an account cannot grant permissions that it does not have.",
                     rights=granted(operator),
                 ),
                 # The operator lists nearly all of that itself.
                 others,
+                Section(reason="What policies judge.", rights=judged_by_policies()),
             ),
-            sets=(operator_set.name,),
+            sets=tuple(sorted([operator_set.name, *(capability.name for capability in (*platform, *exporters))])),
             leases=(LEASE,),
         ),
         Account(
@@ -333,6 +410,85 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                     | on(CRD_GROUP, CRDS, "delete", "get", names=crds),
                 ),
             ),
+        ),
+        Account(
+            name="promfleet-sharing",
+            purpose="Beside promfleet-teams, where several operators share the instances: stops and starts them.",
+            sections=(
+                Section(
+                    reason="The operators.",
+                    rights=on("apps", "deployments", "get", "patch", names=[operator_name(part) for part in parts])
+                    | on("", "pods", "list"),
+                ),
+            ),
+            records=on("", "configmaps", "delete", "get", "patch", names=[STOPPED_NOTE])
+            | on("", "configmaps", "create"),
+        ),
+        Account(
+            name="promfleet-exporters",
+            purpose="For the playbook monitoring_exporters: makes pods that read the files of all nodes.",
+            sections=(
+                Section(
+                    reason="The exporters' objects: found, compared, applied, removed.",
+                    rights=on_kinds(_without(exporter_kinds, "Namespace"), "list") | named_in(exporter_objects),
+                ),
+                Section(
+                    reason="Their namespaces are made here, and removed only with promfleet-remover.",
+                    rights=on_kinds(namespaces, *APPLY),
+                ),
+                Section(
+                    reason=(
+                        "What kube-state-metrics is granted: an account cannot grant permissions that it does not have."
+                    ),
+                    rights=granted(exporter_objects),
+                ),
+            ),
+            sets=tuple(sorted(capability.name for capability in exporters)),
+        ),
+        Account(
+            name="promfleet-grafana",
+            purpose="Beside promfleet-teams, where dashboards and data sources are provisioned: all ConfigMaps.",
+            sections=(
+                Section(
+                    reason="What the sidecar of a Grafana reads.",
+                    rights=on_kinds({kind for capability in dashboards for kind in capability.kinds}, *SET),
+                ),
+            ),
+        ),
+        Account(
+            name="promfleet-growing",
+            purpose="Beside promfleet-teams, for runs that let volumes of instances grow.",
+            sections=(
+                Section(
+                    reason="Volume claims, and whether their class lets them grow.",
+                    rights=on("", "persistentvolumeclaims", "get", "list", "patch")
+                    | on("storage.k8s.io", "storageclasses", "get"),
+                ),
+                Section(
+                    reason="StatefulSets are deleted without their pods; the operator makes them again.",
+                    rights=on("apps", "statefulsets", "delete", "list"),
+                ),
+            ),
+        ),
+        Account(
+            name="promfleet-isolation",
+            purpose="Beside promfleet-teams and promfleet-remover, for the playbook isolation and as long as it runs.",
+            sections=(
+                Section(
+                    reason="The applications of the throwaway teams, which one list finds again by their label.",
+                    rights=on_kinds(stage_kinds, "list")
+                    | on_kinds([*stage_kinds, ("v1", "Secret")], *SET_ONE, names=[APP_NAME]),
+                ),
+                Section(
+                    reason="Tokens of their people, by the name of the account.",
+                    rights=on("", "serviceaccounts/token", "create", names=[PERSON]),
+                ),
+                Section(
+                    reason="Whether accounts of the stack may do what reaches others.",
+                    rights=on("authorization.k8s.io", "subjectaccessreviews", "create"),
+                ),
+            ),
+            sets=(NAME,),
         ),
     )
 

@@ -54,6 +54,13 @@ description:
   - DESCRIBE the objects that it makes.
 options:
 {options}
+  state:
+    description:
+      - V(present) brings the set to its wanted state.
+      - V(absent) removes all that this module made.
+    type: str
+    choices: [present, absent]
+    default: present
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - promfleet.monitoring.auth
@@ -143,6 +150,22 @@ CHECK = """\
   failed_when: >-
     __{role}_check is failed
     and not (__promfleet_tells_together | default(false) and __{role}_check.errors is defined)
+"""
+RENDER = """\
+---
+- name: Render | Note what the objects are made of
+  ansible.builtin.set_fact:
+    __{role}_rendered:
+      {name}:
+{arguments}  when: __{role}_state == 'present'
+"""
+# Behind the facts of all other roles.
+_LAST_RENDERED = "__prometheus_federation_rendered_central | default({})"
+INCLUDED_RENDER = """
+    - name: Note what the objects of {role} are made of
+      ansible.builtin.include_role:
+        name: promfleet.monitoring.{role}
+        tasks_from: render
 """
 INCLUDED_CHECK = """
     - name: Check the input of {role}
@@ -263,7 +286,8 @@ def parts(capability: Capability[Any], *, folder: str) -> Iterator[Part]:
             constant=capability.name.replace("-", "_").upper(),
             package=PACKAGE,
             returned="".join(RETURNED.values()),
-            options=_documented(capability.options, indent="  "),
+            # Ansible knows no_log of documented variables, and not of documented options.
+            options=_documented(capability.options, indent="  ", without=("no_log",)),
         ),
     )
     yield _listed("meta/runtime.yml", f"    - {module}", after="    - cluster_info", what="action group all")
@@ -290,6 +314,19 @@ def parts(capability: Capability[Any], *, folder: str) -> Iterator[Part]:
         text = STATE.format(title=state.title(), sentence=sentence, module=module, role=role, arguments=arguments)
         yield _file(f"roles/{role}/tasks/{state}.yml", text)
     arguments = _arguments(given, indent=8)
+    if sides < 2:
+        render = RENDER.format(role=role, name=capability.name, arguments=arguments)
+        yield _file(f"roles/{role}/tasks/render.yml", render)
+        fact = f"__{role}_rendered | default({{}})"
+        yield _before("roles/promfleet/vars/main.yml", f"{fact},\n               ", mark=fact, before=_LAST_RENDERED)
+    yield Part(
+        path="playbooks/plays/noted.yml",
+        what=f"the rendering of {role}",
+        is_there=lambda text: f"{COLLECTION}.{role}\n        tasks_from: render\n" in text,
+        stamped=lambda text: _behind_last(
+            text or "", "        tasks_from: render\n", INCLUDED_RENDER.format(role=role)
+        ),
+    )
     check = CHECK.format(role=role, name=capability.name, arguments=arguments)
     yield Part(
         path=f"roles/{role}/tasks/check.yml",
@@ -309,12 +346,12 @@ def parts(capability: Capability[Any], *, folder: str) -> Iterator[Part]:
     )
     # A role with two sides has a line for each side, which is for people to write.
     if sides < 2:
-        line = f"       'DESCRIBE {role}': facts['__{role}_result'] | default({{}}),\n"
+        line = f"             'DESCRIBE {role}': facts['__{role}_result'] | default({{}}),\n"
         yield _before(
-            "roles/promfleet/templates/recap.j2",
+            "roles/promfleet/tasks/recap.yml",
             line,
             mark=f"facts['__{role}_result']",
-            before="       'the verification'",
+            before="             'the verification'",
         )
     yield _file(f"playbooks/plays/{playbook}.yml", PLAY.format(role=role))
     yield _file(f"playbooks/{playbook}.yml", PLAYBOOK.format(playbook=playbook))
@@ -359,7 +396,7 @@ def undescribed(*, root: Path = CHECKOUT) -> list[str]:
     """The places in stamped files where people have to write still, as path:line."""
     return [
         f"{path.relative_to(root)}:{number}"
-        for pattern in ("plugins/modules/*.py", "roles/**/*.yml", "roles/**/*.j2", "playbooks/**/*.yml", "README.md")
+        for pattern in ("plugins/modules/*.py", "roles/**/*.yml", "playbooks/**/*.yml", "README.md")
         for path in sorted(root.glob(pattern))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if DESCRIBE in line
@@ -402,16 +439,16 @@ def _listed(path: str, line: str, *, after: str, what: str, last: bool = False) 
     return Part(path=path, what=f"{line.strip(' -')} in the {what}", is_there=is_there, stamped=stamped)
 
 
-def _documented(options: dict[str, Any], *, indent: str, prefix: str = "") -> str:
-    """Options as documentation has them, with their descriptions to be written."""
+def _documented(options: dict[str, Any], *, indent: str, prefix: str = "", without: tuple[str, ...] = ()) -> str:
+    """Options as documentation has them, but the properties *without*, with their descriptions to be written."""
     texts = {
         f"{prefix}{name}": {
             "description": f"{DESCRIBE} it.",
-            **{key: option[key] for key in option if key != "options"},
+            **{key: option[key] for key in option if key not in ("options", *without)},
         }
         for name, option in options.items()
     }
-    text = yaml.safe_dump(texts, sort_keys=False) if texts else "{}"
+    text = yaml.safe_dump(texts, sort_keys=False) if texts else ""
     return "\n".join(f"{indent}{line}" for line in text.splitlines())
 
 
@@ -437,6 +474,13 @@ def shared(root: Path) -> Iterator[Part]:
                     stamped=lambda text, returned=returned: _with_returned(text or "", returned),  # type: ignore[misc]
                 )
 
+    for capability in registry.CAPABILITIES:
+        yield Part(
+            path=f"roles/{capability.role}/tasks/render.yml",
+            what=f"what the role gives to {capability.module}, as its tasks have it",
+            is_there=lambda text, one=capability: _with_given(text, one, root=root) == text,  # type: ignore[misc]
+            stamped=lambda text, one=capability: _with_given(text or "", one, root=root),  # type: ignore[misc]
+        )
     for role in variables.roles(root):
         yield Part(
             path=f"roles/{role}/meta/argument_specs.yml",
@@ -456,6 +500,18 @@ def shared(root: Path) -> Iterator[Part]:
         is_there=lambda text: _with_platform(text) == text,
         stamped=lambda text: _with_platform(text or ""),
     )
+
+
+def _with_given(text: str, capability: Capability[Any], *, root: Path) -> str:
+    """The tasks that note what a capability is rendered from, with what its module is given where it applies."""
+    block = re.compile(rf"^( +){re.escape(COLLECTION)}\.{capability.module}:\n((?:\1  .*\n)+)", re.MULTILINE)
+    files = sorted((root / "roles" / capability.role / "tasks").glob("*present.yml"))
+    found = [match for path in files for match in block.finditer(path.read_text(encoding="utf-8"))]
+    if len(found) != 1:
+        return text
+    given = re.sub(rf"^{found[0][1]}  ", " " * 8, found[0][2], flags=re.MULTILINE)
+    section = re.compile(rf"(?<=^      {capability.name}:\n)(?: {{8}}.*\n)+", re.MULTILINE)
+    return section.sub(lambda _old: given, text, count=1)
 
 
 def _with_returned(text: str, returned: dict[str, str]) -> str:

@@ -1,8 +1,8 @@
 """Builds the tool environments: `.venv` (oldest supported ansible-core) and `.venv-new` (the newest one possible here).
 
 Needs the standard library only. Each environment gets its pinned packages (`requirements/`), and below
-`collections/ansible_collections` kubernetes.core and a link to this checkout as promfleet.monitoring. Running it again
-does nothing unless a pin, the Python or this file has changed.
+`collections/ansible_collections` kubernetes.core, awx.awx and a link to this checkout as promfleet.monitoring. Running
+it again does nothing unless a pin, the Python or this file has changed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ OLDEST = (3, 11)
 # ansible-core says on which Pythons a controller runs: 2.19 on 3.11 to 3.13, 2.21 on 3.12 to 3.14.
 NEWEST = (3, 14)
 STAMP = ".promfleet-stamp"
+# The second one checks the fake AWX of the tests; 14.x has it no more.
+COLLECTIONS = ("kubernetes/core", "awx/awx")
 STARTED = time.monotonic()
 
 
@@ -142,16 +144,16 @@ def run_pip(environment: Environment, *arguments: str | Path) -> None:
 
 
 def install_collections(environment: Environment) -> None:
-    """Puts kubernetes.core and a link to the checkout below the environment."""
+    """Puts kubernetes.core, awx.awx where the wheel has it, and a link to the checkout below the environment."""
     tree = environment.folder / "collections/ansible_collections"
-    target = tree / "kubernetes/core"
     with tempfile.TemporaryDirectory() as folder:
         run_pip(environment, "download", "--no-deps", "--dest", folder, "--requirement", environment.collections)
         (wheel,) = Path(folder).glob("ansible-*.whl")
-        shutil.rmtree(target, ignore_errors=True)
+        for name in COLLECTIONS:
+            shutil.rmtree(tree / name, ignore_errors=True)
         with zipfile.ZipFile(wheel) as archive:
-            wanted = [name for name in archive.namelist() if name.startswith("ansible_collections/kubernetes/core/")]
-            archive.extractall(tree.parent, members=wanted)
+            prefixes = tuple(f"ansible_collections/{name}/" for name in COLLECTIONS)
+            archive.extractall(tree.parent, members=[name for name in archive.namelist() if name.startswith(prefixes)])
     link = tree / "promfleet/monitoring"
     link.parent.mkdir(exist_ok=True)
     link.unlink(missing_ok=True)

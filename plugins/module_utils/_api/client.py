@@ -23,7 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transpor
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     FIELD_MANAGER,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import resolve
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import CREDENTIALS, resolve
 
 JsonObject = dict[str, t.Any]
 
@@ -32,6 +32,8 @@ LIST_LIMIT = 5000
 SHARED_SECONDS = 5.0
 # Seconds that a login helper may take.
 LOGIN_TIMEOUT = 60.0
+# The options by which requests are made as somebody else.
+_ACTING = ("impersonate_user", "impersonate_groups")
 # A LIST in pages whose place expired (410 Gone) begins again this often.
 LIST_ATTEMPTS = 3
 # An aggregated API that cannot give metadata alone gives the objects.
@@ -71,6 +73,25 @@ def connect(
     found = os.environ if environ is None else environ
     own = resolve(options, environ=found, spec=AUTH_ARG_SPEC)
     return Cluster(connection=open_connection(own, environ=found, login_timeout=login_timeout))
+
+
+def connect_as(
+    options: t.Mapping[str, t.Any],
+    *,
+    token: str,
+    user: str = "",
+    groups: t.Sequence[str] = (),
+    environ: t.Mapping[str, str] | None = None,
+) -> Cluster:
+    """Connect to the cluster that *options* name as somebody else: the holder of *token*, and of nothing else.
+
+    *user* and *groups*: as whom that account asks the server to act.
+    """
+    found = os.environ if environ is None else environ
+    own = resolve(options, environ=found, spec=AUTH_ARG_SPEC)
+    other = {name: value for name, value in own.items() if name not in (*CREDENTIALS, *_ACTING)}
+    other |= {"api_key": token, **({"impersonate_user": user, "impersonate_groups": list(groups)} if user else {})}
+    return Cluster(connection=open_connection(other, environ=found, login_timeout=LOGIN_TIMEOUT))
 
 
 class Cluster(Transport):

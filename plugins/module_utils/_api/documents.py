@@ -7,11 +7,17 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.files import files_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import Unreadable, decode, parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import (
+    Unreadable,
+    decode,
+    parse,
+    parse_with_lines,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.json_values import without_nulls
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors, InputError
 
@@ -123,6 +129,44 @@ def read_documents(sources: t.Sequence[str]) -> list[JsonObject]:
             for file in files_of(path):
                 found += errors.attempt(partial(_read_documents, file)) or []
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """An object of a file, and the line on which its document begins."""
+
+    file: str
+    line: int
+    obj: JsonObject
+
+
+def read_located(sources: t.Sequence[str], *, path: str) -> tuple[list[Located], list[str]]:
+    """The objects in files and folders with their places, and what is wrong with the rest, one sentence each.
+
+    A document without a kind is not an object, and is left out: folders hold values and settings, too. Raises
+    InputError for a source that does not exist.
+    """
+    found: list[Located] = []
+    wrong: list[str] = []
+    for index, source in enumerate(sources):
+        if not Path(source).exists():
+            raise InputError(f"{path}[{index}]", f"{source} does not exist")
+        for file in files_of(Path(source)):
+            try:
+                documents = parse_with_lines(decode(read_bytes(file)))
+            except Unreadable as error:
+                wrong.append(f"{file}: {error}")
+                continue
+            except InputError as error:
+                wrong.append(str(error))
+                continue
+            for line, document in documents:
+                if isinstance(document, dict) and document.get("kind"):
+                    errors = Errors()
+                    objects = [obj for _place, obj in unfolded([document], path=str(file), errors=errors)]
+                    found += [Located(file=str(file), line=line, obj=obj) for obj in objects]
+                    wrong += [f"{file}:{line}: {error.message}" for error in errors.sorted()]
+    return found, wrong
 
 
 def _read_documents(file: Path) -> list[JsonObject]:

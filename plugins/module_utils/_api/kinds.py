@@ -14,15 +14,22 @@ JsonObject = dict[str, t.Any]
 PHASES: tuple[frozenset[str], ...] = (
     frozenset({"Namespace"}),
     frozenset({"CustomResourceDefinition"}),
-    frozenset({"ServiceAccount", "ClusterRole", "Role", "ConfigMap", "Secret", "ResourceQuota", "LimitRange"}),
+    frozenset({"ServiceAccount", "ClusterRole", "Role", "ConfigMap", "Secret", "LimitRange"}),
     frozenset({"ClusterRoleBinding", "RoleBinding", "NetworkPolicy"}),
     frozenset({"Service", "PersistentVolumeClaim"}),
     frozenset({"Endpoints", "EndpointSlice", "Deployment", "StatefulSet", "DaemonSet"}),
+    # Before its binding, which is deleted first: what is half removed must deny nothing.
+    frozenset({"ValidatingAdmissionPolicy"}),
 )
+
+# After everything else: until a new quota was counted once, the API server refuses all that it counts
+# ("status unknown for quota" of its admission plugin resourcequota), and these are objects of the same run.
+LAST = "ResourceQuota"
 
 # Immutable fields of objects that hold neither data nor an address: changing one means delete and create.
 # The API server names the field in the causes of its 422 (seen for each entry on Kubernetes 1.36).
 REPLACEABLE: dict[str, tuple[str, ...]] = {
+    "DaemonSet": ("spec.selector",),
     "Deployment": ("spec.selector",),
     "EndpointSlice": ("addressType",),
     "RoleBinding": ("roleRef",),
@@ -63,7 +70,10 @@ def url_path(api_version: str, plural: str = "", *, namespace: str | None = None
 
 def phase_of(kind: str) -> int:
     """The phase in which objects of *kind* are applied; deletion uses the reverse order."""
-    return next((number for number, kinds in enumerate(PHASES) if kind in kinds), len(PHASES))
+    unnamed = len(PHASES)
+    if kind == LAST:
+        return unnamed + 1
+    return next((number for number, kinds in enumerate(PHASES) if kind in kinds), unnamed)
 
 
 def guess_plural(kind: str) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading and writing YAML and JSON texts that hold Kubernetes objects. Pure.
+"""Reading YAML and JSON texts that hold Kubernetes objects. Pure.
 
 What kubectl reads, this reads to the same JSON: kubectl's reader is a fork of go-yaml v2 (sigs.k8s.io/yaml), which
 takes ``yes`` and ``y`` for true, ``0777`` for a number, and dates for text. PyYAML's parser finds the nodes; what they
@@ -71,8 +71,6 @@ _UINT64_MAX = 2**64 - 1
 # From here on Go writes a number of JSON with an exponent.
 _EXPONENT = 1e21
 
-_BREAKS = re.compile("[\x85\u2028\u2029]")
-
 _CHART = re.compile(r"\{\{-?\s*(?!-?\s*\$(?:labels|value|externalLabels|externalURL)\b)")
 # What only a chart has; where the parser gives up may be far behind it.
 _CHART_ANYWHERE = re.compile(r"\{\{[^{}]*\.(?:Values|Release|Chart|Capabilities)\b")
@@ -108,6 +106,11 @@ def decode(data: bytes) -> str:
 
 def parse(text: str) -> list[t.Any]:
     """All documents of a YAML or JSON text, as kubectl reads them; empty ones are left out. Raises Unreadable."""
+    return [document for _line, document in parse_with_lines(text)]
+
+
+def parse_with_lines(text: str) -> list[tuple[int, t.Any]]:
+    """The same, each with the line on which it begins, counted from 1."""
     text = text.removeprefix("\ufeff")
     try:
         if text.lstrip().startswith("{"):
@@ -120,55 +123,31 @@ def parse(text: str) -> list[t.Any]:
         raise Unreadable("is nested too deeply") from error
 
 
-def dump(objects: t.Iterable[JsonObject]) -> str:
-    """Objects as one YAML text, one document each, keys sorted: the same objects give the same bytes.
-
-    Text that kubectl would read as a number or a boolean (``y``, ``1e3``) is quoted, although PyYAML sees no need to.
-    """
-    base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-    class Dumper(base):  # type: ignore[misc, valid-type]  # the base is chosen at run time
-        def ignore_aliases(self, _data: t.Any) -> bool:
-            return True
-
-    def text(dumper: t.Any, value: str) -> t.Any:
-        return dumper.represent_scalar(_TEXTS[-1], value, style=_style(value))
-
-    Dumper.add_representer(str, text)
-    return str(yaml.dump_all(objects, Dumper=Dumper, explicit_start=True, sort_keys=True, allow_unicode=True))
-
-
-def _style(text: str) -> str | None:
-    """How to quote *text*; None leaves it to PyYAML, whose parser in Python loses the breaks of other alphabets."""
-    if not isinstance(_resolved(text), str):
-        return "'"
-    return '"' if _BREAKS.search(text) else None
-
-
 # -- JSON ---------------------------------------------------------------------------------------------------------
 
 
-def _json_documents(text: str) -> list[t.Any] | None:
+def _json_documents(text: str) -> list[tuple[int, t.Any]] | None:
     """The documents of a JSON text, one after the other; None if it is not JSON."""
     decoder = json.JSONDecoder(
         parse_float=lambda digits: _json_number(float(digits)),
         parse_int=lambda digits: _json_number(int(digits) if len(digits) < 25 else float(digits)),
         parse_constant=_no_constant,
     )
-    found: list[t.Any] = []
+    found: list[tuple[int, t.Any]] = []
     position = 0
+    line, counted = 1, 0
     while text[position:].strip():
         position += len(text[position:]) - len(text[position:].lstrip())
+        line, counted = line + text.count("\n", counted, position), position
         try:
             document, position = decoder.raw_decode(text, position)
         except ValueError:
             return None
         except _Bad as error:
-            line = text[:position].count("\n") + 1
             raise Unreadable(
                 f"the JSON that begins here holds a number that is too large: {error}", line=line
             ) from error
-        found.append(document)
+        found.append((line, document))
     try:
         text.encode()
         json.dumps(found, ensure_ascii=False).encode()
@@ -186,15 +165,16 @@ def _no_constant(name: str) -> t.NoReturn:
 # -- YAML ---------------------------------------------------------------------------------------------------------
 
 
-def _yaml_documents(text: str) -> t.Iterator[t.Any]:
+def _yaml_documents(text: str) -> t.Iterator[tuple[int, t.Any]]:
     # The parser in C where there is one. Its events, not its nodes: PyYAML refuses nodes with an anchor given twice.
     events = iter(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     try:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
-                document = _Builder(text, events).document()
+                builder = _Builder(text, events)
+                document = builder.document()
                 if document is not None:
-                    yield document
+                    yield builder.line, document
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1 if isinstance(error.position, int) else None
         raise Unreadable(f"holds a character that YAML does not allow ({error.reason})", line=line) from error
@@ -216,10 +196,14 @@ class _Builder:
         # the finished mapping or list; _UNFINISHED while it is read.
         self._anchors: dict[str, t.Any] = {}
         self._copied = 0
+        # Where the document begins, counted from 1.
+        self.line = 1
 
     def document(self) -> t.Any:
         """The value of the next document; raises Unreadable."""
-        return self.build(next(self._events))
+        event = next(self._events)
+        self.line = event.start_mark.line + 1
+        return self.build(event)
 
     def build(self, event: t.Any) -> t.Any:
         """The value that begins with *event*; raises Unreadable."""
@@ -363,7 +347,7 @@ def _key(text: str, tag: str | None) -> str:
 
 def _tagged(text: str, tag: str | None) -> Scalar:
     """The meaning of a scalar by its tag; the one of a plain scalar follows from its text."""
-    value = _resolved(text)
+    value = plain_meaning(text)
     if tag is None:
         return value
     kind = tag.removeprefix(_STANDARD) if tag.startswith(_STANDARD) else ""
@@ -383,7 +367,13 @@ def _tagged(text: str, tag: str | None) -> Scalar:
     return float(value) if kind == "float" else value  # type: ignore[arg-type]  # a number, see above
 
 
-def _resolved(text: str) -> Scalar:
+def is_plain_text(text: str) -> bool:
+    """Whether a plain scalar is text for every reader: for kubectl, and for PyYAML, which knows dates and base 60."""
+    others = yaml.SafeLoader.yaml_implicit_resolvers.get(text[:1], ())
+    return isinstance(plain_meaning(text), str) and not any(pattern.match(text) for _tag, pattern in others)
+
+
+def plain_meaning(text: str) -> Scalar:
     """The meaning of a plain scalar; dates and what nothing else fits are text."""
     if text in _WORDS:
         return _WORDS[text]

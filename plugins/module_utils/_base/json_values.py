@@ -19,3 +19,12 @@ def without_nulls(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [without_nulls(item) for item in value]
     return value
+
+
+def tidy(value: t.Any) -> t.Any:
+    """The same without nulls, and with the fields of mappings in their order: free-form input gives the same bytes."""
+    if isinstance(value, t.Mapping):
+        return {str(name): tidy(value[name]) for name in sorted(value, key=str) if value[name] is not None}
+    if isinstance(value, (list, tuple)):
+        return [tidy(item) for item in value]
+    return value

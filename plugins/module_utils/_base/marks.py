@@ -12,6 +12,9 @@ import re
 FIELD_MANAGER = "promfleet.monitoring"
 SET_LABEL = "promfleet.monitoring/set"
 TEAM_LABEL = "promfleet.monitoring/team"
+# On the namespace of an instance, beside TEAM_LABEL, with the value "true": it is the platform's. The team's own
+# namespaces lack it.
+INSTANCE_OF_LABEL = "promfleet.monitoring/instance-namespace"
 SOURCE_CLUSTER_LABEL = "promfleet.monitoring/source-cluster"
 SOURCE_TEAM_LABEL = "promfleet.monitoring/source-team"
 SERVED_KINDS_ANNOTATION = "promfleet.monitoring/served-kinds"
@@ -119,6 +122,11 @@ def source_replica_name(team: str, replica: int) -> str:
 def source_policy_name(team: str) -> str:
     """Name of the NetworkPolicy that lets the central side in."""
     return f"prometheus-{team}-federation"
+
+
+def sources_policy_name(team: str) -> str:
+    """Name of the NetworkPolicy that lets a team's Prometheus reach the instances that it federates."""
+    return f"prometheus-{team}-sources"
 
 
 def receiver_service_name(team: str, replica: int) -> str:

@@ -13,7 +13,32 @@ COLLECTION = "1.0.0"
 PROMETHEUS_OPERATOR = "0.93.1"
 PROMETHEUS = "3.13.5"
 ALERTMANAGER = "0.33.1"
+THANOS = "0.42.2"
 KUBE_RBAC_PROXY = "0.19.1"
+NODE_EXPORTER = "1.12.1"
+KUBE_STATE_METRICS = "2.18.0"
+
+# Where the images are, below the registry where they are published.
+UPSTREAM_REGISTRY = "quay.io"
+OPERATOR_REPOSITORY = "prometheus-operator/prometheus-operator"
+RELOADER_REPOSITORY = "prometheus-operator/prometheus-config-reloader"
+PROMETHEUS_REPOSITORY = "prometheus/prometheus"
+ALERTMANAGER_REPOSITORY = "prometheus/alertmanager"
+THANOS_REPOSITORY = "thanos/thanos"
+KUBE_RBAC_PROXY_REPOSITORY = "brancz/kube-rbac-proxy"
+NODE_EXPORTER_IMAGE = (UPSTREAM_REGISTRY, "prometheus/node-exporter")
+KUBE_STATE_METRICS_IMAGE = ("registry.k8s.io", "kube-state-metrics/kube-state-metrics")
+# All of them: the registry where an image is published, and where it is below that.
+IMAGES = (
+    (UPSTREAM_REGISTRY, OPERATOR_REPOSITORY),
+    (UPSTREAM_REGISTRY, RELOADER_REPOSITORY),
+    (UPSTREAM_REGISTRY, PROMETHEUS_REPOSITORY),
+    (UPSTREAM_REGISTRY, ALERTMANAGER_REPOSITORY),
+    (UPSTREAM_REGISTRY, THANOS_REPOSITORY),
+    (UPSTREAM_REGISTRY, KUBE_RBAC_PROXY_REPOSITORY),
+    NODE_EXPORTER_IMAGE,
+    KUBE_STATE_METRICS_IMAGE,
+)
 
 # sha256 of the CRD files of that operator release (folder example/prometheus-operator-crd of its sources).
 CRD_SHA256 = {

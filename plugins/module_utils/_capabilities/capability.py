@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.rules import RuleText
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Prediction
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
@@ -23,6 +24,7 @@ JsonObject = dict[str, t.Any]
 # Options that every role fills in from the variables of the role promfleet.
 _SHARED_VARIABLES = {
     "cluster": "promfleet_cluster",
+    "cluster_facts": "promfleet_cluster_labels",
     "clusters": "promfleet_cluster",
     "platform_team": "promfleet_platform_team",
 }
@@ -40,8 +42,29 @@ class Situation:
     to_come: Prediction
 
 
+@dataclass(frozen=True, kw_only=True)
+class Offline:
+    """What counts where no cluster is asked: the operator's *kinds* that the cluster will serve.
+
+    What only a cluster could say is noted in *errors*, with the option that says it instead, and in *warnings* where
+    the objects may differ from what a run would apply.
+    """
+
+    kinds: tuple[str, ...]
+    errors: Errors
+    warnings: list[str] = field(default_factory=list)
+
+
 def _unchanged(request: Request, _model: t.Any, _situation: Situation) -> Request:
     return request
+
+
+def _complete(_model: t.Any, _params: t.Mapping[str, t.Any], _errors: Errors) -> None:
+    return None
+
+
+def _no_rules(_model: t.Any) -> t.Sequence[RuleText]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +80,13 @@ class Capability(t.Generic[Model]):
     role's name. *variables*: where an option has another variable, or is made of one; None if the role has it from
     its own files or from other hosts, so that users cannot give it wrongly. *account*: the account in docs/rights that
     holds its rights. *example*: parameters for which it makes an object of every kind. *needs_promql*: whether *parse*
-    needs promql-parser.
+    needs promql-parser. An example has all that makes its objects known without a cluster.
 
     *neighbours*: capabilities whose objects are deleted together with a namespace of this one. *requires*: capabilities
     whose models it uses. *policy* adds to a request what must not happen to the set; its model is None if the set is
-    removed.
+    removed. *require* notes what a run lacks that applies the model, and *rules* are those of the model that users
+    wrote: a run and the check of its input judge them, what only looks at a fleet does not.
+    *offline* gives the objects that a run would apply, without a cluster; by default those of *desired*.
     """
 
     name: str
@@ -78,6 +103,9 @@ class Capability(t.Generic[Model]):
     neighbours: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     policy: t.Callable[[Request, Model | None, Situation], Request] = _unchanged
+    require: t.Callable[[Model, t.Mapping[str, t.Any], Errors], None] = _complete
+    rules: t.Callable[[Model], t.Sequence[RuleText]] = _no_rules
+    offline: t.Callable[[Model, Offline], list[JsonObject]] | None = None
 
     def variable(self, path: str) -> str:
         """The place *path*, which begins with an option, as the users of the role write it."""
@@ -100,3 +128,8 @@ def model_of(capability: Capability[Model], params: t.Mapping[str, t.Any]) -> Mo
 def objects_of(capability: Capability[Model], params: t.Mapping[str, t.Any]) -> list[JsonObject]:
     """The objects that a module's checked *params* ask for, without a cluster; raises InputError."""
     return capability.desired(model_of(capability, params))
+
+
+def offline_objects(capability: Capability[Model], model: Model, offline: Offline) -> list[JsonObject]:
+    """The objects that a run would apply, without a cluster; what is missing for that is noted in *offline*."""
+    return capability.desired(model) if capability.offline is None else capability.offline(model, offline)

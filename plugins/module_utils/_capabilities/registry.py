@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.exporters.capability import EXPORTERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.capability import (
     FEDERATION,
     FEDERATION_SOURCE,
@@ -19,15 +20,22 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.receiving import (
     FEDERATION_RECEIVER,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.capability import GRAFANA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.policy.capability import POLICY
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.workloads.capability import WORKLOADS
 
 CAPABILITIES: tuple[Capability[t.Any], ...] = (
     OPERATOR,
+    POLICY,
     TEAMS,
     FEDERATION_RECEIVER,
     FEDERATION_SOURCE,
     FEDERATION,
+    EXPORTERS,
+    WORKLOADS,
+    GRAFANA,
 )
 
 

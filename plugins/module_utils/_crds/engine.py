@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds im
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.managers import managers_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.platforms import require_supported
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds import snapshot as crd_snapshot
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.managed import (
@@ -156,8 +156,7 @@ def live_crds(cluster: Cluster, *, names: t.Collection[str] = ()) -> list[JsonOb
         kind.plural for version in versions for kind in (cluster.resources(version, refresh=True) or {}).values()
     }
     sought = sorted({*names, *(f"{plural}.{MONITORING_GROUP}" for plural in plurals)})
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        found = list(pool.map(lambda name: cluster.find(url_path(CRD_API, CRD_PLURAL, name=name)), sought))
+    found = side_by_side(lambda name: cluster.find(url_path(CRD_API, CRD_PLURAL, name=name)), sought, workers=WORKERS)
     return [
         {"apiVersion": CRD_API, "kind": CRD_KIND, **crd}
         for name, crd in zip(sought, found, strict=True)
@@ -376,7 +375,7 @@ def _require_rights(cluster: Cluster, work: _Work, *, options: Options) -> None:
     require_rights(
         cluster,
         Plan(writes=writes, deletes=tuple(work.going)),
-        needs=[*needs, *lease.needed_rights(lock_of(place))],
+        needs=[*needs, *options.needs, *lease.needed_rights(lock_of(place))],
         always=bool(workloads),
         waits=options.wait_timeout is not None,
     )
@@ -500,6 +499,6 @@ def _to_remove(
         )
     place = options.place
     needs = [_config_maps(verb, namespace=place) for verb in ("delete", "list")]
-    needs += lease.needed_rights(lock_of(place))
+    needs += [*options.needs, *lease.needed_rights(lock_of(place))]
     require_rights(cluster, Plan(deletes=tuple(live)), needs=needs, waits=options.wait_timeout is not None)
     return live, [crd for crd in every if is_leaving(crd)]

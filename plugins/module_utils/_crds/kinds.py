@@ -10,6 +10,7 @@ The rooms above know no kind of monitoring.coreos.com; `register` tells them. Ev
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
@@ -23,8 +24,51 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._state import
 
 JsonObject = dict[str, t.Any]
 
-# Kinds that own what the operator makes of them, in their own namespace.
-OWNERS = frozenset({"Alertmanager", "Prometheus", "PrometheusAgent", "ThanosRuler"})
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """A kind that runs pods: its apiVersion, when it is ready, and how the names of its StatefulSets begin."""
+
+    api_version: str
+    steps: tuple[ready.Step, ...]
+    stateful_sets: str
+
+
+# ``Available`` alone ignores updated pods and may be of an older generation.
+_RECONCILED = (
+    ready.TrueCondition(name="Reconciled", failed_if_false=True),
+    ready.TrueCondition(name="Available"),
+    ready.NotPaused(),
+)
+_SHARDED = ready.Counters(factors=("replicas", "shards"))
+INSTANCES = {
+    "Alertmanager": Instance(
+        api_version=MONITORING, steps=(*_RECONCILED, ready.Counters()), stateful_sets="alertmanager"
+    ),
+    "Prometheus": Instance(api_version=MONITORING, steps=(*_RECONCILED, _SHARDED), stateful_sets="prometheus"),
+    # As a DaemonSet it has as many pods as there are nodes.
+    "PrometheusAgent": Instance(
+        api_version=MONITORING_ALPHA,
+        steps=(*_RECONCILED, replace(_SHARDED, unless=("mode", "DaemonSet"))),
+        stateful_sets="prom-agent",
+    ),
+    "ThanosRuler": Instance(
+        api_version=MONITORING, steps=(*_RECONCILED, ready.Counters()), stateful_sets="thanos-ruler"
+    ),
+}
+# The kinds that the CRDs of the pinned release are for.
+RELEASE_KINDS = (
+    "Alertmanager",
+    "AlertmanagerConfig",
+    "PodMonitor",
+    "Probe",
+    "Prometheus",
+    "PrometheusAgent",
+    "PrometheusRule",
+    "ScrapeConfig",
+    "ServiceMonitor",
+    "ThanosRuler",
+)
 # By the CRDs of the operator's releases, see `atomic.register`.
 ATOMIC_MAPS = atomic.names(
     "accessKey additionalAlertManagerConfigs additionalAlertRelabelConfigs additionalScrapeConfigs "
@@ -40,28 +84,19 @@ ATOMIC_MAPS = atomic.names(
 
 def register() -> None:
     """Tell the engine about the operator's kinds. A second call changes nothing."""
-    ready.register("Alertmanager", _instance_not_ready, stateful_sets="alertmanager")
-    ready.register("Prometheus", _instance_not_ready, stateful_sets="prometheus")
+    for kind, instance in INSTANCES.items():
+        ready.register(kind, *instance.steps, stateful_sets=instance.stateful_sets)
     # ServiceMonitor and PodMonitor have maps of the name `params` that are merged key by key.
     atomic.register(MONITORING_GROUP, ATOMIC_MAPS, kinds={"ScrapeConfig": ATOMIC_MAPS | {"params"}})
-    contents.register_owners(OWNERS)
+    # They own what the operator makes of them, in their own namespace.
+    contents.register_owners(frozenset(INSTANCES))
     inhabitants.register_pods("Alertmanager", lambda obj: instance_pods("alertmanager", name=obj["metadata"]["name"]))
+    inhabitants.register_pods(
+        "PrometheusAgent", lambda obj: instance_pods("prometheus-agent", name=obj["metadata"]["name"])
+    )
     inhabitants.register_pods("Prometheus", lambda obj: instance_pods("prometheus", name=obj["metadata"]["name"]))
 
 
 def served_kinds(cluster: Cluster) -> list[str]:
     """The operator's custom resources that are served, sorted."""
     return sorted(kind for version in (MONITORING, MONITORING_ALPHA) for kind in cluster.resources(version) or {})
-
-
-def _instance_not_ready(obj: JsonObject) -> str | None:
-    """Prometheus and Alertmanager: ``Available`` alone ignores updated pods and may be of an older generation."""
-    for name in ("Reconciled", "Available"):
-        reason = ready.wanted_condition(obj, name, generations=True)
-        if reason:
-            return reason
-    status = obj.get("status") or {}
-    if status.get("paused"):
-        return "it is paused: the operator changes nothing"
-    wanted = obj["spec"].get("replicas", 1) * obj["spec"].get("shards", 1)
-    return ready.counters_differ(status, wanted=wanted)

@@ -15,6 +15,8 @@ import copy
 import re
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.json_values import without_nulls
+
 JsonObject = dict[str, t.Any]
 Schema = t.Mapping[str, t.Any]
 # The place of a field in an object: names of fields and indexes of lists.
@@ -62,6 +64,40 @@ def pruned(obj: JsonObject, schema: Schema) -> JsonObject:
         for part in place[:-1]:
             holder = holder[part]
         del holder[place[-1]]
+    return result
+
+
+def stored(obj: JsonObject, schema: Schema) -> JsonObject:
+    """A copy of *obj* as a server with *schema* stores it: without unknown fields and nulls, and with defaults.
+
+    A null of a field that is not nullable is dropped, or replaced by its default (Kubernetes documentation, "Defaulting
+    and Nullable"). The identity of the object stays as it is.
+    """
+    return t.cast("JsonObject", _stored(obj, schema, embedded=True))
+
+
+def _stored(value: t.Any, schema: Schema, *, embedded: bool = False) -> t.Any:
+    if isinstance(value, list):
+        items = schema.get("items")
+        return [_stored(item, items) for item in value] if isinstance(items, dict) else copy.deepcopy(value)
+    if not isinstance(value, dict):
+        return value
+    keeps = _keeps_unknown(schema)
+    result: JsonObject = {}
+    for name, item in value.items():
+        if embedded and name in _IDENTITY:
+            result[name] = without_nulls(item)
+            continue
+        sub = _member(schema, name)
+        if sub is None:
+            if keeps:
+                result[name] = copy.deepcopy(item)
+        elif item is not None or sub.get("nullable"):
+            inside = bool(sub.get("x-kubernetes-embedded-resource"))
+            result[name] = None if item is None else _stored(item, sub, embedded=inside)
+    for name, sub in (schema.get("properties") or {}).items():
+        if name not in result and isinstance(sub, dict) and sub.get("default") is not None:
+            result[name] = _stored(copy.deepcopy(sub["default"]), sub)
     return result
 
 

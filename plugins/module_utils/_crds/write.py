@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.owners import of_release
@@ -142,8 +143,9 @@ def wait_served(cluster: Cluster, crds: Sequence[JsonObject], *, timeout: float,
     deadline = time.monotonic() + timeout
     waiting = list(crds)
     while waiting:
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            live = list(pool.map(lambda crd: cluster.find(resource.path(name=crd["metadata"]["name"])), waiting))
+        live = side_by_side(
+            lambda crd: cluster.find(resource.path(name=crd["metadata"]["name"])), waiting, workers=WORKERS
+        )
         groups = {f"{crd['spec']['group']}/{version}" for crd in waiting for version in _served_versions(crd)}
         for group in groups:
             cluster.resources(group, refresh=True)

@@ -16,7 +16,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.webhooks
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Check, Fact, Facts, known
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
+    Check,
+    ClusterFacts,
+    Fact,
+    known,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.leaving import LeavingCrd
 
@@ -57,22 +62,11 @@ class NotAllowed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdmissionFacts(Facts):
+class AdmissionFacts(ClusterFacts):
     """What is in the way of objects in the whole cluster."""
 
-    cluster: str
     leaving: Fact[tuple[LeavingCrd, ...]]
     webhooks: Fact[tuple[BrokenWebhook, ...] | NotAllowed]
-
-    @property
-    def scope(self) -> tuple[str, ...]:
-        """The whole cluster."""
-        return ()
-
-    @property
-    def object(self) -> Subject:
-        """The cluster."""
-        return Subject(cluster=self.cluster, kind="Cluster", name=self.cluster)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:

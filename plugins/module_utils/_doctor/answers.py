@@ -115,11 +115,12 @@ def ask_prometheus(
     pools: t.Collection[str],
     fresh: float,
     federates: bool = False,
+    prefix: str = "",
 ) -> Answers:
     """All that is asked of one Prometheus, or for all of it the one reason why it is not known.
 
     *pools*: the jobs that its federation has. Without any, and where it does not have sources that write either
-    (*federates*), it is asked less. *fresh*: how old a sample may be, in seconds.
+    (*federates*), it is asked less. *fresh*: how old a sample may be, in seconds. *prefix*: as for `Prometheus`.
     """
 
     def ask(prometheus: Prometheus) -> Answers:
@@ -138,12 +139,19 @@ def ask_prometheus(
             jobs=loaded_jobs(prometheus.configuration(), wanted=lambda name: name in pools),
         )
 
-    found = _asked(cluster, limit, namespace=namespace, service=service, subject=subject, ask=ask)
+    found = asked(cluster, limit, namespace=namespace, service=service, prefix=prefix, subject=subject, ask=ask)
     return nothing(found) if isinstance(found, Unobserved) else found
 
 
 def ask_replica(
-    cluster: Cluster, limit: Limit, *, namespace: str, service: str, subject: Subject, match: t.Sequence[str]
+    cluster: Cluster,
+    limit: Limit,
+    *,
+    namespace: str,
+    service: str,
+    subject: Subject,
+    match: t.Sequence[str],
+    prefix: str = "",
 ) -> ReplicaAnswers:
     """How many series each selector of *match* finds on a replica, and the labels that it runs with."""
     parts = [f'label_replace(count({one}), "{_MARK}", "{number}", "", "")' for number, one in enumerate(match)]
@@ -160,20 +168,24 @@ def ask_replica(
             offset=offset,
         )
 
-    found = _asked(cluster, limit, namespace=namespace, service=service, subject=subject, ask=ask)
+    found = asked(cluster, limit, namespace=namespace, service=service, prefix=prefix, subject=subject, ask=ask)
     return no_replica(found) if isinstance(found, Unobserved) else found
 
 
-def _asked(
+def asked(
     cluster: Cluster,
     limit: Limit,
     *,
     namespace: str,
     service: str,
+    prefix: str,
     subject: Subject,
     ask: t.Callable[[Prometheus], Value],
 ) -> Value | Unobserved:
-    prometheus = Prometheus(cluster, namespace=namespace, service=service, patience=lambda: within(BRIEF, limit.left))
+    """What *ask* gets from one Prometheus, or why it got nothing; *prefix*: as for `Prometheus`."""
+    prometheus = Prometheus(
+        cluster, namespace=namespace, service=service, prefix=prefix, patience=lambda: within(BRIEF, limit.left)
+    )
     try:
         return ask(prometheus)
     except PrometheusError as error:

@@ -34,6 +34,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     slice_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.extra import ALERTMANAGER
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import prometheus_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import (
@@ -203,7 +204,8 @@ def shown_instance(live: JsonObject | None, *, team: Team, cluster: str) -> Json
     """What is shown of a team's Prometheus or Alertmanager; None if it does not exist."""
     if live is None:
         return None
-    desired = [prometheus_object(team, cluster=cluster)] if live["kind"] == "Prometheus" else []
+    # Of an Alertmanager nothing is compared.
+    desired = [] if live["kind"] == ALERTMANAGER else [prometheus_object(team, cluster=cluster)]
     return shown(live, desired=desired, labels=selector_labels([live]))
 
 
@@ -415,7 +417,7 @@ def inside(objects: Objects, team: Team) -> Objects:
 
 def pods_of(pods: t.Iterable[JsonObject], team: Team) -> list[JsonObject]:
     """The pods of a team's Prometheus, of those in its namespace."""
-    own = {NAME_LABEL: "prometheus", INSTANCE_LABEL: team.prometheus.name}
+    own = {NAME_LABEL: team.prometheus.application, INSTANCE_LABEL: team.prometheus.name}
     return [pod for pod in pods if own.items() <= (pod["metadata"].get("labels") or {}).items()]
 
 

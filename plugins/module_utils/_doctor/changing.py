@@ -41,6 +41,7 @@ class InstanceChangeFacts(Facts):
     pods: Fact[t.Sequence[JsonObject]]
     now: float
     limit: float
+    kind: str = "Prometheus"
     place: tuple[str, ...] = ()
 
     @property
@@ -51,7 +52,7 @@ class InstanceChangeFacts(Facts):
     @property
     def object(self) -> Subject:
         """The team's Prometheus."""
-        return Subject(cluster=self.cluster, kind="Prometheus", namespace=self.namespace, name=self.name)
+        return Subject(cluster=self.cluster, kind=self.kind, namespace=self.namespace, name=self.name)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:

@@ -67,6 +67,23 @@ class Facts(abc.ABC):
         return self.object
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClusterFacts(Facts):
+    """Something of a whole *cluster*, which is what its checks are about."""
+
+    cluster: str
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The whole cluster: one cause for all that is in it."""
+        return ()
+
+    @property
+    def object(self) -> Subject:
+        """The cluster."""
+        return Subject(cluster=self.cluster, kind="Cluster", name=self.cluster)
+
+
 F = t.TypeVar("F", bound=Facts)
 
 

@@ -211,34 +211,55 @@ def _lets_in(facts: AccessFacts) -> list[Finding]:
 def _is_open(facts: AccessFacts, policies: t.Sequence[JsonObject], network: str) -> bool:
     """Whether each pod can be reached from a *network*: policies add up, and a pod without any is open."""
     # Where no pod runs, policies are judged for the pods that are to come.
-    to_come = facts.desired["spec"]["podSelector"]["matchLabels"]
-    for labels in [pod["metadata"].get("labels") or {} for pod in known(facts.pods)] or [to_come]:
+    to_come = labels_of(facts.desired["spec"]["podSelector"])
+    ports = _ports_of(facts.desired)
+    for labels in [pod["metadata"].get("labels") or {} for pod in known(facts.pods)] or to_come:
         about = [
             policy["spec"]
             for policy in policies
             if "Ingress" in (policy["spec"].get("policyTypes") or ["Ingress"])
             and selects(policy["spec"].get("podSelector"), labels)
         ]
-        if about and not any(_admits(rule, network) for spec in about for rule in spec.get("ingress") or ()):
+        rules = [rule for spec in about for rule in spec.get("ingress") or ()]
+        if about and not any(_admits(rule, network, ports=ports) for rule in rules):
             return False
     return True
 
 
-def _admits(rule: JsonObject, network: str) -> bool:
-    ports = rule.get("ports")
-    if ports and not any(_is_web(port) for port in ports):
+def labels_of(selector: JsonObject) -> list[dict[str, str]]:
+    """The labels of the pods that *selector* selects: one for each of the values that its expressions list."""
+    found = [dict(selector.get("matchLabels") or {})]
+    for expression in selector.get("matchExpressions") or ():
+        if expression["operator"] == "In":
+            found = [{**labels, expression["key"]: value} for labels in found for value in expression["values"]]
+    return found
+
+
+def _ports_of(policy: JsonObject) -> frozenset[int | str]:
+    """The ports that a *policy* of ours opens; the web port by its number and its name."""
+    rules = policy["spec"].get("ingress") or ()
+    found = {port["port"] for rule in rules for port in rule.get("ports") or () if "port" in port}
+    web = {PROMETHEUS_PORT, WEB_PORT_NAME}
+    return frozenset(found | web if found & web or not found else found)
+
+
+def _admits(rule: JsonObject, network: str, *, ports: t.Collection[int | str]) -> bool:
+    given = rule.get("ports")
+    if given and not any(_opens(port, ports) for port in given):
         return False
     peers = rule.get("from")
     return not peers or any(_holds(peer.get("ipBlock"), network) for peer in peers)
 
 
-def _is_web(port: JsonObject) -> bool:
+def _opens(port: JsonObject, wanted: t.Collection[int | str]) -> bool:
+    """Whether a rule's *port*, which may be a range or a name, is one of the *wanted*."""
     number, last = port.get("port"), port.get("endPort")
     if port.get("protocol", "TCP") != "TCP":
         return False
-    if number is None or number == WEB_PORT_NAME:
+    if number is None or number in wanted:
         return True
-    return isinstance(number, int) and number <= PROMETHEUS_PORT <= int(last or number)
+    numbers = [one for one in wanted if isinstance(one, int)]
+    return isinstance(number, int) and any(number <= one <= int(last or number) for one in numbers)
 
 
 def _holds(block: JsonObject | None, network: str) -> bool:

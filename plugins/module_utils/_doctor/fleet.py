@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import CentralSide, place_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Check,
+    ClusterFacts,
     Fact,
     Facts,
     Unobserved,
@@ -24,21 +25,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.fin
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObservedFacts(Facts):
+class ObservedFacts(ClusterFacts):
     """Whether a worker's side is known."""
 
-    cluster: str
     observed: Fact[bool]
-
-    @property
-    def scope(self) -> tuple[str, ...]:
-        """The whole fleet."""
-        return ()
-
-    @property
-    def object(self) -> Subject:
-        """The worker."""
-        return Subject(cluster=self.cluster, kind="Cluster", name=self.cluster)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:

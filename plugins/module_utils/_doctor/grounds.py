@@ -15,6 +15,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     NAME_LABEL,
     TEAM_LABEL,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import APPLICATIONS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Check,
     Fact,
@@ -170,7 +171,7 @@ def claims_of(live: JsonObject, claims: t.Iterable[JsonObject]) -> tuple[JsonObj
     """Those of *claims* that replicas of *live* use now: claims of replicas that are no longer wanted stay behind."""
     replicas = int((live.get("spec") or {}).get("replicas", 1))
     metadata = live["metadata"]
-    wanted = {NAME_LABEL: live["kind"].lower(), INSTANCE_LABEL: metadata["name"]}
+    wanted = {NAME_LABEL: APPLICATIONS[live["kind"]], INSTANCE_LABEL: metadata["name"]}
     return tuple(
         claim
         for claim in claims

@@ -29,9 +29,10 @@ JsonObject = dict[str, t.Any]
 class InstanceFacts(Facts):
     """What is known of one team's instance. *prometheus*, *alertmanager*: None if the object does not exist.
 
-    *prometheus_name*, *alertmanager_name* are the names of these objects, by default the team's. *desired* is the
-    Prometheus that a run applies, None where that is not known. *place*: where it is looked at from, by default the
-    cluster itself.
+    *prometheus_kind* is the kind of the first, which can be an agent. *prometheus_name*, *alertmanager_name* are the
+    names of these objects, by default the team's. *desired* is the Prometheus that a run applies, None where that is
+    not known. *place*: where it is looked at from, by default the cluster itself. *routed*: the namespaces of the team
+    that have an AlertmanagerConfig.
     """
 
     cluster: str
@@ -43,10 +44,12 @@ class InstanceFacts(Facts):
     alertmanager: Fact[JsonObject | None]
     reload_ok: Fact[bool]
     targets: Fact[tuple[JsonObject, ...]]
+    prometheus_kind: str = "Prometheus"
     prometheus_name: str = ""
     alertmanager_name: str = ""
     desired: JsonObject | None = None
     place: tuple[str, ...] = ()
+    routed: Fact[t.Collection[str]] = ()
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -55,8 +58,8 @@ class InstanceFacts(Facts):
 
     @property
     def object(self) -> Subject:
-        """The team's Prometheus."""
-        return self._named("Prometheus", self.prometheus_name)
+        """The team's Prometheus, or its agent."""
+        return self._named(self.prometheus_kind, self.prometheus_name)
 
     @property
     def alertmanager_object(self) -> Subject:
@@ -90,6 +93,14 @@ def _prometheus_available(facts: InstanceFacts) -> list[Finding]:
 
 def _alertmanager_available(facts: InstanceFacts) -> list[Finding]:
     return _available(known(facts.alertmanager), facts.alertmanager_object)
+
+
+def _notifies(facts: InstanceFacts) -> list[Finding]:
+    routed = known(facts.routed)
+    if facts.namespace in routed:
+        return []
+    which = "alerts without a label namespace, such as Watchdog," if routed else "all alerts"
+    return [found("PF236", facts.alertmanager_object, which=which)]
 
 
 def _configuration_loaded(facts: InstanceFacts) -> list[Finding]:
@@ -162,6 +173,7 @@ def _as_described(facts: InstanceFacts) -> list[Finding] | None:
 
 ALERTMANAGER_CHECKS: tuple[Check[InstanceFacts], ...] = (
     Check(name="alertmanager_available", reads=("alertmanager",), judge=_alertmanager_available, kind="Alertmanager"),
+    Check(name="receivers", reads=("routed",), judge=_notifies, kind="Alertmanager"),
 )
 PROMETHEUS_CHECKS: tuple[Check[InstanceFacts], ...] = (
     Check(name="prometheus_available", reads=("prometheus",), judge=_prometheus_available),

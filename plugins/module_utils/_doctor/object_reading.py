@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -70,19 +71,25 @@ CENTRAL_KINDS = (
 )
 WORKER_KINDS = (_SERVICES, _SLICES, _kind(NETWORKING, "NetworkPolicy", "networkpolicies"))
 _INSTANCES = {
-    kind: _kind(MONITORING, kind, plural)
-    for kind, plural in (("Prometheus", "prometheuses"), ("Alertmanager", "alertmanagers"))
+    kind: _kind(version, kind, plural)
+    for version, kind, plural in (
+        (MONITORING, "Prometheus", "prometheuses"),
+        (MONITORING_ALPHA, "PrometheusAgent", "prometheusagents"),
+        (MONITORING, "Alertmanager", "alertmanagers"),
+    )
 }
 _PODS = _kind(CORE, "Pod", "pods")
+_ROUTES = _kind(MONITORING_ALPHA, "AlertmanagerConfig", "alertmanagerconfigs")
 _OPERATED = f"{MANAGED_BY_LABEL}={OPERATOR_NAME}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """The custom resources of an instance."""
+    """The custom resources of an instance; *routed*: the namespaces of its team that have an AlertmanagerConfig."""
 
     prometheus: Fact[JsonObject | None]
     alertmanager: Fact[JsonObject | None]
+    routed: Fact[t.Collection[str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,15 +114,24 @@ class Objects:
 
 def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
     """The custom resources of each team's instance, and by kind the objects of both sides of the federation."""
-    asked = {**_of_instances(wanted, reader), **_of_central(wanted, reader), **_of_exposed(wanted, reader)}
+    asked = {
+        **_of_instances(wanted, reader),
+        **_of_routes(wanted, reader),
+        **_of_central(wanted, reader),
+        **_of_exposed(wanted, reader),
+    }
     reader.progress.step("looking at", total=len(asked), unit="objects")
     found = reader.ask_about({key: question for key, (_subject, question) in asked.items()}, lambda key: asked[key][0])
-    if ("every", "Prometheus") in found:
+    if len(wanted.teams) > SINGLY:
         for team in wanted.teams:
             for kind in parts_of(team):
                 found[kind, team.name] = _named(found["every", kind], team.namespace, team.resource_name(kind))
     resources = [
-        Resources(prometheus=found.get(("Prometheus", team.name)), alertmanager=found.get(("Alertmanager", team.name)))
+        Resources(
+            prometheus=found.get((team.prometheus.kind, team.name)),
+            alertmanager=found.get(("Alertmanager", team.name)),
+            routed=mapped(found.get(("routes", "AlertmanagerConfig"), ()), functools.partial(_routed, team=team)),
+        )
         for team in wanted.teams
     ]
     others = {team.name: found.get(("Prometheus of", team.name)) for team, _sources in wanted.federating}
@@ -135,14 +151,34 @@ def _of_instances(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subj
                 reader.listing(resource, namespaces),
             )
             for kind, resource in _INSTANCES.items()
+            if any(kind in parts_of(team) for team in wanted.teams)
         }
     asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {}
     for team in wanted.teams:
         for kind in parts_of(team):
             name = team.resource_name(kind)
             subject = dataclasses.replace(wanted.subject(team), kind=kind, name=name)
-            asked[kind, team.name] = subject, reader.finding(reference(MONITORING, kind, team.namespace, name))
+            asked[kind, team.name] = (
+                subject,
+                reader.finding(reference(_INSTANCES[kind].api_version, kind, team.namespace, name)),
+            )
     return asked
+
+
+def _of_routes(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
+    """A question for the names of what routes alerts, where there is an Alertmanager."""
+    teams = [team for team in wanted.teams if team.alertmanager.enabled]
+    if not teams:
+        return {}
+    namespaces = {name for team in teams for name in (team.namespace, *team.namespaces)}
+    subject = Subject(cluster=wanted.cluster, kind="AlertmanagerConfig", name="*")
+    return {("routes", "AlertmanagerConfig"): (subject, reader.listing(_ROUTES, namespaces, metadata_only=True))}
+
+
+def _routed(objects: t.Sequence[JsonObject], *, team: Team) -> tuple[str, ...]:
+    """The namespaces of a team that have one of *objects*."""
+    own = {team.namespace, *team.namespaces}
+    return tuple(sorted(own & {obj["metadata"]["namespace"] for obj in objects}))
 
 
 def _of_central(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:

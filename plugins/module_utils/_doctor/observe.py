@@ -143,7 +143,7 @@ class _Observer:
         """
         wanted = self._wanted
         self._progress.step("asking the API server")
-        operator = self._operator_facts()
+        operators = self._operator_facts()
         objects = read_objects(wanted, reader=self._reader)
         others = self._surroundings(objects)
         replies = self._replies()
@@ -170,7 +170,7 @@ class _Observer:
                 sources += facts_of_peers(side, wanted.peers, workers=wanted.workers)
         changing = [] if self._cluster is None else self._changing(self._cluster, instances)
         facts = [
-            operator,
+            *operators,
             *others,
             *([] if self._view.later else reach_facts(wanted.cluster, replies.answers)),
             *changing,
@@ -197,7 +197,7 @@ class _Observer:
             facts=tuple(facts),
         )
 
-    def _operator_facts(self) -> OperatorFacts:
+    def _operator_facts(self) -> list[OperatorFacts]:
         if self._operator is not None:
             return self._operator.facts()
         why = self._view.later or known_later(self._wanted.cluster)
@@ -217,7 +217,7 @@ class _Observer:
         parts = [
             Part(team=team, kind=kind, live=live)
             for team, found in zip(wanted.teams, objects.instances, strict=True)
-            for kind, live in (("Prometheus", found.prometheus), ("Alertmanager", found.alertmanager))
+            for kind, live in ((team.prometheus.kind, found.prometheus), ("Alertmanager", found.alertmanager))
         ]
         cluster = Subject(cluster=wanted.cluster, kind="Cluster", name=wanted.cluster)
 
@@ -229,6 +229,7 @@ class _Observer:
                 teams=wanted.teams,
                 operator_namespace=wanted.operator_namespace,
                 kinds=NEEDED_KINDS,
+                guarded=wanted.guarded_by_policies,
                 ask=ask,
             )
 
@@ -253,7 +254,13 @@ class _Observer:
         question = self._reader.asking("Namespace", lambda: self._view.objects.list_objects(NAMESPACES))
         found = self._reader.ask_about({"namespaces": question}, lambda _key: cluster)
         why = self._view.later or known_later(self._wanted.cluster)
-        return described_surroundings(self._wanted.cluster, self._wanted.teams, found["namespaces"], why=why)
+        return described_surroundings(
+            self._wanted.cluster,
+            self._wanted.teams,
+            found["namespaces"],
+            guarded=self._wanted.guarded_by_policies,
+            why=why,
+        )
 
     def _instance(self, team: Team, resources: Resources, answers: Answers | None) -> InstanceFacts:
         desired = prometheus_object(team, cluster=self._wanted.cluster) if team.prometheus.enabled else None
@@ -262,12 +269,14 @@ class _Observer:
             cluster=self._wanted.cluster,
             team=team.name,
             namespace=team.namespace,
+            prometheus_kind=team.prometheus.kind,
             prometheus_name=team.prometheus.name,
             alertmanager_name=team.alertmanager.name,
             wants_prometheus=team.prometheus.enabled,
             wants_alertmanager=team.alertmanager.enabled,
             prometheus=mapped(resources.prometheus, shown_of_team),
             alertmanager=mapped(resources.alertmanager, shown_of_team),
+            routed=resources.routed,
             desired=desired,
             # Without a Prometheus nothing asks for these.
             reload_ok=answers.reload_ok if answers else False,
@@ -288,6 +297,7 @@ class _Observer:
                 cluster=wanted.cluster,
                 team=team.name,
                 namespace=team.namespace,
+                kind=team.prometheus.kind,
                 name=team.prometheus.name,
                 pods=pods,
                 now=cluster.now,

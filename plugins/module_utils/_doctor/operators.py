@@ -21,7 +21,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.fin
     Subject,
     found,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.judge import FoundOperator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.quarrel import Quarrel
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import CONTROLLER_ID, Instance
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import condition, not_ready
 
 JsonObject = dict[str, t.Any]
@@ -40,6 +42,24 @@ class MetOperator:
     loses: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unserved:
+    """Instances with one *controller_id* (empty for none) that no running operator reconciles, by their names."""
+
+    controller_id: str
+    instances: tuple[str, ...]
+
+
+def unserved(instances: t.Iterable[Instance], operators: t.Iterable[FoundOperator]) -> tuple[Unserved, ...]:
+    """The *instances* that none of *operators* reconciles, by their controller ids."""
+    running = [found for found in operators if found.is_running]
+    by_id: dict[str, list[str]] = {}
+    for instance in instances:
+        if not any(found.reconciles(instance) for found in running):
+            by_id.setdefault(instance.annotations.get(CONTROLLER_ID) or "", []).append(str(instance))
+    return tuple(Unserved(controller_id=one, instances=tuple(sorted(by_id[one]))) for one in sorted(by_id))
+
+
 def met(quarrel: Quarrel) -> MetOperator:
     """What is known of an operator that meets ours."""
     return MetOperator(
@@ -54,7 +74,8 @@ def met(quarrel: Quarrel) -> MetOperator:
 class OperatorFacts(Facts):
     """*missing_kinds*: custom resources that the API server does not serve; *deployment*: None if there is none.
 
-    *quarrels*: other operators that meet ours.
+    *quarrels*: other operators that meet ours. *unserved*: instances, also of others, that have no operator.
+    *first*: whether what is about the cluster as a whole is asked here, which of several operators one has.
     *platform*: why the cluster's platform is not supported, empty if it is; it is asked where something is missing.
     """
 
@@ -64,7 +85,9 @@ class OperatorFacts(Facts):
     missing_kinds: Fact[tuple[str, ...]]
     deployment: Fact[JsonObject | None]
     quarrels: Fact[tuple[MetOperator, ...]]
+    unserved: Fact[tuple[Unserved, ...]] = ()
     platform: Fact[str] = ""
+    first: bool = True
     # Whether a rollout that is going on is reported.
     changes: bool = False
 
@@ -81,7 +104,8 @@ class OperatorFacts(Facts):
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:
         """What is asked of it."""
-        return (*OPERATOR_CHECKS, *(OPERATOR_CHANGE_CHECKS if self.changes else ()))
+        asked = OPERATOR_CHECKS if self.first else (OPERATOR_CHECK,)
+        return (*asked, *(OPERATOR_CHANGE_CHECKS if self.changes else ()))
 
 
 def _crds(facts: OperatorFacts) -> list[Finding]:
@@ -127,10 +151,24 @@ def _alone(facts: OperatorFacts) -> list[Finding]:
     return findings
 
 
+def _served(facts: OperatorFacts) -> list[Finding]:
+    return [
+        found(
+            "PF108",
+            facts.object,
+            controller_id=one.controller_id or "none",
+            instances=one.instances,
+        )
+        for one in known(facts.unserved)
+    ]
+
+
+OPERATOR_CHECK: Check[OperatorFacts] = Check(name="operator", reads=("deployment",), judge=_operator)
 OPERATOR_CHECKS: tuple[Check[OperatorFacts], ...] = (
     Check(name="crds", reads=("missing_kinds", "platform"), judge=_crds),
-    Check(name="operator", reads=("deployment",), judge=_operator),
+    OPERATOR_CHECK,
     Check(name="other_operators", reads=("quarrels",), judge=_alone),
+    Check(name="owners", reads=("unserved",), judge=_served),
 )
 OPERATOR_CHANGE_CHECKS: tuple[Check[OperatorFacts], ...] = (
     Check(name="operator_settled", reads=("deployment",), judge=_rollout),

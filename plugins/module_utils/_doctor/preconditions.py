@@ -9,7 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Check, Fact, Facts, known
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
+    Check,
+    ClusterFacts,
+    Fact,
+    Facts,
+    known,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
 
 JsonObject = dict[str, t.Any]
@@ -24,22 +30,11 @@ class Denial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFacts(Facts):
+class RunFacts(ClusterFacts):
     """The run of one *capability*. *denial*: None where it may begin."""
 
-    cluster: str
     capability: str
     denial: Fact[Denial | None]
-
-    @property
-    def scope(self) -> tuple[str, ...]:
-        """The whole cluster."""
-        return ()
-
-    @property
-    def object(self) -> Subject:
-        """The cluster."""
-        return Subject(cluster=self.cluster, kind="Cluster", name=self.cluster)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:
@@ -138,21 +133,10 @@ CERTIFICATE_CHECKS: tuple[Check[CertificateFacts], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class PathFacts(Facts):
+class PathFacts(ClusterFacts):
     """The way from the central Prometheus to a source, which is not that of this run: nothing can be known of it."""
 
-    cluster: str
     reached: Fact[bool]
-
-    @property
-    def scope(self) -> tuple[str, ...]:
-        """The whole cluster."""
-        return ()
-
-    @property
-    def object(self) -> Subject:
-        """The cluster."""
-        return Subject(cluster=self.cluster, kind="Cluster", name=self.cluster)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:

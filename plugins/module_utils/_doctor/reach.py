@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Check,
+    ClusterFacts,
     Fact,
-    Facts,
     known,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
+from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, found
 
 # How a connection ends whose packets are dropped: in the words of the API server and of ours.
 _TIMED_OUT = re.compile(r"time[d -]*out|deadline exceeded|no complete answer", re.IGNORECASE)
@@ -27,23 +27,12 @@ _OF_ONE = re.compile(r"\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f:]+|[0-9]+|/api/\S+|\"[^
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReachFacts(Facts):
+class ReachFacts(ClusterFacts):
     """How the instances of a *cluster* are reached: *reached* of *asked*, and for the others the *reasons* if known."""
 
-    cluster: str
     asked: int
     reached: int
     reasons: Fact[tuple[str, ...]]
-
-    @property
-    def scope(self) -> tuple[str, ...]:
-        """The whole cluster: one cause for many instances."""
-        return ()
-
-    @property
-    def object(self) -> Subject:
-        """The cluster."""
-        return Subject(cluster=self.cluster, kind="Cluster", name=self.cluster)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:

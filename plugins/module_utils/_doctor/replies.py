@@ -102,11 +102,7 @@ def ask_all(cluster: Cluster, wanted: Wanted, *, reader: Reader) -> Replies:
     reader.progress.step("asking", total=len(questions), unit="Prometheus instances")
 
     def otherwise(key: t.Hashable, late: Late) -> Answers | ReplicaAnswers:
-        if late.seconds:
-            reason = f"no complete answer within {late.seconds:.0f} s"
-            fact = Unobserved(code="PF003", object=subjects[key], evidence={"reason": reason})
-        else:
-            fact = reader.late(subjects[key])
+        fact = unanswered(subjects[key], late, reader=reader)
         return nothing(fact) if t.cast("tuple[str, ...]", key)[0] == "answers" else no_replica(fact)
 
     found = reader.in_time(questions, limit=reader.limit, at_once=ASKERS, most=MOST_SECONDS, otherwise=otherwise)
@@ -118,6 +114,14 @@ def ask_all(cluster: Cluster, wanted: Wanted, *, reader: Reader) -> Replies:
             if of == "replica"
         },
     )
+
+
+def unanswered(subject: Subject, late: Late, *, reader: Reader) -> Unobserved:
+    """Why a Prometheus gave no answer in time: it took too long, or there was no time left to ask it."""
+    if not late.seconds:
+        return reader.late(subject)
+    reason = f"no complete answer within {late.seconds:.0f} s"
+    return Unobserved(code="PF003", object=subject, evidence={"reason": reason})
 
 
 def _question(cluster: Cluster, wanted: Wanted, team: Team) -> Question[Answers | ReplicaAnswers]:
@@ -132,6 +136,7 @@ def _question(cluster: Cluster, wanted: Wanted, team: Team) -> Question[Answers 
         pools=pools,
         fresh=fresh_within(wanted.sources),
         federates=bool(read),
+        prefix=team.prometheus.web.route_prefix,
     )
 
 
@@ -145,6 +150,7 @@ def _replica_question(
         service=service,
         subject=subject,
         match=source.scrape.match,
+        prefix=team.prometheus.web.route_prefix,
     )
 
 

@@ -79,6 +79,7 @@ _ALLOWED: dict[str, str] = {
     ),
     "Pod": "spec.nodeName spec.containers.name spec.containers.ports.name spec.containers.ports.protocol",
     "Prometheus": _INSTANCE,
+    "PrometheusAgent": _INSTANCE,
     "ScrapeConfig": " ".join(
         (
             *(f"spec.{name}" for name in _SCRAPED),

@@ -26,6 +26,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     common_labels,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import APPLICATIONS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import OPERATOR_MANAGED
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.admission import (
     AdmissionFacts,
@@ -42,6 +43,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     Facts,
     Unobserved,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.enforcement import (
+    EnforcementFacts,
+    engines_by_daemon_set,
+    engines_by_group,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.grounds import (
     NamespaceFacts,
     PodFacts,
@@ -49,6 +55,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.groun
     wanted_size,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import shown
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import parts_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import is_leaving
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.leaving import (
@@ -68,13 +75,14 @@ Value = t.TypeVar("Value")
 
 # Of so many parts that are not ready the events are read in one look: each of them is a request.
 LOOKED_AT = 8
-NAMESPACES, _SLICES, _CLAIMS, _CLASSES = (
+NAMESPACES, _SLICES, _CLAIMS, _CLASSES, _DAEMON_SETS = (
     Resource(api_version=version, kind=kind, plural=plural, namespaced=namespaced, verbs=frozenset({"list"}))
     for version, kind, plural, namespaced in (
         ("v1", "Namespace", "namespaces", False),
         ("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True),
         ("v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
         ("storage.k8s.io/v1", "StorageClass", "storageclasses", False),
+        ("apps/v1", "DaemonSet", "daemonsets", True),
     )
 )
 
@@ -103,9 +111,13 @@ def surroundings(
     teams: t.Sequence[Team],
     operator_namespace: str,
     kinds: t.Mapping[str, t.Sequence[str]],
+    guarded: tuple[str, ...],
     ask: Ask,
 ) -> list[Facts]:
-    """The facts for the cluster *name*: *kinds*, by their API version, are the custom resources that are needed."""
+    """The facts for the cluster *name*: *kinds*, by their API version, are the custom resources that are needed.
+
+    *guarded*: the sources that network policies alone guard.
+    """
     namespaces = ask("Namespace", lambda: _namespaces(cluster, teams))
     places = _places(teams, operator_namespace, namespaces)
     return [
@@ -114,6 +126,7 @@ def surroundings(
             leaving=ask("CustomResourceDefinition", lambda: _leaving(cluster, kinds)),
             webhooks=ask("ValidatingWebhookConfiguration", lambda: _webhooks(cluster, teams, places)),
         ),
+        *_enforcement_facts(cluster, name, guarded, ask=ask),
         *_namespace_facts(name, teams, namespaces),
         *_pod_facts(cluster, name, parts, ask=ask),
         *_storage_facts(cluster, name, parts, ask=ask),
@@ -121,11 +134,18 @@ def surroundings(
 
 
 def described_surroundings(
-    name: str, teams: t.Sequence[Team], namespaces: Fact[t.Sequence[JsonObject]], *, why: Unobserved
+    name: str,
+    teams: t.Sequence[Team],
+    namespaces: Fact[t.Sequence[JsonObject]],
+    *,
+    guarded: tuple[str, ...],
+    why: Unobserved,
 ) -> list[Facts]:
     """The same of files. *why* is not known what only the cluster has, and namespaces that others make."""
     found = mapped(namespaces, lambda some: {obj["metadata"]["name"]: obj for obj in some})
     facts: list[Facts] = [AdmissionFacts(cluster=name, leaving=why, webhooks=why)]
+    if guarded:
+        facts.append(EnforcementFacts(cluster=name, guarded=guarded, engines=why))
     for one in _namespace_facts(name, teams, found):
         is_elsewhere = one.is_own and one.live is None
         facts.append(dataclasses.replace(one, live=why) if is_elsewhere else one)
@@ -185,8 +205,8 @@ def _object_labels(teams: t.Sequence[Team]) -> list[Labels]:
     """Labels that objects of instances have: those that we make, and those that the operator makes of them."""
     found: list[Labels] = [{}]
     for team in teams:
-        for kind in ("Prometheus", "Alertmanager"):
-            application, name = kind.lower(), team.resource_name(kind)
+        for kind in parts_of(team):
+            application, name = APPLICATIONS[kind], team.resource_name(kind)
             operated = {
                 NAME_LABEL: application,
                 INSTANCE_LABEL: name,
@@ -240,6 +260,24 @@ def _places(teams: t.Sequence[Team], operator_namespace: str, namespaces: Fact[d
         {**((live.get(name) or {"metadata": {}})["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": name}
         for name in sorted(names)
     ]
+
+
+# -- network policies -------------------------------------------------------------------------------------------------
+
+
+def _enforcement_facts(
+    cluster: Cluster, name: str, guarded: tuple[str, ...], *, ask: Ask
+) -> t.Iterator[EnforcementFacts]:
+    if guarded:
+        yield EnforcementFacts(cluster=name, guarded=guarded, engines=ask("DaemonSet", lambda: _engines(cluster)))
+
+
+def _engines(cluster: Cluster) -> tuple[str, ...]:
+    """The policy engines of the cluster; DaemonSets are listed only where no API group shows one."""
+    by_group = engines_by_group(cluster.api_versions())
+    if by_group:
+        return by_group
+    return engines_by_daemon_set(obj["metadata"]["name"] for obj in cluster.list_metadata(_DAEMON_SETS))
 
 
 # -- pods -------------------------------------------------------------------------------------------------------------

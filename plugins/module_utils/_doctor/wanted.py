@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     MONITORING,
     MONITORING_ALPHA,
+    operator_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     FederationTargetSet,
@@ -28,13 +29,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.obser
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import (
     Subject,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import operator_parts
 
 JsonObject = dict[str, t.Any]
 
 # The custom resources that the collection makes.
 NEEDED_KINDS = {
     MONITORING: ("Alertmanager", "Prometheus", "PrometheusRule", "ServiceMonitor"),
-    MONITORING_ALPHA: ("ScrapeConfig",),
+    MONITORING_ALPHA: ("AlertmanagerConfig", "ScrapeConfig"),
 }
 
 
@@ -42,6 +44,7 @@ NEEDED_KINDS = {
 class Wanted:
     """What is to be there: the operator's namespace, the instances, and the sources that *central* federates.
 
+    *operators*: how many share the instances; 0 for a single one.
     *others*: other instances of this cluster that federate, with their sources. *exposed*: the sources of this cluster.
     *peers*: what was seen of the workers, None where the other side is not asked for; *workers* are all that there are
     to be. *changes*: whether what is being changed right now excuses what does not work yet.
@@ -49,6 +52,7 @@ class Wanted:
 
     cluster: str
     operator_namespace: str
+    operators: int = 0
     teams: tuple[Team, ...]
     central: Team
     sources: tuple[FederationTargetSet, ...]
@@ -60,14 +64,28 @@ class Wanted:
     changes: bool = False
 
     @property
+    def operator_names(self) -> tuple[str, ...]:
+        """The Deployments of the operator, or of all of several."""
+        return tuple(map(operator_name, operator_parts(self.operators)))
+
+    @property
     def federating(self) -> tuple[tuple[Team, tuple[FederationTargetSet, ...]], ...]:
         """The instances that federate, with their sources; the central one is the first."""
         return tuple((team, sources) for team, sources in ((self.central, self.sources), *self.others) if sources)
 
+    @property
+    def guarded_by_policies(self) -> tuple[str, ...]:
+        """The sources of this cluster (cluster/team) that network policies alone guard: they have no proxy."""
+        return tuple(
+            f"{self.cluster}/{source.team}"
+            for source, _team in self.exposed
+            if source.expose != "Existing" and source.proxy is None and not source.writes
+        )
+
     def subject(self, team: Team) -> Subject:
-        """The Prometheus of a team."""
-        name = team.resource_name("Prometheus")
-        return Subject(cluster=self.cluster, kind="Prometheus", namespace=team.namespace, name=name)
+        """The Prometheus of a team, or its agent."""
+        one = team.prometheus
+        return Subject(cluster=self.cluster, kind=one.kind, namespace=team.namespace, name=one.name)
 
     @property
     def asked(self) -> tuple[Team, ...]:
@@ -84,5 +102,5 @@ def reference(api_version: str, kind: str, namespace: str, name: str) -> JsonObj
 
 def parts_of(team: Team) -> list[str]:
     """The kinds of a team's custom resources."""
-    parts = {"Prometheus": team.prometheus.enabled, "Alertmanager": team.alertmanager.enabled}
+    parts = {team.prometheus.kind: team.prometheus.enabled, "Alertmanager": team.alertmanager.enabled}
     return [kind for kind, enabled in parts.items() if enabled]

@@ -5,7 +5,8 @@
 """The catalogue: every code that a finding can have, with its meaning and its fix. Pure.
 
 A code never changes its meaning and is never used again: one that is given up moves to RETIRED. PF0xx is what could not
-be observed, PF1xx the operator, PF2xx the instances, PF3xx the federation, PF9xx findings about suppressions.
+be observed, PF1xx the operator, PF2xx the instances, PF3xx the federation, PF4xx policies, PF5xx workloads, PF9xx
+findings about suppressions.
 The page docs/findings.md and the JSON schema are generated from this file (``make findings``).
 """
 
@@ -25,6 +26,7 @@ WHEN = ("before", "after")
 PAGE = "https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/findings.md"
 
 _PLATFORMS = "https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/platforms.md"
+_TIERS = "https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/tiers.md"
 _OPERATOR = "https://prometheus-operator.dev/docs/getting-started/installation/"
 _TROUBLESHOOTING = "https://prometheus-operator.dev/docs/platform/troubleshooting/"
 _RBAC = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/"
@@ -42,6 +44,14 @@ _SELECTORS = f"{PAGE.removesuffix('findings.md')}federation.md#what-is-federated
 _FINALIZERS = "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/"
 _WEBHOOKS = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 _RESIZING = "https://prometheus-operator.dev/docs/platform/storage/#resizing-volumes"
+_POLICIES = f"{PAGE.removesuffix('findings.md')}policy.md"
+_FORGED = (
+    "find out in the API server's audit log who wrote to the ConfigMaps of the trail; copies outside of the cluster "
+    "have what the runs wrote"
+)
+_AUDIT = f"{PAGE.removesuffix('findings.md')}audit.md"
+_WORKLOADS = f"{PAGE.removesuffix('findings.md')}workloads.md"
+_ISOLATION = f"{PAGE.removesuffix('findings.md')}isolation.md"
 _SUPPRESSIONS = f"{PAGE}#suppressions"
 # A change by hand has made somebody else the owner of a field.
 _APPLY_FEDERATION = "run the playbook promfleet.monitoring.federation (with force_conflicts if it names other managers)"
@@ -384,6 +394,25 @@ CODES: dict[str, Code] = {
             explained_by=("PF109",),
         ),
         Code(
+            code="PF108",
+            severity="error",
+            title="Instances have no operator",
+            says="no running operator reconciles {instances} (controller id: {controller_id})",
+            meaning=(
+                "Changes of these instances, their monitors and their rules have no effect, and their status stays as "
+                "it was: it may say that all is well. An operator with a controller id has the instances whose "
+                "annotation operator.prometheus.io/controller-id is the same, one without has those without."
+            ),
+            fix=(
+                "run the playbooks promfleet.monitoring.operator and teams for instances of this collection; give "
+                "others the annotation with the id of an operator that runs, or take it away"
+            ),
+            reference=_TIERS,
+            when=("after",),
+            identity=("controller_id",),
+            explained_by=("PF102", "PF107", "PF109"),
+        ),
+        Code(
             code="PF109",
             severity="error",
             title="The platform is not supported",
@@ -440,6 +469,25 @@ CODES: dict[str, Code] = {
                 "(docs/rights), or suppress this finding"
             ),
             reference=_RBAC,
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF113",
+            severity="warning",
+            title="No policy engine was recognised",
+            says=(
+                "nothing was recognised that enforces network policies, and they are the only guard of what is exposed "
+                "of: {sources}"
+            ),
+            meaning=(
+                "Kubernetes stores a NetworkPolicy also where no network plugin enforces it. Then allowed_sources has "
+                "no effect: every address that reaches the nodes can read all series of these sources."
+            ),
+            fix=(
+                "install a network plugin that enforces policies, or guard the sources by proxy (client certificates); "
+                "if an engine runs that is not known here, suppress this finding with that reason"
+            ),
+            reference=f"{PAGE.removesuffix('findings.md')}federation.md",
             when=("before", "after"),
         ),
         Code(
@@ -794,6 +842,22 @@ CODES: dict[str, Code] = {
             ),
             fix=_APPLY_TEAMS,
             reference=_TROUBLESHOOTING,
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF236",
+            severity="info",
+            title="Alerts of an instance reach no receiver",
+            says="{which} reach no receiver: no AlertmanagerConfig is beside this Alertmanager",
+            meaning=(
+                "Its alerts are on its page and in Prometheus, and no receiver is notified of them. An "
+                "AlertmanagerConfig in a namespace of the team receives only alerts of that namespace."
+            ),
+            fix=(
+                "give the team receivers (alertmanager.receivers), or all teams (default_receivers of "
+                "team_monitoring), and run the playbook promfleet.monitoring.teams"
+            ),
+            reference=f"{PAGE.removesuffix('findings.md')}teams.md#receivers",
             when=("before", "after"),
         ),
         Code(
@@ -1889,6 +1953,322 @@ CODES: dict[str, Code] = {
             reference=_REMOTE_WRITE,
             when=("after",),
             explained_by=(*_NOT_RECONCILED, "PF207", "PF232", "PF392"),
+        ),
+        Code(
+            code="PF401",
+            severity="error",
+            title="An object would not pass a policy",
+            says="{place}: the policy {policy} ({enforcement}) of team {team}: {said}",
+            meaning=(
+                "The object is written, or about to be written, in a form that a policy of the platform does not let "
+                "pass. With the enforcement deny, the API server refuses the next change of it."
+            ),
+            fix="change the field as the message says, or ask the platform for an exemption",
+            reference=_POLICIES,
+            when=("before", "after"),
+            identity=("policy",),
+        ),
+        Code(
+            code="PF402",
+            severity="warning",
+            title="An object does not follow a policy about quality",
+            says="{place}: the policy {policy} ({enforcement}) of team {team}: {said}",
+            meaning="A policy whose severity is warning would not let the object pass.",
+            fix="change the field as the message says, or ask the platform for an exemption",
+            reference=_POLICIES,
+            when=("before", "after"),
+            identity=("policy",),
+        ),
+        Code(
+            code="PF403",
+            severity="info",
+            title="An object does not follow a recommendation",
+            says="{place}: the policy {policy} ({enforcement}) of team {team}: {said}",
+            meaning="A policy whose severity is info would not let the object pass.",
+            fix="change the field as the message says, or ask the platform for an exemption",
+            reference=_POLICIES,
+            when=("before", "after"),
+            identity=("policy",),
+        ),
+        Code(
+            code="PF404",
+            severity="error",
+            title="An object cannot be judged by policies without a cluster",
+            says="{place}: {reason}; not checked: {checks}",
+            meaning=(
+                "The expressions of a policy could not be evaluated on the object as the API server would: the library "
+                "is missing, the schema of the kind is not known, or the object holds what the library reads "
+                "differently. Whether it passes is not known."
+            ),
+            fix="install cel-expr-python where modules run, give the CRDs, or let the API server judge it",
+            reference=_POLICIES,
+            when=("before", "after"),
+            observed=False,
+        ),
+        Code(
+            code="PF405",
+            severity="error",
+            title="A file that should be judged cannot be read",
+            says="{reason}; not checked: {checks}",
+            meaning="The file is not YAML or JSON as kubectl reads it, so the objects in it were not judged.",
+            fix="correct the file; render templates first",
+            reference=_POLICIES,
+            when=("before", "after"),
+            observed=False,
+        ),
+        Code(
+            code="PF406",
+            severity="warning",
+            title="An exemption from a policy is over",
+            says="{path}: the exemption of {glob} from the policy {policy} ended with {until} (owner: {owner})",
+            meaning="The time that was given is over: the exemption is left out, and the objects are judged again.",
+            fix="remove {path} when the objects pass, or set a new date",
+            reference=_POLICIES,
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF501",
+            severity="error",
+            title="The monitor of a workload does not exist",
+            says="workload {workload} of team {team}: it does not exist",
+            meaning=(
+                "The inventory names this workload, and the monitor by which the instance finds its targets is missing."
+            ),
+            fix="run the playbook promfleet.monitoring.workload_monitors",
+            reference=_WORKLOADS,
+            when=("before", "after"),
+            explained_by=("PF214",),
+        ),
+        Code(
+            code="PF502",
+            severity="error",
+            title="Prometheus does not have the monitor of a workload",
+            says="workload {workload} of team {team}: the monitor exists, and Prometheus has no job of it",
+            meaning=(
+                "The instance does not select the monitor, the operator rejects it, or Prometheus still runs with an "
+                "older configuration."
+            ),
+            fix=(
+                "kubectl -n {namespace} describe {kind} {name} shows why the operator rejects it; a Secret that the "
+                "monitor names may be missing"
+            ),
+            reference=_TROUBLESHOOTING,
+            when=("after",),
+            explained_by=(*_NOT_RECONCILED, "PF201", "PF235", "PF501"),
+        ),
+        Code(
+            code="PF503",
+            severity="error",
+            title="A workload has no target",
+            says="workload {workload} of team {team}: Prometheus finds no target with the job {job}",
+            meaning=(
+                "No pod or Service has the labels that the monitor selects and a port of its name, or Prometheus may "
+                "not list them in these namespaces."
+            ),
+            fix=(
+                "compare the selector and the port of the monitor with kubectl get pods --show-labels; give others in "
+                "parts of the workload, or its namespaces"
+            ),
+            reference=_WORKLOADS,
+            when=("after",),
+            identity=("workload", "job"),
+            explained_by=("PF201", "PF202", "PF203", "PF206", "PF235", "PF501", "PF502"),
+        ),
+        Code(
+            code="PF504",
+            severity="error",
+            title="Targets of a workload are down",
+            says="workload {workload} of team {team}: {down} of {targets} targets of the job {job} are down: {errors}",
+            meaning="Prometheus found the targets, and scraping them fails.",
+            fix=(
+                "does a network policy close the port, and does the target want TLS or a token (tls_config, "
+                "bearer_token, basic_auth of the workload)?"
+            ),
+            reference=_WORKLOADS,
+            when=("after",),
+            identity=("workload", "job"),
+            explained_by=("PF206",),
+        ),
+        Code(
+            code="PF505",
+            severity="warning",
+            title="A workload lacks metrics that it should have",
+            says="workload {workload} of team {team}: targets of the job {job} do not have {metrics}",
+            meaning=(
+                "The targets answer, and metrics that rules, alerts and panels read are not there: another version, an "
+                "option of the program that is off, another program at this port, or a step that drops them."
+            ),
+            fix=(
+                "look for them at /metrics of the target; the entry of the workload says which versions it was proved "
+                "with, and drop of the workload may be too broad"
+            ),
+            reference=_WORKLOADS,
+            when=("after",),
+            identity=("workload", "job"),
+            explained_by=("PF503", "PF504"),
+        ),
+        Code(
+            code="PF506",
+            severity="error",
+            title="Rules of a workload are not evaluated",
+            says="workload {workload} of team {team}: {rules}",
+            meaning="Prometheus does not have the rules, or cannot evaluate them; their alerts cannot fire.",
+            fix="run the playbook promfleet.monitoring.workload_monitors; then see the page /rules of the Prometheus",
+            reference=_WORKLOADS,
+            when=("after",),
+            explained_by=(*_NOT_RECONCILED, "PF201", "PF235"),
+        ),
+        Code(
+            code="PF507",
+            severity="warning",
+            title="A target of a workload has too many series",
+            says="workload {workload} of team {team}: {series} series of the job {job}, the budget is {budget}",
+            meaning="Memory and queries of the Prometheus become more expensive with each series.",
+            fix="use profile: minimal, name metrics in drop, or raise budget of the part",
+            reference=_WORKLOADS,
+            when=("after",),
+            identity=("workload", "job"),
+        ),
+        Code(
+            code="PF601",
+            severity="error",
+            title="A team's attack succeeded",
+            says="{title}: {seen}; none of these guards stopped it: {guards}",
+            meaning="A team can do this to other teams, to the platform or to the operator. It was tried with two "
+            "throwaway teams, and its effect was measured.",
+            fix="put one of the guards in place, better all of them: {guards}",
+            reference=_ISOLATION,
+            when=("after",),
+        ),
+        Code(
+            code="PF602",
+            severity="warning",
+            title="A policy let an attack pass that another guard stopped",
+            says="{title}: the API server stored the objects; only {stopped_by} stopped it, and not {guards}",
+            meaning="The door has several guards, and one of them does not deny: the policy is not installed, or it "
+            "only audits or warns.",
+            fix="set the enforcement of the policy to deny once its audit finds nothing on this cluster",
+            reference=_ISOLATION,
+            when=("after",),
+        ),
+        Code(
+            code="PF603",
+            severity="error",
+            title="A team cannot do what it must be able to do",
+            says="{title}: {reason}; seen: {seen}",
+            meaning="A guard is too strict, or the way that monitors, rules and alerts take does not work.",
+            fix="look at what refused it; where nothing did, run the playbook promfleet.monitoring.doctor",
+            reference=_ISOLATION,
+            when=("after",),
+        ),
+        Code(
+            code="PF604",
+            severity="error",
+            title="An attack could not be judged",
+            says="{title}: {reason}; not checked: {checks}",
+            meaning="Neither the effect of the attack was seen, nor a guard that stopped it. It does not count as "
+            "denied.",
+            fix="fix the reason, then run again",
+            reference=_ISOLATION,
+            when=("after",),
+            explained_by=("PF603", "PF606"),
+            observed=False,
+        ),
+        Code(
+            code="PF605",
+            severity="error",
+            title="An account of the stack may reach others",
+            says="{title}: allowed outside of their own namespaces to {accounts}",
+            meaning="A pod that is taken over has the permissions of its account. This one reaches beyond its own "
+            "namespace.",
+            fix="find the binding with: kubectl auth can-i --list --as=system:serviceaccount:NAMESPACE:NAME; remove it",
+            reference=_ISOLATION,
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF606",
+            severity="error",
+            title="The throwaway teams did not come up",
+            says="{reason}; not checked: {checks}",
+            meaning="Without both teams no attack can be tried: the state of isolation is unknown.",
+            fix="fix the reason, then run again; the teams of this run are removed",
+            reference=_ISOLATION,
+            when=("after",),
+            observed=False,
+        ),
+        Code(
+            code="PF607",
+            severity="warning",
+            title="The throwaway teams are still there",
+            says="{reason}",
+            meaning="What a run of the isolation matrix makes is removed at its end. This time it was not, or not all.",
+            fix="run it again, it removes what is left; or delete the namespaces that the message names",
+            reference=_ISOLATION,
+            when=("after",),
+        ),
+        Code(
+            code="PF801",
+            severity="error",
+            title="An audit entry was changed",
+            says="entry {entries} of the audit trail was changed: {how}",
+            meaning=(
+                "Each entry names the digest of the one before it. The bytes of this one are no longer those that "
+                "were written."
+            ),
+            fix=_FORGED,
+            reference=_AUDIT,
+            when=("after",),
+            identity=("entries",),
+        ),
+        Code(
+            code="PF802",
+            severity="error",
+            title="Audit entries are missing",
+            says="entry {entries} of the audit trail is missing: {how}",
+            meaning=(
+                "Entries are numbered without gaps; the oldest ones go only when the ring of ConfigMaps is full. "
+                "These were deleted."
+            ),
+            fix=_FORGED,
+            reference=_AUDIT,
+            when=("after",),
+            identity=("entries",),
+        ),
+        Code(
+            code="PF803",
+            severity="error",
+            title="Audit entries were moved",
+            says="entry {entries} of the audit trail was moved: {how}",
+            meaning="The number in an entry is not the number under which it is kept.",
+            fix=_FORGED,
+            reference=_AUDIT,
+            when=("after",),
+            identity=("entries",),
+        ),
+        Code(
+            code="PF804",
+            severity="error",
+            title="An audit entry cannot be read",
+            says="entry {entries} of the audit trail cannot be read: {how}",
+            meaning="What is kept under its number was not written by this collection.",
+            fix=_FORGED,
+            reference=_AUDIT,
+            when=("after",),
+            identity=("entries",),
+        ),
+        Code(
+            code="PF805",
+            severity="error",
+            title="An audit entry is unlike its copy",
+            says="entry {entries} of the audit trail is unlike its copy: {how}",
+            meaning=(
+                "An account that may write the ConfigMaps can compute all digests of the chain again, but it has no "
+                "access to the copies."
+            ),
+            fix=_FORGED,
+            reference=_AUDIT,
+            when=("after",),
+            identity=("entries",),
         ),
         Code(
             code="PF901",

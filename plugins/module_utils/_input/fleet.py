@@ -18,6 +18,8 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "clusters": {"type": "list", "elements": "str", "required": True},
     "workers": {"type": "int", "required": True},
     "expected_workers": {"type": "str"},
+    "fleet": {"type": "str", "default": ""},
+    "confirmed_fleet": {"type": "str"},
     "centrals": {"type": "list", "elements": "str", "default": []},
     "regions": {"type": "dict", "default": {}},
     "region_hosts": {"type": "list", "elements": "str", "default": []},
@@ -48,6 +50,12 @@ def fleet_errors(fleet: t.Mapping[str, t.Any]) -> list[str]:
             f"promfleet_expected_workers: the inventory should have {expected} hosts in promfleet_workers, found "
             f"{fleet['workers']}. A slice of the inventory looks as if the other workers were gone; run this without "
             "job slicing (--limit is fine, it keeps the inventory whole)"
+        )
+    confirmed = fleet.get("confirmed_fleet")
+    if confirmed and confirmed.strip() != fleet.get("fleet"):
+        errors.append(
+            f"promfleet_confirmed_fleet: {confirmed!r} was confirmed, and the fleet of this inventory is "
+            f"{fleet.get('fleet')!r}. Nothing was changed; start it again with the name of this fleet if it is meant"
         )
     errors += region_errors(fleet["regions"], workers=fleet["region_hosts"], centrals=fleet["centrals"])
     if not fleet["kubeconfig_is_path"]:

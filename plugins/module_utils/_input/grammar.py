@@ -9,10 +9,12 @@ A check returns None for good text, else the reason as a phrase that follows the
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import math
 import re
 import typing as t
+import urllib.parse
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import quantities
 
@@ -32,15 +34,19 @@ _MILLISECONDS = {
     "ms": 1,
 }
 
+_BODY_SIZE = re.compile(r"(?P<number>(?:[0-9]*[.])?[0-9]+)(?:(?P<unit>[KMGTPE])i?)?B")
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _PROMETHEUS_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 # In IPv6's ::ffff:0:0/96 the last 32 bits are an IPv4 address.
 _MAPPED_BITS = 96
+# What stays itself in a path (RFC 3986), without an escape that two sides could read in different ways.
+_PATH_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _VERSION = re.compile(r"v?(?P<number>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)")
 
 
+@functools.lru_cache(maxsize=4096)
 def milliseconds(text: str) -> int | None:
     """The length of a duration in Prometheus' grammar (``90s``, ``1h30m``, ``10d``), or None if it is none."""
     match = _DURATION.fullmatch(text)
@@ -85,6 +91,21 @@ def byte_quantity(text: str) -> str | None:
         return f"{text!r} is not a whole number of bytes; did you mean {text[:-1]}Mi?"
     mebibytes = math.ceil(found.value / 2**20)
     return f"{text!r} is not a whole number of bytes; write it without a fraction, such as {mebibytes}Mi"
+
+
+def bytes_of(text: str) -> float | None:
+    """The number of bytes of a size in Prometheus' grammar, whose units are powers of 1024; None if it is none."""
+    match = _BODY_SIZE.fullmatch(text)
+    if match is None:
+        return None
+    return float(match["number"]) * 1024.0 ** " KMGTPE".index(match["unit"] or " ")
+
+
+def body_size(text: str) -> str | None:
+    """Check a size of an answer, as the operator's CRDs want it; Prometheus' units are powers of 1024."""
+    if bytes_of(text):
+        return None
+    return f"{text!r} is not a size in bytes; write a number above 0 with its unit, such as 512KB or 20MB"
 
 
 def dns_label(text: str) -> str | None:
@@ -165,6 +186,47 @@ def _numbers(text: str) -> tuple[int, ...]:
 def plain_version(text: str) -> str:
     """A version without its leading ``v``."""
     return text.removeprefix("v")
+
+
+def path_prefix(text: str) -> str | None:
+    """Check a path below which a server answers: it begins with a slash, and does not end with one."""
+    if not _PATH_PREFIX.fullmatch(text) or {".", ".."} & set(text.split("/")):
+        return f"{text!r} is not a path such as /prometheus; begin it with a slash, and end it without one"
+    return None
+
+
+def web_url(text: str) -> str | None:
+    """Check a URL for people or programs, with http or https; credentials in it are refused and not repeated."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        number = parts.port
+    except ValueError:
+        return "is not a URL such as https://prometheus.example.com/payments"
+    if parts.username is not None or parts.password is not None:
+        return "must not hold credentials; all who may read the object could read them"
+    if parts.scheme not in ("http", "https") or not parts.hostname or number == 0 or re.search(r"\s", text):
+        return f"{text!r} is not a URL such as https://prometheus.example.com/payments"
+    return f"{text!r} must not contain '$', which begins a variable in the configuration" if "$" in text else None
+
+
+def server_url(text: str, *, instead: str) -> str | None:
+    """Check a URL of an HTTP server to which programs send, by its parts: no credentials, query or fragment.
+
+    *instead* is what the user is to do with a URL that has credentials or a query. The message does not repeat the URL:
+    it may hold a password or a token.
+    """
+    try:
+        parts = urllib.parse.urlsplit(text)
+        number = parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("http", "https"):
+        return "must begin with http:// or https://"
+    if parts.username is not None or parts.password is not None:
+        return f"must not hold a user name or a password; {instead}"
+    if parts.query or parts.fragment:
+        return f"must not have a query or a fragment, which can hold a token; {instead}"
+    return host(parts.hostname or "") or (None if number is None else port(number))
 
 
 def network(text: str) -> str | None:

@@ -69,11 +69,10 @@ def validate_mapping(raw: object, spec: Spec, *, path: str, errors: Errors | Non
             if name in given:
                 values[name] = given[name]
             else:
-                place = _join(path, name)
                 if name in meant:
-                    found.explain(place)
+                    found.explain(_join(path, name))
                 elif option.get("required"):
-                    found.add(place, "is required")
+                    found.add(_join(path, name), "is required")
                 values[name] = _instead(option)
         return values
 
@@ -133,6 +132,11 @@ def text_mapping(
             else:
                 result[str(name)] = require(check_value, str(value), path=place, errors=found)
     return result
+
+
+def given_only(values: Values) -> Values:
+    """Validated *values* without those that were not given and have no default."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def nearest(name: str, known: t.Iterable[str]) -> str:
@@ -211,9 +215,14 @@ def _validator(kind: str, choices: tuple[t.Any, ...]) -> ArgumentSpecValidator:
 
 def _instead(option: t.Mapping[str, t.Any]) -> t.Any:
     """The value for an option that is missing or wrong: its default, None, or a placeholder if it is required."""
-    kind = str(option.get("type", "str"))
-    raw = copy.deepcopy(option.get("default"))
-    if raw is None and option.get("required"):
+    raw = option.get("default")
+    if raw is None and not option.get("required"):
+        return None
+    kind = option.get("type", "str")
+    if raw is True or raw is False or (isinstance(raw, str) and kind == "str"):
+        return raw  # A specification's own default is one of its choices.
+    raw = copy.deepcopy(raw)
+    if raw is None:
         raw = copy.copy(_EMPTY.get(kind, ""))
         if kind != "dict":
             return raw

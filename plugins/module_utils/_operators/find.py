@@ -11,11 +11,11 @@ seen must not count as none.
 from __future__ import annotations
 
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import guess_plural
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, MONITORING_ALPHA
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.judge import (
     FoundOperator,
     Grants,
@@ -61,8 +61,7 @@ INSTANCE_RIGHTS = _list_rights(INSTANCE_APIS)
 def operators_in(cluster: Cluster) -> list[FoundOperator]:
     """All Prometheus Operators of the cluster, ours and others', stopped ones too; raises ApiError if a LIST fails."""
     kinds = (*GRANT_KINDS, *WORKLOAD_KINDS)
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        lists = list(pool.map(lambda kind: _list(cluster, *kind), kinds))
+    lists = side_by_side(lambda kind: _list(cluster, *kind), kinds, workers=WORKERS)
     cluster_roles, roles, cluster_role_bindings, role_bindings, *workloads = lists
     grants = Grants(
         cluster_roles=cluster_roles,
@@ -75,8 +74,7 @@ def operators_in(cluster: Cluster) -> list[FoundOperator]:
 
 def instances_in(cluster: Cluster) -> list[Instance]:
     """All instances of the cluster, of the kinds that it serves; raises ApiError if a LIST fails."""
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        lists = list(pool.map(lambda kind: _list(cluster, *kind, metadata_only=True), INSTANCE_APIS))
+    lists = side_by_side(lambda kind: _list(cluster, *kind, metadata_only=True), INSTANCE_APIS, workers=WORKERS)
     return [instance_of(live) for found in lists for live in found]
 
 

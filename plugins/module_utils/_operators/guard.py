@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     SET_LABEL,
     common_labels,
@@ -30,6 +30,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.qu
     refusal,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import (
+    CONTROLLER_ID,
     EVERYTHING,
     INSTANCE_KINDS,
     Instance,
@@ -60,7 +61,14 @@ def operator_guard(
     def guard(plan: Plan) -> t.Sequence[str]:
         if not plan.writes:
             return ()
-        return require_no_quarrel(cluster, fleet=fleet, to_come=to_come, scopes=scopes, replaced=replaced)
+        return require_no_quarrel(
+            cluster,
+            fleet=fleet,
+            to_come=to_come,
+            scopes=scopes,
+            replaced=replaced,
+            rendered=[key_of(obj) for obj in deployments],
+        )
 
     return guard
 
@@ -72,14 +80,22 @@ def require_no_quarrel(
     to_come: t.Sequence[Instance],
     scopes: t.Sequence[Scope] = (EVERYTHING,),
     replaced: t.Collection[Key] = (),
+    rendered: t.Collection[Key] | None = None,
 ) -> list[str]:
     """Raise Refused if an operator of others and one of *fleet*, which reconciles *scopes*, would meet.
 
-    Those that are *replaced* do not count. Returns warnings about operators that are stopped: they would meet ours when
-    they are started again.
+    Those that are *replaced* do not count, nor do those of *rendered* (None for all) that another tool made from our
+    files: the run adopts them. Returns warnings about operators that are stopped: they would meet ours when they are
+    started again.
     """
+
+    def is_adopted(found: FoundOperator) -> bool:
+        return found.is_rendered and (rendered is None or found.key in rendered)
+
     others = [
-        found for found in operators_in(cluster) if fleet_of(found.set_label) != fleet and found.key not in replaced
+        found
+        for found in operators_in(cluster)
+        if fleet_of(found.set_label) != fleet and found.key not in replaced and not is_adopted(found)
     ]
     if not others:
         return []
@@ -111,7 +127,11 @@ def instance_guard(cluster: Cluster, *, replaced: t.Collection[Key] = ()) -> Gua
         ]
         if not new:
             return ()
-        others = [found for found in operators_in(cluster) if not found.is_ours and found.key not in replaced]
+        others = [
+            found
+            for found in operators_in(cluster)
+            if not found.is_ours and not found.is_rendered and found.key not in replaced
+        ]
         found = quarrels(others, ours=new)
         if found:
             raise Refused(refusal(found), objects=[str(quarrel.operator.key) for quarrel in found])
@@ -134,7 +154,7 @@ def fleet_of(set_label: str | None) -> str | None:
     return set_label.rpartition(".")[0] if set_label else None
 
 
-def platform_instances(*, fleet: str, team: str, namespace: str) -> list[Instance]:
+def platform_instances(*, fleet: str, team: str, namespace: str, controller_id: str = "") -> list[Instance]:
     """What the platform's team will have in *namespace*, as far as it decides who reconciles it. Pure."""
     set_label = SetId(fleet=fleet, capability="teams").label
     return [
@@ -143,6 +163,7 @@ def platform_instances(*, fleet: str, team: str, namespace: str) -> list[Instanc
             namespace=namespace,
             name=team,
             labels={**common_labels(kind.lower(), team=team), SET_LABEL: set_label},
+            annotations={CONTROLLER_ID: controller_id} if controller_id else {},
             set_label=set_label,
         )
         for kind in ("Prometheus", "Alertmanager")

@@ -21,7 +21,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    FIELD_MANAGER,
+    MANAGED_BY_LABEL,
+    MONITORING_GROUP,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.owner import Owner, owner_of, set_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import (
     INSTANCE_KINDS,
@@ -89,6 +93,12 @@ class FoundOperator:
     def is_ours(self) -> bool:
         """Whether this collection installed it, for whichever fleet."""
         return self.set_label is not None
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether it was made from the files of this collection by another tool, and no run has adopted it yet."""
+        labels = self.workload["metadata"].get("labels") or {}
+        return self.set_label is None and labels.get(MANAGED_BY_LABEL) == FIELD_MANAGER
 
     @property
     def replicas(self) -> int:

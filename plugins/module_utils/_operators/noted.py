@@ -53,11 +53,11 @@ class Noted:
         }
 
 
-def note_rights(place: str, *verbs: str) -> tuple[Right, ...]:
-    """Rights on the note in *place*; a POST has no name to be judged by. Pure."""
+def note_rights(place: str, *verbs: str, note: str = NOTE) -> tuple[Right, ...]:
+    """Rights on a *note* in *place*; a POST has no name to be judged by. Pure."""
     names = {"create": ""}
     return tuple(
-        Right(group="", resource="configmaps", verb=verb, namespace=place, name=names.get(verb, NOTE)) for verb in verbs
+        Right(group="", resource="configmaps", verb=verb, namespace=place, name=names.get(verb, note)) for verb in verbs
     )
 
 

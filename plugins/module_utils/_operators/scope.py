@@ -73,6 +73,11 @@ _TELLING = (
     r"|watch-referenced-objects-in-all-namespaces|enable-config-reloader-probes|repair-policy-for-statefulsets)"
 )
 _TELLING_FLAG = re.compile(rf"(?<![\w.-])--?{_TELLING}(?![\w-])")
+# Flags that say nothing about the pods of instances: whose they are, what is logged, what the operator itself serves.
+_NOT_OF_PODS = re.compile(
+    r"controller-id|log-(?:level|format)|kubelet-.+|web\..+|(?:deny-)?namespaces?|.+-namespaces|.+-selector"
+    r"|auto-gomemlimit-ratio|repair-policy-for-statefulsets|disable-unmanaged-prometheus-configuration"
+)
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 # In the place of what only the running pod knows.
 _UNKNOWN = "\0"
@@ -238,6 +243,31 @@ def _expanded(text: str, known: t.Mapping[str, str], *, default: str | None) -> 
         return known.get(found[1], found[0] if default is None else default)
 
     return _REFERENCE.sub(value, text)
+
+
+def other_pods(old: JsonObject, new: JsonObject) -> list[str]:
+    """In what two operators differ, by their pod templates, so that they make other pods of the same instance.
+
+    Changed flags are part of a hash over the StatefulSet (pkg/prometheus/operator.go of release 0.93), and another
+    release may have other defaults.
+    """
+    images, flags = zip(*(_image_and_flags(template) for template in (old, new)), strict=True)
+    found = [f"the image ({images[0]} and {images[1]})"] if images[0] != images[1] else []
+    for name in sorted({*flags[0], *flags[1]}):
+        values = [",".join(one.get(name, ())) for one in flags]
+        if values[0] != values[1] and not _NOT_OF_PODS.fullmatch(name):
+            found.append(f"--{name} ({values[0] or 'not given'} and {values[1] or 'not given'})")
+    return found
+
+
+def _image_and_flags(template: JsonObject) -> tuple[str, dict[str, list[str]]]:
+    containers = containers_of(template)
+    own = ([one for one in containers if is_telling(one)] or containers[:1] or [{}])[0]
+    try:
+        flags = read_flags([str(word) for word in own.get("args") or ()])
+    except ValueError:
+        flags = {"args": [str(word) for word in own.get("args") or ()]}
+    return str(own.get("image") or ""), flags
 
 
 # -- flags --------------------------------------------------------------------------------------------------------

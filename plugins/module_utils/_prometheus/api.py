@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 import typing as t
 from urllib.parse import quote
@@ -19,6 +20,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry im
 JsonObject = dict[str, t.Any]
 
 PORT_NAME = "web"
+# A line of its own metric that counts requests (web/web.go, prometheus_http_requests_total).
+_COUNTED = re.compile(r'^prometheus_http_requests_total\{[^}]*handler="([^"]*)"[^}]*\} (\S+)$', re.MULTILINE)
 # So much of an answer that is none of Prometheus' is shown.
 TEXT_BYTES = 200
 
@@ -45,14 +48,23 @@ class PrometheusError(ClusterError):
 
 
 class Prometheus:
-    """One Prometheus behind a Service of a cluster; *patience* says what the next request may take."""
+    """One Prometheus behind a Service of a cluster; *patience* says what the next request may take.
+
+    *prefix*: the path below which it answers, empty or without a last slash.
+    """
 
     def __init__(
-        self, cluster: Cluster, *, namespace: str, service: str, patience: t.Callable[[], Patience] = lambda: BRIEF
+        self,
+        cluster: Cluster,
+        *,
+        namespace: str,
+        service: str,
+        prefix: str = "",
+        patience: t.Callable[[], Patience] = lambda: BRIEF,
     ) -> None:
         self._cluster = cluster
         self._patience = patience
-        self._root = f"/api/v1/namespaces/{quote(namespace)}/services/{quote(service)}:{PORT_NAME}/proxy"
+        self._root = f"/api/v1/namespaces/{quote(namespace)}/services/{quote(service)}:{PORT_NAME}/proxy{prefix}"
 
     def _get(self, path: str, query: t.Mapping[str, str] | None = None) -> JsonObject:
         status, data = self._cluster.send("GET", self._root + path, query=query, patience=self._patience())
@@ -85,6 +97,17 @@ class Prometheus:
     def active_targets(self) -> list[JsonObject]:
         """The active targets, with ``labels``, ``health``, ``lastError`` and ``scrapeUrl``."""
         return self._get_list("activeTargets", "/api/v1/targets", {"state": "active"})
+
+    def scrape_pools(self) -> list[str]:
+        """The names of its jobs: ``podMonitor/<namespace>/<name>/<number>`` of what the operator made of a monitor."""
+        found = self._get("/api/v1/scrape_pools").get("scrapePools")
+        if not isinstance(found, list):
+            raise PrometheusError(f"/api/v1/scrape_pools: not a list: {str(found)[:200]}")
+        return [str(name) for name in found]
+
+    def rule_groups(self) -> list[JsonObject]:
+        """The groups of rules that are loaded, with ``name`` and ``rules``, each with ``health`` and ``lastError``."""
+        return self._get_list("groups", "/api/v1/rules", {})
 
     def runtime_info(self) -> JsonObject:
         """``/api/v1/status/runtimeinfo``: among others ``reloadConfigSuccess``."""
@@ -123,6 +146,14 @@ class Prometheus:
         text = self._text("/metrics", query=None, patience=self._patience()).decode(errors="replace")
         pairs = (line.split() for line in text.splitlines() if not line.startswith("#"))
         return {pair[0]: float(pair[1]) for pair in pairs if len(pair) >= 2 and pair[0] in names}
+
+    def counted_requests(self) -> dict[str, float]:
+        """How many requests it has answered so far, by their handler (``/api/v1/read``), from ``/metrics``."""
+        text = self._text("/metrics", query=None, patience=self._patience()).decode(errors="replace")
+        counted: dict[str, float] = {}
+        for handler, value in _COUNTED.findall(text):
+            counted[handler] = counted.get(handler, 0.0) + float(value)
+        return counted
 
     def _text(self, path: str, *, query: t.Mapping[str, t.Any] | None, patience: Patience) -> bytes:
         status, data = self._cluster.send("GET", self._root + path, query=query, patience=patience)

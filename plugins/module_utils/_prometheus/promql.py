@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parsing selectors for ``match[]`` of Prometheus' ``/federate``; the only file that uses promql-parser."""
+"""Parsing PromQL, selectors for ``match[]`` of ``/federate`` among it; the only file that uses promql-parser."""
 
 from __future__ import annotations
 
@@ -90,6 +90,41 @@ def read_selector(text: str) -> Selector | Fault:
     return read
 
 
+def check_expression(text: str) -> str | None:
+    """The reason why promql-parser does not understand an expression of PromQL, or None if it does.
+
+    Prometheus may understand it all the same, where it is newer than the parser. Needs promql-parser, as
+    `read_selector` does.
+    """
+    if IMPORT_ERROR:
+        raise RuntimeError("the Python library promql-parser is missing")
+    try:
+        promql_parser.parse(text)
+    except ValueError as error:
+        return f"{text!r} is not understood as PromQL: {error}"
+    return None
+
+
+def selectors_in(text: str) -> tuple[Selector, ...]:
+    """All selectors of an expression of PromQL, in their order, without offsets and ranges.
+
+    Raises ValueError where promql-parser does not understand it. Needs promql-parser, as `read_selector` does.
+    """
+    if IMPORT_ERROR:
+        raise RuntimeError("the Python library promql-parser is missing")
+    found: list[Selector] = []
+    rest = [promql_parser.parse(text)]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, promql_parser.VectorSelector):
+            found.append(Selector(text=node.prettify(), matchers=_matchers(node)))
+            continue
+        inner = [getattr(node, name, None) for name in ("lhs", "rhs", "expr", "param", "vector_selector")]
+        inner += getattr(node, "args", None) or ()
+        rest += [one for one in reversed(inner) if one is not None]
+    return tuple(found)
+
+
 def _read(text: str) -> Selector | Fault:
     try:
         expression = promql_parser.parse(text)
@@ -110,14 +145,18 @@ def _read(text: str) -> Selector | Fault:
     if expression.matchers.or_matchers:
         reason = f"{text!r} joins matchers with 'or', which Prometheus does not know; write two selectors"
         return Fault(code="PF332", reason=reason)
+    return Selector(text=text, matchers=_matchers(expression))
+
+
+def _matchers(selector: promql_parser.VectorSelector) -> tuple[Matcher, ...]:
+    """The matchers of a selector, the name of its metric first."""
     matchers = [
         Matcher(label=matcher.name, operator=_operator(matcher.op), value=matcher.value)
-        for matcher in expression.matchers.matchers
+        for matcher in selector.matchers.matchers
     ]
-    name = expression.name
-    if name is not None:
-        matchers.insert(0, Matcher(label=METRIC_NAME, operator="=", value=name))
-    return Selector(text=text, matchers=tuple(matchers))
+    if selector.name is not None:
+        matchers.insert(0, Matcher(label=METRIC_NAME, operator="=", value=selector.name))
+    return tuple(matchers)
 
 
 def _operator(found: promql_parser.MatchOp) -> str:

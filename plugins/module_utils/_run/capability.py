@@ -18,6 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     model_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import in_shared
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.fleet import fleet_name
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
@@ -26,6 +27,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options 
     SET_OPTIONS,
     cluster_options,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.rule_check import examine
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import JsonObject, Run
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, SetId
@@ -64,6 +66,10 @@ def definition_of(capability: Capability[Model], *, after: After = _nothing) -> 
 
     def work(run: Run) -> JsonObject:
         model = model_of(capability, run.params) if run.params["state"] == "present" else None
+        judged = None
+        if model is not None:
+            with Collecting(None) as errors:
+                judged = examine(capability, model, run.params, errors=errors)
         options = run.options()
         request = Request(
             owner=set_of(run.params["fleet"], capability=capability.name),
@@ -76,7 +82,8 @@ def definition_of(capability: Capability[Model], *, after: After = _nothing) -> 
         if model is not None:
             request = _where_supported(request, run.cluster)
         outcome = converge(run.cluster, request, options=options)
-        return {"outcome": outcome, **after(run, model)}
+        by = {"rules_judged_by": judged} if judged is not None else {}
+        return {"outcome": outcome, **by, **after(run, model)}
 
     return Definition(
         name=capability.module,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every error in a role's input at once, each with its path. Pure."""
+"""Every error in a role's input at once, each with its path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability, option_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import team_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import (
+    image_registry,
+    team_name,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import fleet, grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import resolve
@@ -22,6 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
     require_each,
     validate_mapping,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.rule_check import examine
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.everywhere import pattern_problem
 
 Capabilities = t.Sequence[Capability[t.Any]]
@@ -40,12 +44,14 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 LONGEST_CAPABILITY = max((capability.name for capability in CAPABILITIES), key=len)
 # Variables that are no option of a capability and become parts of the names of objects: what such a value must be.
 NAMES: dict[str, grammar.Check] = {
+    "promfleet_image_registry": image_registry,
     "promfleet_fleet": functools.partial(fleet.fleet_name, capability=LONGEST_CAPABILITY),
     "promfleet_platform_team": team_name,
 }
 # The same for the items of lists.
 LISTED: dict[str, grammar.Check] = {
     "promfleet_disposable_objects": pattern_problem,
+    "promfleet_image_pull_secrets": grammar.dns_subdomain,
     "promfleet_shared_namespaces": grammar.dns_label,
 }
 # What the check of the fleet is about: it reports wrong names of clusters.
@@ -95,7 +101,9 @@ def capability_errors(capability: Capability[t.Any], given: t.Mapping[str, t.Any
     """All that is wrong with the options *given* to the module of *capability*, by the variables of its role."""
     errors = Errors()
     params = validate_mapping(given, capability.options, path="", errors=errors)
-    errors.attempt(lambda: capability.parse(params, errors))
+    model = errors.attempt(lambda: capability.parse(params, errors))
+    if model is not None:
+        examine(capability, model, params, errors=errors)
     return [
         error.renamed(capability.variable) for error in errors.sorted() if option_of(error.path) not in _OF_THE_FLEET
     ]

@@ -20,8 +20,8 @@ class Definition:
 
     *options* is its argument spec. *rules* are further arguments of ansible-core's validator (``required_if`` and the
     like). *work* returns the module's result as plain data; an outcome of the engine is in it as ``outcome``, and
-    ``failure`` is the message of a failed module, ``warnings`` are its warnings. *needs_cluster* and *needs_promql* say
-    which libraries it imports.
+    ``failure`` is the message of a failed module, ``warnings`` are its warnings, and ``diff`` is a function that gives
+    its differences, called in diff mode only. *needs_cluster* and *needs_promql* say which libraries it imports.
     """
 
     name: str

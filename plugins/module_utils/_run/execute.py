@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api import c
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus import promql
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.auditing import (
+    audit,
+    check_options,
+    is_audited,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.result import (
     refusal,
@@ -47,29 +53,59 @@ def execute(definition: Definition, params: JsonObject, *, check: bool, diff: bo
             f"{sys.executable} -m pip install {missing}"
         )
     warnings: list[str] = []
-
-    def reported(outcome: Outcome) -> JsonObject:
-        warnings.extend(_written(outcome, path=params.get("result_file"), name=definition.name))
-        return report(outcome, diff=diff)
-
+    run = Run(params=params, check=check)
+    reporter = _Reporter(run=run, name=definition.name, diff=diff, warnings=warnings, started=time.time())
     try:
-        result = definition.work(Run(params=params, check=check))
+        check_options(params)
+        result = definition.work(run)
     except Refused as error:
         return _failed(str(error), **refusal(error.objects))
     except Incomplete as error:
-        warnings.extend(shortened(error.outcome.warnings))
-        return _failed(str(error), warnings=warnings, **reported(error.outcome))
+        told, unaudited = reporter.report(error.outcome, failure=str(error))
+        return _failed(_with(str(error), unaudited), warnings=warnings, **told)
     except (InputError, ClusterError) as error:
         return _failed(str(error))
     outcome = result.pop("outcome", None)
-    failure = result.pop("failure", None)
+    failure = result.pop("failure", None) or ""
+    shown = result.pop("diff", None)
+    if diff and shown is not None:
+        result["diff"] = shown()
     warnings.extend(result.pop("warnings", ()))
     if isinstance(outcome, Outcome):
-        warnings.extend(shortened(outcome.warnings))
-        result = {**reported(outcome), **result}
+        told, unaudited = reporter.report(outcome, failure=failure)
+        result, failure = {**told, **result}, _with(failure, unaudited)
     if failure:
         return _failed(failure, warnings=warnings, **result)
     return Answer(result={"changed": False, **result}, warnings=tuple(warnings))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reporter:
+    """Makes the result of an outcome, writes it to the user's file and to the audit trail; notes *warnings*."""
+
+    run: Run
+    name: str
+    diff: bool
+    warnings: list[str]
+    started: float
+
+    def report(self, outcome: Outcome, *, failure: str) -> tuple[JsonObject, str]:
+        """The result, and why what was changed is not in the audit trail: empty if it is, or need not be there."""
+        self.warnings.extend(shortened(outcome.warnings))
+        self.warnings.extend(_written(outcome, path=self.run.params.get("result_file"), name=self.name))
+        result = report(outcome, diff=self.diff)
+        if not outcome.changes or not is_audited(self.run):
+            return result, ""
+        try:
+            noted, unsent = audit(self.run, outcome, module=self.name, started=self.started, failure=failure)
+        except ClusterError as error:
+            return result, f"what was changed is not in the audit trail: {error}"
+        self.warnings.extend(unsent)
+        return {**result, **noted}, ""
+
+
+def _with(message: str, other: str) -> str:
+    return "; ".join(text for text in (message, other) if text)
 
 
 def _failed(message: str, *, warnings: t.Sequence[str] = (), **more: t.Any) -> Answer:

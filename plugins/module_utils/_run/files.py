@@ -23,3 +23,16 @@ def write_private(path: Path, content: str | bytes) -> None:
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_shared(place: Path, content: bytes) -> None:
+    """Write a file as any program would make it, in one step: no reader sees half a file. Raises OSError."""
+    temporary = place.with_name(f".{place.name}.new")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        temporary.replace(place)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -38,6 +38,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.rep
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.suppress import parse_suppressions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, InputError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import (
+    OPERATORS_OPTION,
+    checked_operators,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.comparing import earlier_result
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import tell
@@ -49,6 +53,7 @@ UID_NAMESPACE = "kube-system"
 JUDGING_OPTIONS: dict[str, dict[str, t.Any]] = {
     **TEAM_SET_OPTIONS,
     **FINDING_OPTIONS,
+    **OPERATORS_OPTION,
     "operator_namespace": {"type": "str", "default": "prometheus-operator"},
     "sources": {"type": "list", "elements": "dict", "default": []},
     "exposed": {"type": "list", "elements": "dict", "default": []},
@@ -145,6 +150,7 @@ def _wanted(
 ) -> Wanted:
     with Collecting(None) as errors:
         teams = parse_team_set(params, errors=errors)
+        operators = checked_operators(params["operators"], errors=errors)
         exposed = exposed_sources(params, teams=teams, check_match=check_selector, errors=errors, path="exposed")
         # A worker that has no address for a source is a finding, not bad input.
         sources = parse_endpoints(params["sources"], check_match=check_selector, check=True, teams=teams, errors=errors)
@@ -157,6 +163,7 @@ def _wanted(
         cluster=params["cluster"],
         clusters=tuple(params["clusters"]),
         operator_namespace=params["operator_namespace"],
+        operators=operators,
         teams=tuple(team for team in teams if team.enabled and team.active_on(params["cluster"])),
         central=central,
         sources=tuple(read.get(central.name, ())),

@@ -21,9 +21,29 @@ CONNECTION_OPTIONS: Spec = {
 }
 # Also for modules that only read what runs noted there.
 RECORDS_OPTION: Spec = {"records_namespace": {"type": "str"}}
+# Where what a run changed is written down, and what it says of itself there.
+AUDIT_OPTION: Spec = {
+    "audit": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "enabled": {"type": "bool", "default": True},
+            "slots": {"type": "int", "default": 8},
+            "cluster": {"type": "str"},
+            "run": {"type": "str"},
+            "job": {"type": "str"},
+            "user": {"type": "str"},
+            "template": {"type": "str"},
+            "folder": {"type": "path"},
+            "url": {"type": "str"},
+            "token_file": {"type": "path", "no_log": False},
+        },
+    },
+}
 # Of modules that change a cluster.
 CHANGE_OPTIONS: Spec = {
     **RECORDS_OPTION,
+    **AUDIT_OPTION,
     "result_file": {"type": "path"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},

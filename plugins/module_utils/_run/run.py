@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import LOGIN_TIMEOUT, Cluster, connect
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._audit.ring import Ring, rights
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds import kinds
@@ -18,6 +19,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.to_come
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import dns_label
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require_each
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.everywhere import pattern_problem
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import (
     NOTHING_TO_COME,
@@ -26,6 +28,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options
 )
 
 JsonObject = dict[str, t.Any]
+
+DEFAULT_FLEET = "default"
 
 
 def records_namespace(given: str | None) -> str | None:
@@ -48,6 +52,12 @@ def disposable_objects(given: t.Sequence[str]) -> tuple[str, ...]:
     """The patterns of an option for objects of others that go with a namespace; raises InputError for wrong ones."""
     with Collecting(None) as errors:
         return tuple(require_each(pattern_problem, given, path="disposable_objects", errors=errors))
+
+
+def fleet_of(params: t.Mapping[str, t.Any]) -> str:
+    """The fleet that a module's parameters name: of the CRDs that of the operator that they are for."""
+    given = params.get("fleet") or (params.get("for_operator") or {}).get("fleet")
+    return str(given or DEFAULT_FLEET)
 
 
 class Run:
@@ -90,7 +100,14 @@ class Run:
             to_come=self._crds_to_come(),
             lock_timeout=float(self.params["lock_timeout"]),
             records_namespace=records_namespace(self.params["records_namespace"]),
+            audit=self._audit_rights,
         )
+
+    def _audit_rights(self, namespace: str) -> tuple[Right, ...]:
+        given = self.params.get("audit") or {}
+        if not given.get("enabled"):
+            return ()
+        return rights(Ring(fleet=fleet_of(self.params), namespace=namespace, slots=given["slots"]))
 
     def _crds_to_come(self) -> Prediction:
         given = self.params.get("crds_to_come")

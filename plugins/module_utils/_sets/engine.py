@@ -121,7 +121,7 @@ def _explaining(cluster: Cluster, request: Request, *, options: Options) -> cont
 
 
 def _needs(request: Request, *, options: Options) -> tuple[Right, ...]:
-    return (*request.needs, *lease.needed_rights(_lock(request, options=options)))
+    return (*request.needs, *options.needs, *lease.needed_rights(_lock(request, options=options)))
 
 
 def _lock(request: Request, *, options: Options) -> lease.Lock:
@@ -130,7 +130,7 @@ def _lock(request: Request, *, options: Options) -> lease.Lock:
 
 def _do(cluster: Cluster, work: Work, *, options: Options) -> Outcome:
     warnings = [*work.plan.warnings, *work.step.warnings]
-    outcome = Outcome(unchanged=len(work.plan.unchanged), warnings=warnings)
+    outcome = Outcome(unchanged=len(work.plan.unchanged), warnings=warnings, place=options.place)
     with _reporting(outcome), told_to(cluster, outcome.warnings):
         _apply(cluster, work, outcome, options=options)
         try:

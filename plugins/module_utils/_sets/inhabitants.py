@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import Warned
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import WORKERS, Options
@@ -28,6 +28,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields
     entries_of,
     own_entry,
     owns_label,
+    same,
 )
 
 JsonObject = dict[str, t.Any]
@@ -85,15 +86,16 @@ def require_harmless(
     quotas = _new_quotas(plan, options=options, absent=absent_namespaces)
     if not levels and not quotas:
         return
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        options.progress.step("trying Pod Security levels and quotas,", total=len(levels) + len(quotas))
-        tried = pool.map(
-            options.progress.counting(lambda write: _harm_of_level(cluster, write, options=options)), levels
-        )
-        counted = pool.map(
-            options.progress.counting(lambda write: _harm_of_quota(cluster, write, wanted=wanted)), quotas
-        )
-        found = [harm for harm in (*tried, *counted) if harm is not None]
+    options.progress.step("trying Pod Security levels and quotas,", total=len(levels) + len(quotas))
+    tried = side_by_side(
+        options.progress.counting(lambda write: _harm_of_level(cluster, write, options=options)),
+        levels,
+        workers=WORKERS,
+    )
+    counted = side_by_side(
+        options.progress.counting(lambda write: _harm_of_quota(cluster, write, wanted=wanted)), quotas, workers=WORKERS
+    )
+    found = [harm for harm in (*tried, *counted) if harm is not None]
     if found:
         names = sorted({harm.namespace for harm in found})
         told = [harm.words for harm in found]
@@ -190,13 +192,19 @@ def _has_label(entry: t.Mapping[str, t.Any], label: str) -> bool:
 
 
 def _new_quotas(plan: Plan, *, options: Options, absent: t.Container[str]) -> list[Write]:
-    """The writes that begin to count the pods of an existing namespace. Pure."""
+    """The writes that begin to count the pods of an existing namespace. Pure.
+
+    A quota that another tool applied with the same limits counts them already.
+    """
     shared = options.shared_namespaces
     return [
         write
         for write in plan.writes
         if (write.desired["apiVersion"], write.desired["kind"]) == ("v1", "ResourceQuota")
-        and (write.live is None or own_entry(write.live) is None)
+        and (
+            write.live is None
+            or (own_entry(write.live) is None and not same(write.live.get("spec"), write.desired.get("spec")))
+        )
         and write.desired["metadata"]["namespace"] not in absent
         and write.desired["metadata"]["namespace"] not in shared
         and any(_OF_QUOTAS.fullmatch(name) for name in (write.desired.get("spec") or {}).get("hard") or ())

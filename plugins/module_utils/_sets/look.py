@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, find_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of, url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import RECORDS_NAMESPACE, SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import lease, record
@@ -235,16 +235,15 @@ def _strangers(
     """
     namespaces = sorted({obj["metadata"]["namespace"] for obj in missing if obj["metadata"].get("namespace")})
     namespaces += [obj["metadata"]["name"] for obj in missing if obj["kind"] == "Namespace"]
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        names = sorted(set(namespaces))
-        progress.step("looking for", total=len(names), unit="namespaces")
-        states = list(
-            pool.map(progress.counting(lambda name: cluster.find(url_path("v1", "namespaces", name=name))), names)
-        )
-        absent = frozenset(name for name, state in zip(names, states, strict=True) if state is None)
-        sought = [obj for obj in missing if (obj["metadata"].get("namespace") or "") not in absent]
-        progress.step("looking for", total=len(sought))
-        found = list(pool.map(progress.counting(lambda obj: find_object(cluster, obj)), sought))
+    names = sorted(set(namespaces))
+    progress.step("looking for", total=len(names), unit="namespaces")
+    states = side_by_side(
+        progress.counting(lambda name: cluster.find(url_path("v1", "namespaces", name=name))), names, workers=WORKERS
+    )
+    absent = frozenset(name for name, state in zip(names, states, strict=True) if state is None)
+    sought = [obj for obj in missing if (obj["metadata"].get("namespace") or "") not in absent]
+    progress.step("looking for", total=len(sought))
+    found = side_by_side(progress.counting(lambda obj: find_object(cluster, obj)), sought, workers=WORKERS)
     return {key_of(obj): live for obj, live in zip(sought, found, strict=True) if live is not None}, absent
 
 

@@ -17,6 +17,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of, url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Decision, Unchanged
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.record import Recorded
@@ -76,8 +77,7 @@ def list_members(
         return found
 
     progress.step("reading which kinds are served")
-    with ThreadPoolExecutor(max_workers=LISTERS) as pool:
-        list(pool.map(cluster.resources, sorted({version for version, _kind in kinds})))
+    side_by_side(cluster.resources, sorted({version for version, _kind in kinds}), workers=LISTERS)
     resources = _readings(cluster, kinds=kinds, desired=desired_kinds)
     places: list[tuple[Resource, str | None]] = []
     for resource in resources:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import RECORDS_NAMESPACE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 
 # Requests to one API server at the same time.
 WORKERS = 8
@@ -44,6 +45,11 @@ class _NothingToCome:
 NOTHING_TO_COME: Prediction = _NothingToCome()
 
 
+def no_rights(_namespace: str) -> tuple[Right, ...]:
+    """Nothing follows the writes."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """How to work; *wait_timeout* in seconds, None to wait for nothing; *lock_timeout* for another run to end.
@@ -51,7 +57,8 @@ class Options:
     *adopt_managers*: what these managers own in desired objects becomes ours. *to_come* counts in check mode only.
     *records_namespace*: where records and Leases are, None if the run was not told. *shared_namespaces*: namespaces in
     which pods of others are not looked for. *claim_managers*: what these put back with the label of the set is the
-    set's again. *disposable_objects*: patterns (KIND/NAME) of objects of others that go with their namespace.
+    set's again. *disposable_objects*: patterns (KIND/NAME) of objects of others that go with their namespace. *audit*
+    says which rights what follows the writes takes in a namespace: they are required before the first one.
     """
 
     check: bool = False
@@ -65,6 +72,12 @@ class Options:
     disposable_objects: tuple[str, ...] = ()
     progress: Progress = SILENT
     to_come: Prediction = NOTHING_TO_COME
+    audit: t.Callable[[str], tuple[Right, ...]] = no_rights
+
+    @property
+    def needs(self) -> tuple[Right, ...]:
+        """What the run needs beside what it does to the set."""
+        return () if self.check else self.audit(self.place)
 
     @property
     def place(self) -> str:

@@ -33,13 +33,17 @@ ACTIONS = ("created", "updated", "replaced", "deleted", "released", "unchanged")
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One changed object. *local*: in check mode the server could not be asked, the prediction is ours."""
+    """One changed object. *local*: in check mode the server could not be asked, the prediction is ours.
+
+    *uid* is the object's, empty where it is not known.
+    """
 
     action: str
     key: Key
     before: JsonObject = field(default_factory=dict)
     after: JsonObject = field(default_factory=dict)
     local: bool = False
+    uid: str = ""
 
     def result(self) -> JsonObject:
         """The entry in the module's ``objects``."""
@@ -80,12 +84,13 @@ class Failure:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """All that one set's run reports."""
+    """All that one set's run reports. *place*: the namespace of its record, empty where that was not looked for."""
 
     changes: list[Change] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     unchanged: int = 0
     warnings: list[str] = field(default_factory=list)
+    place: str = ""
 
     def counts(self) -> dict[str, int]:
         """The number of objects for each action, and of those unchanged; always complete."""
@@ -113,7 +118,7 @@ def written(*, action: str, before: JsonObject | None, after: JsonObject) -> Cha
     key = key_of(after)
     old = our_part(before, after) if before else {}
     old, new = for_display(key.kind, old, our_part(after))
-    return Change(action=action, key=key, before=old, after=new)
+    return Change(action=action, key=key, before=old, after=new, uid=_uid(after))
 
 
 def predicted(*, action: str, before: JsonObject | None, desired: JsonObject) -> Change:
@@ -128,7 +133,7 @@ def removed(*, action: str, live: JsonObject) -> Change:
     """The change of an object that is deleted, or that loses our fields (``released``)."""
     key = key_of(live)
     old, new = for_display(key.kind, our_part(live), {})
-    return Change(action=action, key=key, before=old, after=new)
+    return Change(action=action, key=key, before=old, after=new, uid=_uid(live))
 
 
 def given_back(*, live: JsonObject, after: JsonObject, fields: Fields) -> Change:
@@ -136,4 +141,8 @@ def given_back(*, live: JsonObject, after: JsonObject, fields: Fields) -> Change
     key = key_of(live)
     shown = union(own_fields(live), fields)
     old, new = for_display(key.kind, extract(live, shown), extract(after, shown))
-    return Change(action="released", key=key, before=old, after=new)
+    return Change(action="released", key=key, before=old, after=new, uid=_uid(live))
+
+
+def _uid(obj: JsonObject) -> str:
+    return str(obj["metadata"].get("uid") or "")

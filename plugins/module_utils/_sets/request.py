@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, SetId
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.step import NOTHING_BESIDE, Step
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.step import NOTHING_BESIDE, Step, joined
 
 JsonObject = dict[str, t.Any]
 # Raises Refused, or returns warnings.
@@ -80,8 +80,11 @@ class Request:
         return replace(self, needs=(*self.needs, *needs))
 
     def doing(self, beside: t.Callable[[Cluster, Plan, str], Step]) -> Request:
-        """The same request with work beside the objects."""
-        return replace(self, beside=beside)
+        """The same request with work beside the objects, after what it does already."""
+        first = self.beside
+        return replace(
+            self, beside=lambda cluster, plan, place: joined(first(cluster, plan, place), beside(cluster, plan, place))
+        )
 
     def keeping(self, keep: t.Callable[[JsonObject], bool], *, reason: str) -> Request:
         """The same request for a part of the set: what *keep* names stays."""

@@ -54,3 +54,32 @@ class Step:
 
 
 NOTHING_BESIDE = Step()
+
+
+def joined(*steps: Step) -> Step:
+    """Several steps as one: they are done in their order, and undone the other way round."""
+    some = [step for step in steps if step is not NOTHING_BESIDE]
+    if not some[1:]:
+        return some[0] if some else NOTHING_BESIDE
+
+    def before(cluster: Cluster, options: Options) -> None:
+        for step in some:
+            step.before(cluster, options)
+
+    def undo(cluster: Cluster, options: Options) -> str:
+        return "".join(step.undo(cluster, options) for step in reversed(some))
+
+    def after(cluster: Cluster, options: Options) -> None:
+        for step in some:
+            step.after(cluster, options)
+
+    return Step(
+        first=tuple(change for step in some for change in step.first),
+        last=tuple(change for step in some for change in step.last),
+        warnings=tuple(text for step in some for text in step.warnings),
+        needs=tuple(right for step in some for right in step.needs),
+        before=before,
+        undo=undo,
+        after=after,
+        hint="".join(step.hint for step in some),
+    )

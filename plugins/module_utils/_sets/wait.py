@@ -15,7 +15,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds im
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.refused_pods import why_no_pods
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import PREDICATES, not_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import STEPS, not_ready
 
 JsonObject = dict[str, t.Any]
 
@@ -29,7 +29,7 @@ def wait_ready(
     cluster: Cluster, *, objects: t.Sequence[JsonObject], selector: str, timeout: float, progress: Progress = SILENT
 ) -> None:
     """Wait until all *objects* are ready; after *timeout* seconds raise ClusterError with each object's own reason."""
-    watched = {key_of(obj): (obj["apiVersion"], obj["kind"]) for obj in objects if obj["kind"] in PREDICATES}
+    watched = {key_of(obj): (obj["apiVersion"], obj["kind"]) for obj in objects if obj["kind"] in STEPS}
     wanted = len(watched)
     progress.step("checking what is not ready yet")
     deadline = time.monotonic() + timeout

@@ -43,6 +43,8 @@ SECRET_NAMES = frozenset(
         "xauthtoken",
     }
 )
+# The end of the name of an environment variable, or of an argument, that has a secret as its value.
+_SECRET_ENDING = re.compile(r"(?:accesskey|apikey|credentials|passwd|password|privatekey|secret|secretkey|token)$")
 # The annotation of client-side apply holds the whole object, a Secret's values too; ours what an adoption changed.
 _WHOLE_OBJECTS = frozenset({LAST_APPLIED, BEFORE_ANNOTATION})
 _SECRET_PARTS = ("data", "stringData")
@@ -77,7 +79,7 @@ def _hide(value: t.Any, other: t.Any, *, path: tuple[str, ...]) -> t.Any:
     if isinstance(value, dict):
         known = other if isinstance(other, dict) else {} if other is not None else None
         return {
-            name: _hide(item, None if known is None else known.get(name, ""), path=(*path, name))
+            name: _hide(item, None if known is None else known.get(name, ""), path=(*path, _called(value, name)))
             for name, item in value.items()
         }
     if isinstance(value, list):
@@ -93,10 +95,22 @@ def _hide(value: t.Any, other: t.Any, *, path: tuple[str, ...]) -> t.Any:
     return shown
 
 
+def _called(pair: JsonObject, name: str) -> str:
+    """The name under which a value stands: in ``{name: DB_PASSWORD, value: ...}`` it is the other field's text."""
+    given = pair.get("name")
+    if name == "value" and isinstance(given, str) and _SECRET_ENDING.search(_plain(given)):
+        return "password"
+    return name
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def _is_secret(path: tuple[str, ...]) -> bool:
     if path[0] == "Secret" and len(path) > 1 and path[1] in _SECRET_PARTS:
         return True
-    return path[-1] in _WHOLE_OBJECTS or re.sub(r"[^a-z0-9]", "", path[-1].lower()) in SECRET_NAMES
+    return path[-1] in _WHOLE_OBJECTS or _plain(path[-1]) in SECRET_NAMES
 
 
 def safe_text(text: str) -> str:
@@ -135,7 +149,7 @@ def secret_values(obj: JsonObject) -> frozenset[str]:
 def _values(value: t.Any, *, path: tuple[str, ...]) -> t.Iterator[str]:
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _values(item, path=(*path, name))
+            yield from _values(item, path=(*path, _called(value, name)))
     elif isinstance(value, list):
         for item in value:
             yield from _values(item, path=path)

@@ -18,7 +18,14 @@ from tests.integration.support.cluster import Cluster, JsonObject
 CHECKOUT = Path(__file__).resolve().parents[3]
 RIGHTS = CHECKOUT / "docs/rights"
 NAMESPACE = "promfleet"
-SHIPPED = ("promfleet-operator", "promfleet-teams", "promfleet-remover")
+SHIPPED = (
+    "promfleet-operator",
+    "promfleet-teams",
+    "promfleet-remover",
+    "promfleet-exporters",
+    "promfleet-grafana",
+    "promfleet-isolation",
+)
 GROUP = "rbac.authorization.k8s.io"
 RECORDS_NAMESPACE = "kube-system"
 # Longer than any run of the suite.

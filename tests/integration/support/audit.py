@@ -15,9 +15,10 @@ REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews", "sel
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One request that was answered."""
+    """One request that was answered; *acting* is as whom it was sent, where that is not the account itself."""
 
     account: str
+    acting: str
     verb: str
     group: str
     resource: str
@@ -71,6 +72,7 @@ class Audit:
                 sub = reference.get("subresource")
                 yield Event(
                     account=_account(entry),
+                    acting=str((entry.get("impersonatedUser") or entry["user"])["username"]).rpartition(":")[2],
                     verb=entry["verb"],
                     group=reference.get("apiGroup", ""),
                     resource=reference["resource"] + (f"/{sub}" if sub else ""),

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from kubernetes import config
+from kubernetes.client.rest import RESTClientObject
 
 JsonObject = dict[str, t.Any]
 Key = tuple[str, str, str]
@@ -62,6 +63,13 @@ class Cluster:
         # A token, where the context has one instead of a client certificate.
         settings = client.configuration.auth_settings().values()
         self._headers = {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
+
+    def bear(self, token: str) -> None:
+        """Ask with a token from now on, and with nothing else: a client certificate would count first."""
+        client = config.new_client_from_config(config_file=str(self.kubeconfig), context=self.context)
+        client.configuration.cert_file = client.configuration.key_file = None
+        self._pool = RESTClientObject(client.configuration).pool_manager
+        self._headers = {"authorization": f"Bearer {token}"}
 
     # -- requests -----------------------------------------------------------------------------------------------
 

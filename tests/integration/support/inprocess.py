@@ -15,11 +15,17 @@ JsonObject = dict[str, t.Any]
 PACKAGE = "ansible_collections.promfleet.monitoring.plugins.modules"
 
 
-def run_module(name: str, /, *, kubeconfig: Path, context: str, check: bool = False, **options: t.Any) -> JsonObject:
-    """What the module's work returns, its outcome as ``outcome``; raises what the work raises."""
+def run_module(
+    name: str, /, *, kubeconfig: Path | None = None, context: str = "", check: bool = False, **options: t.Any
+) -> JsonObject:
+    """What the module's work returns, its outcome as ``outcome``; raises what the work raises.
+
+    A module that asks no cluster takes no *kubeconfig*.
+    """
     module = importlib.import_module(f"{PACKAGE}.{name}")
     definition: Definition = module.DEFINITION
-    given = {"kubeconfig": str(kubeconfig), "context": context, **options}
+    connection = {} if kubeconfig is None else {"kubeconfig": str(kubeconfig), "context": context}
+    given = {**connection, **options}
     # kubernetes.core's own options have aliases and fallbacks that only matter where they are given.
     validated = ArgumentSpecValidator(definition.options, **definition.rules).validate(given)
     assert not validated.error_messages, validated.error_messages

@@ -31,7 +31,7 @@ def serve_crds(cluster: Cluster) -> None:
 
 
 @contextmanager
-def operator(plane: ControlPlane, program: Path) -> Iterator[None]:
+def operator(plane: ControlPlane, program: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The operator for the time of a with block."""
     flags = ["--web.listen-address=127.0.0.1:0", "--kubelet-endpoints=false"]
     with plane.log("operator").open("ab") as sink:
@@ -42,7 +42,7 @@ def operator(plane: ControlPlane, program: Path) -> Iterator[None]:
             stderr=subprocess.STDOUT,
         )
         try:
-            yield
+            yield process
         finally:
             process.kill()
             process.wait()

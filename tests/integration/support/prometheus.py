@@ -39,6 +39,10 @@ class Prometheus:
         found = self._get("/api/v1/targets", {"state": "active"})["activeTargets"]
         return [target for target in found if target["labels"].get("job") == job]
 
+    def rules(self) -> list[JsonObject]:
+        """The groups of rules that are loaded."""
+        return list(self._get("/api/v1/rules", {})["groups"])
+
     def federate(self, match: Sequence[str]) -> Counter[LabelSet]:
         """The label sets of /federate, as any reader of the text format gets them."""
         text = self._cluster.send("GET", f"{self._root}/federate", query={"match[]": list(match)}).decode()

@@ -40,14 +40,25 @@ PODS: tuple[tuple[str, str, dict[str, str]], ...] = (
 # What each set has one of.
 RECORDS = (["configmaps"], ["leases"])
 
+# Together they have an object of every kind that teams can have.
 TEAM: JsonObject = {
     "name": "pay",
     "namespaces": ["pay"],
     "groups": ["pay-people"],
     "prometheus": {"storage": {"size": "1Gi"}},
+    "alertmanager": {"replicas": 2},
+    "monitors": [
+        {"kind": "PodMonitor", "name": "pay", "spec": {"selector": {"matchLabels": {"app": "pay"}}}},
+        {"kind": "Probe", "name": "pay", "spec": {"targets": {"staticConfig": {"static": ["https://pay"]}}}},
+    ],
+}
+AGENT: JsonObject = {
+    "name": "till",
+    "prometheus": {"mode": "agent", "remote_write": [{"name": "any", "url": "https://any.example.com"}]},
+    "alertmanager": {"enabled": False},
 }
 GROUPS = [{"name": "any", "rules": [{"record": "any:up:sum", "expr": "sum(up)"}]}]
-SHARED: JsonObject = {"cluster": "hub", "clusters": ["hub", "edge"], "teams": [TEAM]}
+SHARED: JsonObject = {"cluster": "hub", "clusters": ["hub", "edge"], "teams": [TEAM, AGENT]}
 PROXIED: JsonObject = {
     "team": "pay",
     "expose": "NodePort",
@@ -60,6 +71,7 @@ ENDPOINTS: list[JsonObject] = [
     {"cluster": "edge", "team": "platform", "targets": [{"address": "192.0.2.7", "port": 31090, "replica": 0}]},
     {"cluster": "edge", "team": "pay", "targets": [{"address": "edge.example.com", "port": 31091}]},
 ]
+RECEIVERS: list[JsonObject] = [{"name": "all", "webhook": {"url": "https://alerts.example.com/"}}]
 NO_WAIT: JsonObject = {"wait": False}
 WAIT: JsonObject = {"wait": True, "wait_timeout": 300}
 
@@ -67,9 +79,11 @@ WAIT: JsonObject = {"wait": True, "wait_timeout": 300}
 CALLS: dict[str, tuple[str, JsonObject]] = {
     "crds": ("crds", WAIT),
     "operator": ("prometheus_operator", {"rules": GROUPS, "replaces": ["any/prometheus-operator"], **NO_WAIT}),
-    "teams": ("team_monitoring", {**SHARED, "base_rules": GROUPS, **NO_WAIT}),
+    "teams": ("team_monitoring", {**SHARED, "base_rules": GROUPS, "default_receivers": RECEIVERS, **NO_WAIT}),
     "source": ("federation_source", {**SHARED, "sources": SOURCES, **NO_WAIT}),
     "endpoints": ("federation_endpoints", {**SHARED, "sources": ENDPOINTS, **NO_WAIT}),
+    # None is switched on, as in a run of the playbook site.
+    "exporters": ("monitoring_exporters", NO_WAIT),
     "no endpoints": ("federation_endpoints", {**SHARED, "state": "absent", **WAIT}),
     "no source": ("federation_source", {**SHARED, "state": "absent", **WAIT}),
     "no teams": ("team_monitoring", {**SHARED, "state": "absent", "remove_volume_claims": True, **WAIT}),
@@ -78,7 +92,7 @@ CALLS: dict[str, tuple[str, JsonObject]] = {
 }
 CRDS: dict[str, tuple[str, ...]] = {"promfleet-operator": ("crds",)}
 PRESENT: dict[str, tuple[str, ...]] = {
-    "promfleet-operator": ("operator",),
+    "promfleet-operator": ("operator", "exporters"),
     "promfleet-teams": ("teams", "source", "endpoints"),
 }
 ABSENT: dict[str, tuple[str, ...]] = {

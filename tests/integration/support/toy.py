@@ -50,7 +50,7 @@ TOY: Capability[Toys] = Capability(
     kinds=((CORE, "Namespace"), (CORE, "ConfigMap"), (RBAC, "Role")),
     options={
         "namespace": {"type": "str", "required": True},
-        "names": {"type": "list", "elements": "str", "default": []},
+        "names": {"type": "list", "elements": "str", "default": [], "no_log": False},
     },
     parse=parse,
     desired=desired,

@@ -12,7 +12,7 @@ from tests.integration.support.managed import SET_LABEL
 OWN_PREFIX = "promfleet.monitoring/"
 GROUP = "monitoring.coreos.com"
 # In this order of appearance nothing makes them again: the operator goes with its instances, pods with their owners.
-RUNNERS = ("Prometheus", "Alertmanager", "Deployment", "StatefulSet", "Pod")
+RUNNERS = ("Prometheus", "Alertmanager", "DaemonSet", "Deployment", "StatefulSet", "Pod")
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 # A mistake in a name must not cost anybody a cluster.
 CONTEXTS = ("kind-test-",)

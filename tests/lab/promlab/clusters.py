@@ -16,6 +16,7 @@ from promlab.engine import Engine
 from promlab.errors import LabError
 from promlab.kindconfig import kind_config
 from promlab.nodeimage import NODE_REPOSITORY
+from promlab.nodenetwork import commands, node_names, subnet, write_conflists
 from promlab.progress import Progress
 from promlab.settings import Lab
 from promlab.shell import capture, logged, wait_until
@@ -62,21 +63,24 @@ class Clusters:
             api_answers=port is not None and api_answers(port),
             recorded_image=record.image if record else None,
             complete=record.complete if record else False,
+            workers=record.workers if record else 0,
         )
 
-    def examine(self, name: str, *, restarted: bool = False) -> Finding:
-        """Judge a cluster."""
-        return diagnose(self.facts(name), wanted_image=self.node_image, restarted=restarted)
+    def examine(self, name: str, *, workers: int | None = None, restarted: bool = False) -> Finding:
+        """Judge a cluster; without *workers* it is good with those that it has."""
+        facts = self.facts(name)
+        wanted = facts.workers if workers is None else workers
+        return diagnose(facts, wanted_image=self.node_image, wanted_workers=wanted, restarted=restarted)
 
-    def ensure(self, name: str, archives: Mapping[str, Path]) -> str:
+    def ensure(self, name: str, archives: Mapping[str, Path], *, workers: int = 0) -> str:
         """Make the cluster ready, whatever state it is in; returns what was done."""
-        finding = self.examine(name)
+        finding = self.examine(name, workers=workers)
         if finding.verdict is Verdict.FOREIGN:
             raise LabError(f"{name}: {finding.why}. If it may go: lab down {name}")
         if finding.verdict is Verdict.RESTART:
             with self.progress.phase(name, "starting it again", why=finding.why):
                 self._restart(name)
-            finding = self.examine(name, restarted=True)
+            finding = self.examine(name, workers=workers, restarted=True)
             done = "restarted"
         else:
             done = "was ready"
@@ -91,11 +95,29 @@ class Clusters:
                 done = f"created again ({finding.why})"
         if finding.verdict in (Verdict.REPLACE, Verdict.OUTDATED, Verdict.CREATE):
             with self.progress.phase(name, "creating the cluster"):
-                self._create(name)
+                self._create(name, workers=workers)
         elif not self._in_kubeconfig(name):
             self._kind(name, "export", "kubeconfig", "--kubeconfig", self.lab.kubeconfig)
+        if workers and self.node_image != STOCK:
+            self._connect(name, workers=workers)
         self.load_archives(name, archives)
         return done
+
+    def _connect(self, name: str, *, workers: int) -> None:
+        """Let the pods of all nodes reach each other; a node that was restarted has forgotten it."""
+        nodes = node_names(name, workers=workers)
+        places = {}
+        for number, node in enumerate(nodes):
+            shown = "{.spec.podCIDR} {.status.addresses[?(@.type=='InternalIP')].address}"
+            pods, _space, address = (self.kubectl(name, "get", "node", node, f"-ojsonpath={shown}") or "").partition(
+                " "
+            )
+            if pods != subnet(number):
+                raise LabError(f"{name}: the node {node} has the pod range {pods or '-'}, not {subnet(number)}")
+            places[node] = (address, pods)
+        for node in nodes:
+            for command in commands(node, places):
+                self.engine.do(["exec", node, *command], log=self._log(name))
 
     def _in_kubeconfig(self, name: str) -> bool:
         try:
@@ -112,11 +134,15 @@ class Clusters:
                 return  # nothing to wait for: the next look at it finds it broken
         wait_until(lambda: self.facts(name).api_answers, timeout=START_SECONDS, interval=0.5)
 
-    def _create(self, name: str) -> None:
-        record = records.write(self.lab, records.Record(name=name, engine=self.engine.name, image=self.node_image))
+    def _create(self, name: str, *, workers: int) -> None:
+        made = records.Record(name=name, engine=self.engine.name, image=self.node_image, workers=workers)
+        record = records.write(self.lab, made)
         image = None if self.node_image == STOCK else self.node_image
+        conflists = write_conflists(self.lab.work, name, workers=workers) if image and workers else []
         configuration = self.lab.work / f"kind-{name}.json"
-        configuration.write_text(kind_config(node_image=image, cgroup_v2=self.cgroup_v2))
+        configuration.write_text(
+            kind_config(node_image=image, cgroup_v2=self.cgroup_v2, workers=workers, conflists=conflists)
+        )
         self._kind(
             name, "create", "cluster", "--wait", "180s", "--config", configuration, "--kubeconfig", self.lab.kubeconfig
         )
@@ -155,9 +181,11 @@ class Clusters:
             return
         # Of our own node image it is known what kind asks for first (names, snapshotter), at 3 s an image.
         inside = ["ctr", "--namespace=k8s.io", "images", "import", "--local", "--snapshotter=overlayfs", "-"]
-        command = [self.engine.name, "exec", "--interactive", f"{name}-control-plane", *inside]
-        with archive.open("rb") as content:
-            logged(command, log=self._log(name), env=self.engine.environment, stdin=content)
+        record = records.read(self.lab, name)
+        for node in node_names(name, workers=record.workers if record else 0):
+            with archive.open("rb") as content:
+                command = [self.engine.name, "exec", "--interactive", node, *inside]
+                logged(command, log=self._log(name), env=self.engine.environment, stdin=content)
 
     def load_image(self, name: str, reference: str) -> None:
         """Bring an image of the engine into the cluster."""

@@ -18,7 +18,7 @@ class Verdict(Enum):
     FOREIGN = "not made by this lab"
 
 
-def diagnose(facts: Facts, *, wanted_image: str, restarted: bool = False) -> Finding:
+def diagnose(facts: Facts, *, wanted_image: str, wanted_workers: int = 0, restarted: bool = False) -> Finding:
     """Judge a cluster; `restarted` says that starting it again was tried."""
     states = ", ".join(f"{name} {state}" for name, state in sorted(facts.containers.items()))
     if not facts.containers:
@@ -32,6 +32,8 @@ def diagnose(facts: Facts, *, wanted_image: str, restarted: bool = False) -> Fin
         return Finding(
             verdict=Verdict.OUTDATED, why=f"made from {short(facts.recorded_image)}, the pins say {short(wanted_image)}"
         )
+    if facts.workers != wanted_workers:
+        return Finding(verdict=Verdict.OUTDATED, why=f"it has {facts.workers} workers, wanted are {wanted_workers}")
     running = all(state.lower().startswith(("running", "up")) for state in facts.containers.values())
     return _judge_running(running=running, api_answers=facts.api_answers, states=states, restarted=restarted)
 
@@ -59,6 +61,7 @@ class Facts:
     # The node image that the lab's record names; None without a record.
     recorded_image: str | None
     complete: bool
+    workers: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,7 @@ def _workload(name: str, reference: str, *, program: str | None = None, workdir:
 PAUSE_REFERENCE = f"registry.k8s.io/pause:{pins.PAUSE}"
 PROVISIONER_REFERENCE = f"docker.io/rancher/local-path-provisioner:v{pins.LOCAL_PATH_PROVISIONER}"
 VOLUME_HELPER_REFERENCE = f"localhost/promfleet-lab/volume:{pins.VOLUME_HELPER}"
+WEBHOOK_REFERENCE = f"localhost/promfleet-lab/webhook:{pins.WEBHOOK}"
 
 # What a node needs to come up: these lie in the node image.
 COMPONENT_IMAGES = (
@@ -97,7 +98,7 @@ COMPONENT_IMAGES = (
     ),
 )
 
-# What the collection installs: loaded into each cluster after it came up.
+# What the collection installs, and what its Alertmanagers notify in tests: loaded into each cluster after it came up.
 WORKLOAD_IMAGES = (
     _workload(
         "prometheus-operator",
@@ -110,6 +111,11 @@ WORKLOAD_IMAGES = (
     ),
     _workload("prometheus", f"quay.io/prometheus/prometheus:v{pins.PROMETHEUS}", workdir="/prometheus"),
     _workload("alertmanager", f"quay.io/prometheus/alertmanager:v{pins.ALERTMANAGER}", workdir="/alertmanager"),
+    _workload("node_exporter", f"quay.io/prometheus/node-exporter:v{pins.NODE_EXPORTER}"),
+    _workload(
+        "kube-state-metrics", f"registry.k8s.io/kube-state-metrics/kube-state-metrics:v{pins.KUBE_STATE_METRICS}"
+    ),
+    _workload("webhook", WEBHOOK_REFERENCE),
 )
 
 

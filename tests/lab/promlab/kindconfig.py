@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from promlab.nodenetwork import IN_NODE
 
 _KUBELET: dict[str, object] = {
     "kind": "KubeletConfiguration",
@@ -15,19 +19,26 @@ _KUBELET: dict[str, object] = {
 _CGROUP_V1: dict[str, object] = {"failCgroupV1": False}
 
 
-def kind_config(*, node_image: str | None, cgroup_v2: bool) -> str:
-    """A cluster of one node; without `node_image` it is kind's own."""
+def kind_config(*, node_image: str | None, cgroup_v2: bool, workers: int = 0, conflists: Sequence[Path] = ()) -> str:
+    """A cluster of one node and its workers; without `node_image` it is kind's own.
+
+    `conflists`: the network of each node, where each has one of its own.
+    """
     networking: dict[str, object] = {"apiServerAddress": "127.0.0.1"}
-    node: dict[str, object] = {"role": "control-plane"}
+    roles = ["control-plane", *["worker"] * workers]
+    nodes: list[dict[str, object]] = [{"role": role} for role in roles]
     document: dict[str, object] = {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "networking": networking,
-        "nodes": [node],
+        "nodes": nodes,
     }
     if node_image:
-        node["image"] = node_image
+        for node in nodes:
+            node["image"] = node_image
         # The image brings its own network (../node/cni.conflist), and its kube-proxy has nft but no iptables.
         networking |= {"disableDefaultCNI": True, "kubeProxyMode": "nftables"}
+    for node, path in zip(nodes, conflists, strict=False):
+        node["extraMounts"] = [{"hostPath": str(path), "containerPath": IN_NODE, "readOnly": True}]
     document["kubeadmConfigPatches"] = [json.dumps(_KUBELET | ({} if cgroup_v2 else _CGROUP_V1))]
     return json.dumps(document, indent=2)

@@ -33,6 +33,8 @@ _collection = load_by_path(COLLECTION_VERSIONS)
 PROMETHEUS_OPERATOR: str = _collection.PROMETHEUS_OPERATOR
 PROMETHEUS: str = _collection.PROMETHEUS
 ALERTMANAGER: str = _collection.ALERTMANAGER
+NODE_EXPORTER: str = _collection.NODE_EXPORTER
+KUBE_STATE_METRICS: str = _collection.KUBE_STATE_METRICS
 # Only `make prove` builds it.
 KUBE_RBAC_PROXY: str = _collection.KUBE_RBAC_PROXY
 
@@ -49,8 +51,13 @@ CRICTL = "1.36.0"
 LOCAL_PATH_PROVISIONER = "0.0.30"
 # K3s' fork, which builds as a module; only `make prove` builds it, to enforce network policies.
 KUBE_ROUTER = "2.2.1"
+# Judges the policies as Rego; only tests need it.
+OPA = "1.22.0"
+# A registry, and what copies images; only tests need it.
+CRANE = "0.22.1"
 # Our own few lines of Go (../modules/volume): raise it when they change.
 VOLUME_HELPER = "1"
+WEBHOOK = "1"
 
 GO_MINIMUM = "1.26.6"
 # The Python package that brings Go where there is none, or one that is too old.

@@ -36,6 +36,7 @@ def read(lab: Lab, name: str) -> Record | None:
             image=str(raw["image"]),
             complete=bool(raw["complete"]),
             loaded={str(key): str(value) for key, value in raw["loaded"].items()},
+            workers=int(raw.get("workers", 0)),
         )
     except FileNotFoundError:
         return None
@@ -77,10 +78,14 @@ def names(lab: Lab) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One cluster; `loaded` names the archive (by the digest in its file name) that each image came from."""
+    """One cluster; `loaded` names the archive (by the digest in its file name) that each image came from.
+
+    `workers`: how many nodes it has beside the control plane.
+    """
 
     name: str
     engine: EngineName
     image: str
     complete: bool = False
     loaded: dict[str, str] = field(default_factory=dict)
+    workers: int = 0

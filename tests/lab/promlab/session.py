@@ -29,6 +29,7 @@ from promlab.system import engine_requirements, ensure
 from promlab.toolchain import find_go
 
 AT_ONCE = 2
+MOST_WORKERS = 3
 
 
 def environment_lines(lab: Lab) -> list[str]:
@@ -62,7 +63,9 @@ class Session:
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the command that was parsed."""
         commands: dict[str, Callable[[], int]] = {
-            "up": lambda: self.up([records.check_name(name) for name in dict.fromkeys(arguments.names)]),
+            "up": lambda: self.up(
+                [records.check_name(name) for name in dict.fromkeys(arguments.names)], workers=arguments.workers
+            ),
             "down": lambda: self.down([records.check_name(name) for name in dict.fromkeys(arguments.names)]),
             "status": lambda: self.status(as_json=arguments.json),
             "build": lambda: self.build(arguments.programs),
@@ -128,8 +131,10 @@ class Session:
             prepared = build.Prepared(kind=kind, node_image=node_reference(architecture))
         return self.clusters(prepared, engine)
 
-    def up(self, names: Sequence[str]) -> int:
+    def up(self, names: Sequence[str], *, workers: int = 0) -> int:
         """Make the clusters ready, two at a time."""
+        if not 0 <= workers <= MOST_WORKERS:
+            raise LabError(f"A cluster has from 0 to {MOST_WORKERS} workers, not {workers}.")
         with ExitStack() as stack:
             for name in sorted(names):
                 purpose = f"up {name}"
@@ -143,7 +148,9 @@ class Session:
                     # kind would make it with IPv6 as well, which hosts without IPv6 refuse.
                     engine.make_network()
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                results = {name: pool.submit(clusters.ensure, name, prepared.archives) for name in names}
+                results = {
+                    name: pool.submit(clusters.ensure, name, prepared.archives, workers=workers) for name in names
+                }
             failed = {name: error for name, result in results.items() if (error := result.exception())}
             for name, result in results.items():
                 if name not in failed:

@@ -1,4 +1,4 @@
-"""Proves who gets in where network policies are enforced: kube-router enforces them on a real worker.
+"""Proves who gets in where network policies are enforced: kube-router enforces them on two real clusters.
 
 The central cluster's node is let in. Another address of the same node, the machine and a pod's own network are not, and
 were before anything enforced policies. Probes, the config-reloader and the API server's proxy stay allowed while the
@@ -18,15 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from promlab import build
-from promlab.progress import Progress
-from promlab.settings import from_environment
 from tests.prove import kept
 from tests.prove.doctor.fleet import EDGE, HUB, NAMESPACE, SOURCE, Fleet, install
+from tests.prove.enforcing.router import enforcing
 
-ROUTER = "kube-router"
-# As a firewall only: routes and Services are kind's.
-FLAGS = ("--run-router=false", "--run-firewall=true", "--run-service-proxy=false", "--health-port=0")
 POD = ("v1", "Pod", "prometheus-platform-0", NAMESPACE)
 # So often the policy is changed.
 CHANGES = 5
@@ -85,19 +80,9 @@ class Nodes:
 
     @contextlib.contextmanager
     def enforcing(self) -> Iterator[None]:
-        """Let kube-router enforce the worker's policies."""
-        lab = from_environment()
-        build.build_programs([ROUTER], lab=lab, progress=Progress(out=sys.stderr))
-        program, node = (lab.bin / ROUTER).resolve(), f"{EDGE}-control-plane"
-        self.fleet.engine.do(["cp", program, f"{node}:/usr/local/bin/{ROUTER}"], log=lab.logs / f"{ROUTER}.log")
-        flags = " ".join([*FLAGS, "--kubeconfig=/etc/kubernetes/admin.conf", f"--hostname-override={node}"])
-        command = f"setsid {ROUTER} {flags} > /var/log/{ROUTER}.log 2>&1 & echo $!"
-        process = (self.fleet.ask_node(EDGE, "bash", "-c", command) or "").strip()
-        try:
+        """Let kube-router enforce the policies of both clusters: what the central instance may reach is closed, too."""
+        with enforcing(self.fleet.engine, EDGE), enforcing(self.fleet.engine, HUB):
             yield
-        finally:
-            self.fleet.ask_node(EDGE, "kill", process)
-            self.fleet.ask_node(EDGE, ROUTER, "--cleanup-config")
 
 
 def allow(fleet: Fleet, *networks: str) -> None:

@@ -9,7 +9,8 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import Unreadable, decode, dump, parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.block_yaml import dump
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import Unreadable, decode, parse
 from hypothesis import given
 from hypothesis import strategies as st
 

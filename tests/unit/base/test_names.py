@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import marks as names
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import TEAM_NAME_MAX
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import REPLICAS_MAX
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import REPLICAS_MAX
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from hypothesis import given
 from hypothesis import strategies as st

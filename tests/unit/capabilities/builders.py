@@ -6,6 +6,8 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.exporters.capability import EXPORTERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     parse_endpoints,
 )
@@ -25,7 +27,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_fleet_teams,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.workloads.capability import WORKLOADS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
+
+from tests.tools.workloads import common_alerts, shipped_files
 
 JsonObject = dict[str, t.Any]
 
@@ -76,6 +82,29 @@ def objects_of_endpoint(raw: JsonObject, *, check: bool = False) -> list[JsonObj
     """What federates one instance."""
     (targets,) = parse_endpoints([raw], check_match=check_selector, check=check)
     return endpoint_objects(targets, namespace="monitoring-platform", team="platform")
+
+
+def workload_params(*workloads: JsonObject, **given: t.Any) -> JsonObject:
+    """The parameters of the module that watches *workloads* in the cluster hub; *given* are other options."""
+    raw = {
+        "cluster": "hub",
+        "clusters": CLUSTERS,
+        "shipped": shipped_files(),
+        "common_alerts": common_alerts(),
+        "workloads": list(workloads),
+        **given,
+    }
+    return validate_mapping(raw, WORKLOADS.options, path="")
+
+
+def objects_of_workloads(*workloads: JsonObject, **given: t.Any) -> list[JsonObject]:
+    """What watches *workloads* in the cluster hub; *given* are other options of the module."""
+    return objects_of(WORKLOADS, workload_params(*workloads, **given))
+
+
+def objects_of_exporters(raw: JsonObject) -> list[JsonObject]:
+    """What the exporters of a cluster get."""
+    return objects_of(EXPORTERS, validate_mapping(raw, EXPORTERS.options, path=""))
 
 
 def only(objects: t.Iterable[JsonObject], kind: str, *, name: str | None = None) -> JsonObject:

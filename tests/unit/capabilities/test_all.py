@@ -33,7 +33,13 @@ from tests.unit.capabilities.builders import (
     teams,
 )
 
-CLUSTER_SCOPED = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
+CLUSTER_SCOPED = {
+    "Namespace",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
 # Names of these become part of names or labels that end at 63 characters.
 DNS_LABEL_KINDS = {"Namespace", "Service", "Prometheus", "Alertmanager"}
 # An empty mapping that says something: everything, or nothing in particular.
@@ -46,6 +52,33 @@ PART = {
     "storage": st.sampled_from([{"size": "1Gi"}, {"size": "1024Mi", "class": "fast"}]),
     "resources": st.sampled_from([{"cpu": "0.5"}, {"memory": "3000Mi"}, {"cpu": 3, "memory": "100Gi"}]),
 }
+WEB = st.sampled_from(
+    [{"external_url": "https://a.example/b"}, {"route_prefix": "/a"}, {"gateway": {"namespace": "a"}}]
+)
+SCHEDULING: dict[str, st.SearchStrategy[t.Any]] = {
+    "node_selector": st.dictionaries(st.sampled_from(["pool", "a.b/c"]), st.sampled_from(["a", 7])),
+    "affinity": st.sampled_from([{}, {"podAffinity": {"b": [1], "a": {"d": 1, "c": 2}}, "nodeAffinity": {"a": "b"}}]),
+    "priority_class": st.just("high"),
+    "disruption_budget": st.booleans(),
+    "topology_spread": st.sampled_from([[], [{"topologyKey": "zone"}]]),
+}
+BOTH: dict[str, st.SearchStrategy[t.Any]] = {
+    **PART,
+    "web": WEB,
+    "scheduling": st.fixed_dictionaries({}, optional=SCHEDULING),
+    "extra_spec": st.sampled_from([{}, {"logLevel": "warn", "dnsConfig": {"b": "c", "a": "d"}, "hostUsers": False}]),
+}
+PROMETHEUS: dict[str, st.SearchStrategy[t.Any]] = {
+    **BOTH,
+    "enforce_tenancy": st.booleans(),
+    "retention_size": st.sampled_from(["500Mi", "1M"]),
+    "wal_compression": st.booleans(),
+    "enable_features": st.lists(st.sampled_from(["exemplar-storage", "search-api"]), unique=True),
+    "limits": st.fixed_dictionaries({}, optional={"samples": st.just(5), "body_size": st.just("1MB")}),
+    "query": st.fixed_dictionaries({}, optional={"timeout": st.just("1m"), "max_samples": st.just(5)}),
+    "thanos": st.sampled_from([{}, {"object_storage": {"secret": "a", "key": "b"}}]),
+    "remote_write": st.sampled_from([[], [{"name": "a", "url": "https://a", "headers": {"X-B": "c", "X-A": "d"}}]]),
+}
 OPTIONS: dict[str, st.SearchStrategy[t.Any]] = {
     "enabled": st.booleans(),
     "clusters": st.lists(st.sampled_from(CLUSTERS), unique=True),
@@ -53,8 +86,11 @@ OPTIONS: dict[str, st.SearchStrategy[t.Any]] = {
     "size": st.sampled_from(["small", "medium", "large"]),
     "labels": st.dictionaries(st.sampled_from(["env", "tier", "_x"]), st.sampled_from(["a", "b c", 7])),
     **dict.fromkeys(["rbac", "quota", "network_policy", "base_rules"], st.booleans()),
-    "prometheus": st.fixed_dictionaries({}, optional={**PART, "enforce_tenancy": st.booleans()}),
-    "alertmanager": st.fixed_dictionaries({}, optional=PART),
+    "image_registry": st.just("mirror.example.com"),
+    "image_pull_secrets": st.lists(st.sampled_from(["b", "a"]), unique=True),
+    "run_as": st.sampled_from(["fixed", "platform"]),
+    "prometheus": st.fixed_dictionaries({}, optional=PROMETHEUS),
+    "alertmanager": st.fixed_dictionaries({}, optional=BOTH),
 }
 
 

@@ -25,7 +25,8 @@ def policy(*sources: JsonObject, **team: t.Any) -> JsonObject | None:
         base_rules=BASE_RULES,
         api_server=parse_api_server_sources(list(sources)),
     )
-    return next((obj for obj in objects if obj["kind"] == "NetworkPolicy"), None)
+    wanted = ("NetworkPolicy", "payments")
+    return next((obj for obj in objects if (obj["kind"], obj["metadata"]["name"]) == wanted), None)
 
 
 def rules(*sources: JsonObject) -> list[JsonObject]:

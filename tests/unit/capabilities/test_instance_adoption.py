@@ -169,7 +169,17 @@ LARGE = {"prometheus": {"storage": {"size": "50Gi"}}}
     [
         (existing(replicas=2), {}, "replicas 2 -> 1 (set prometheus.replicas: 2)"),
         (existing("Alertmanager", replicas=3), {}, "replicas 3 -> 1 (set alertmanager.replicas: 3)"),
-        (existing(manager=KUBECTL, shards=2), {}, "shards 2 -> 1"),
+        (existing(manager=KUBECTL, shards=2), {}, "shards 2 -> 1 (set prometheus.shards: 2)"),
+        (
+            existing(retention="10d"),
+            {"prometheus": {"retention_size": "1Gi"}},
+            "retentionSize none -> 1GiB (leave out prometheus.retention_size until it is the team's)",
+        ),
+        (
+            existing(retention="10d", retentionSize="40GB"),
+            {"prometheus": {"retention_size": "39Gi"}},
+            "retentionSize 40GB -> 39GiB",
+        ),
         (existing(retention="30d"), {}, "retention 30d -> 10d (set prometheus.retention: 30d, or longer)"),
         (existing(retentionSize="40GB"), {}, "retention none, only a size, 40GB -> 10d"),
         (existing("Alertmanager"), {"alertmanager": {"retention": "24h"}}, "retention 120h -> 24h"),
@@ -228,6 +238,8 @@ def test_what_would_lose_data_is_refused_with_both_values(live: JsonObject, raw:
         (existing(), {}),
         (existing(replicas=2), {"prometheus": {"replicas": 3}}),
         (existing(retention="5d"), {}),
+        (existing(retention="5d", retentionSize="40GB"), {"prometheus": {"retention_size": "40Gi"}}),
+        (existing(shards=2), {"prometheus": {"shards": 2}}),
         # What another manager keeps is still there afterwards.
         (existing(shards=2, storage=claims(name="data", accessModes=["ReadWriteMany"], storageClassName="fast")), {}),
         (existing(manager=KUBECTL, storage=claims("51200Mi", accessModes=["ReadWriteOnce"])), LARGE),

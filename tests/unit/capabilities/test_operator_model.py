@@ -52,6 +52,17 @@ def test_registries(registry: str) -> None:
             {"replaces": ["prometheus-operator/prometheus-operator"]},
             "replaces[0]: 'prometheus-operator/prometheus-operator' is the Deployment that this makes; give",
         ),
+        ({"regions": {"eu": {"operator": 1}}}, "regions.eu.operator: unknown key; did you mean 'operators'?"),
+        ({"regions": {"eu": {"operators": 10}}}, "regions.eu.operators: must be from 0 to 9, found 10"),
+        ({"region": "eo", "regions": {"eu": {}}}, "region: unknown region 'eo'; known: eu"),
+        ({"operators": 10}, "operators: must be from 0 to 9, found 10"),
+        ({"weights": {"pay": 0}}, "weights.pay: must be a whole number from 1 to 1000, found 0"),
+        ({"weights": {"A": 1}}, "weights.A: 'A' must"),
+        ({"moved_after": -1}, "moved_after: must be from 0 to 3600 seconds, found -1"),
+        (
+            {"operators": 2, "replaces": ["prometheus-operator/prometheus-operator-2"]},
+            "replaces[0]: 'prometheus-operator/prometheus-operator-2' is the Deployment that this makes; give",
+        ),
         ({"monitor": "perhaps"}, "monitor: must be true or false, found 'perhaps'"),
     ],
 )
@@ -59,3 +70,13 @@ def test_bad_input_is_named_with_its_place(raw: t.Any, error: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_operator(raw)
     assert str(caught.value).startswith(error)
+
+
+def test_a_region_says_what_is_different_in_it() -> None:
+    regions = {"eu": {"operators": 3, "resources": {"memory": "1Gi"}}, "us": {"image_registry": "us.example.com"}}
+    given: dict[str, t.Any] = {"regions": regions, "log_level": "warn"}
+    here, there, nowhere = (parse_operator({**given, **more}) for more in ({"region": "eu"}, {"region": "us"}, {}))
+    assert (here.operators, here.resources.memory, here.image_registry) == (3, "1Gi", "quay.io")
+    assert (there.operators, there.resources.memory, there.image_registry) == (0, "200Mi", "us.example.com")
+    assert nowhere == parse_operator({"log_level": "warn"})
+    assert {one.log_level for one in (here, there, nowhere)} == {"warn"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
@@ -10,13 +11,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     TEAM_LABEL,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
-    operator_objects,
+    pods_selector,
     with_served_kinds,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import controller_ids
 
-from tests.unit.capabilities.builders import ALERT_RULES, JsonObject, keys, objects_of_operator, only
+from tests.unit.capabilities.builders import JsonObject, keys, objects_of_operator, only
 
 NS = "prometheus-operator"
 # kube-prometheus, the operator's bundle and OpenShift have a ClusterRole and a binding with the name above.
@@ -132,22 +133,90 @@ def test_the_operator_may_not_do_everything() -> None:
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
 
 
-def test_a_second_operator_shares_nothing_with_the_first() -> None:
-    first, second = (
-        operator_objects(replace(parse_operator({}), part=part), alert_rules=ALERT_RULES) for part in ("", "blue")
+# -- several operators ----------------------------------------------------------------------------------------------
+
+
+def named(objects: t.Iterable[JsonObject], kind: str) -> list[JsonObject]:
+    return [obj for obj in objects if obj["kind"] == kind]
+
+
+@pytest.mark.parametrize("operators", [1, 3, 9])
+def test_several_operators_differ_only_in_their_names_and_ids(operators: int) -> None:
+    objects = objects_of_operator({"operators": operators})
+    for kind in ("Deployment", "ServiceAccount", "ClusterRoleBinding"):
+        texts = [json.dumps(obj, sort_keys=True) for obj in named(objects, kind)]
+        assert len(set(texts)) == len(texts) == operators
+        alike = {text.replace(f"{NS}-{number}", "it") for number, text in enumerate(texts, start=1)}
+        assert len(alike) == 1
+    ids = [container_args(obj)[-1] for obj in named(objects, "Deployment")]
+    assert ids == [f"--controller-id={one}" for one in controller_ids(operators)]
+
+
+def test_all_else_of_several_operators_is_what_a_single_one_has() -> None:
+    single, several = (keys(objects_of_operator(options)) for options in ({}, {"operators": 2}))
+    assert {kind for kind, _namespace, _name in single ^ several} == {
+        "Deployment",
+        "ServiceAccount",
+        "ClusterRoleBinding",
+    }
+
+
+def container_args(deployment: JsonObject) -> list[str]:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    found: list[str] = container["args"]
+    return found
+
+
+def test_no_operator_keeps_the_addresses_of_the_kubelets() -> None:
+    """At most one of a cluster may."""
+    for options in ({}, {"operators": 3}):
+        for obj in named(objects_of_operator(options), "Deployment"):
+            assert [text for text in container_args(obj) if "kubelet" in text] == ["--kubelet-endpoints=false"]
+
+
+@pytest.mark.parametrize("operators", [0, 3])
+def test_one_monitor_finds_every_operator(operators: int) -> None:
+    objects = objects_of_operator({"operators": operators})
+    service = only(objects, "Service")
+    assert (
+        only(objects, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items()
+        <= service["metadata"]["labels"].items()
     )
-    # Both can be in one namespace, which belongs to the set that made it.
-    assert keys(first) & keys(second) == {("Namespace", None, NS)}
-    names = {NS, f"{NS}-blue", f"{CLUSTER_WIDE}-blue", "prometheus-platform-blue"}
-    assert {name for _kind, _namespace, name in keys(second)} == names
-    labels = [only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"] for objects in (first, second)]
-    for place in (("Deployment", "matchLabels"), ("Service", None), ("ServiceMonitor", "matchLabels")):
-        kind, inner = place
-        for index, objects in enumerate((first, second)):
-            selector = only(objects, kind)["spec"]["selector"]
-            wanted = (selector[inner] if inner else selector).items()
-            assert [wanted <= found.items() for found in labels] == [index == 0, index == 1]
-    accounts = [only(objects, "ClusterRoleBinding")["subjects"][0]["name"] for objects in (first, second)]
-    assert accounts == [NS, f"{NS}-blue"]
-    watched_by = [only(objects, "RoleBinding")["subjects"][0]["name"] for objects in (first, second)]
-    assert watched_by == ["prometheus-platform"] * 2
+    for obj in named(objects, "Deployment"):
+        labels = obj["spec"]["template"]["metadata"]["labels"]
+        assert service["spec"]["selector"].items() <= labels.items()
+        assert pods_selector() == ",".join(f"{name}={labels[name]}" for name in sorted(pods_labels()))
+
+
+def pods_labels() -> set[str]:
+    return {part.partition("=")[0] for part in pods_selector().split(",")}
+
+
+def test_no_deployment_selects_the_pods_of_another() -> None:
+    """While the tier changes, the old one waits for its own pods to end."""
+    found = [obj for number in (0, 3) for obj in named(objects_of_operator({"operators": number}), "Deployment")]
+    for one in found:
+        selector = one["spec"]["selector"]["matchLabels"].items()
+        chosen = [other for other in found if selector <= other["spec"]["template"]["metadata"]["labels"].items()]
+        assert chosen == [one]
+
+
+def test_each_of_several_operators_has_an_alert_of_its_own() -> None:
+    groups = only(objects_of_operator({"operators": 2}), "PrometheusRule")["spec"]["groups"]
+    rules = groups[-1]["rules"]
+    assert [rule["labels"]["operator"] for rule in rules] == list(controller_ids(2))
+    assert groups[:-1] == only(objects_of_operator(), "PrometheusRule")["spec"]["groups"]
+
+
+def test_the_pod_leaves_a_lost_node_sooner_where_that_is_asked_for() -> None:
+    assert "tolerations" not in pod()
+    found = pod({"moved_after": 30})["tolerations"]
+    assert [one["key"] for one in found] == ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+    assert {one["tolerationSeconds"] for one in found} == {30}
+
+
+def test_the_quota_follows_the_priority_class() -> None:
+    options = {"priority_class": "platform"}
+    assert pod(options)["priorityClassName"] == "platform"
+    (expression,) = only(objects_of_operator(options), "ResourceQuota")["spec"]["scopeSelector"]["matchExpressions"]
+    assert expression["values"] == ["platform"]

@@ -95,7 +95,16 @@ def test_the_objects_of_a_source_are_whole_in_each_namespace() -> None:
     for obj in desired_federated(model):
         kinds.setdefault(obj["metadata"]["namespace"], []).append(obj["kind"])
     assert set(kinds) == {"monitoring-platform", "monitoring-search"}
-    assert kinds["monitoring-platform"] == kinds["monitoring-search"] == ["Service", "EndpointSlice", "ServiceMonitor"]
+    assert (
+        kinds["monitoring-platform"]
+        == kinds["monitoring-search"]
+        == [
+            "Service",
+            "EndpointSlice",
+            "ServiceMonitor",
+            "NetworkPolicy",
+        ]
+    )
 
 
 def test_each_reader_watches_its_own_sources() -> None:

@@ -30,7 +30,7 @@ def test_alerts_say_what_is_wrong(rule: JsonObject) -> None:
 
 
 def test_which_base_alerts_have_no_namespace() -> None:
-    """No AlertmanagerConfig receives them, and the guide about teams names each of them."""
+    """No AlertmanagerConfig of a team receives them, and the guide about teams names each of them."""
     # Each of the others keeps the labels of the series that it looks at, which have the namespace of their target.
     aggregated = re.compile(r"\bby \((?P<labels>[^)]*)\)|vector\(")
     without = set()
@@ -39,7 +39,7 @@ def test_which_base_alerts_have_no_namespace() -> None:
         if found is not None and "namespace" not in (found["labels"] or ""):
             without.add(rule["alert"])
     guide = (ROLES.parent / "docs/teams.md").read_text(encoding="utf-8")
-    (sentence,) = re.findall(r"have no label `namespace` at all: (.*?)\.", guide, flags=re.DOTALL)
+    (sentence,) = re.findall(r"have no label `namespace`\s+at all: (.*?)\.", guide, flags=re.DOTALL)
     assert set(re.findall(r"`(\w+)`", sentence)) == without
 
 

@@ -19,6 +19,7 @@ from tests.unit.capabilities.builders import (
     BASE_RULES,
     JsonObject,
     objects_of_endpoint,
+    objects_of_exporters,
     objects_of_operator,
     objects_of_source,
     teams,
@@ -46,6 +47,43 @@ TEAMS: tuple[JsonObject, ...] = (
     },
     {"name": "bare", "rbac": False, "quota": False, "network_policy": False, "base_rules": False},
     {"name": "no-alerts", "alertmanager": {"enabled": False}},
+    {
+        "name": "paged",
+        "alertmanager": {
+            "receivers": [
+                {
+                    "name": "hook",
+                    "webhook": {"url": "https://alerts.example.com/{team}"},
+                    "slack": {"api_url": {"secret": "slack"}},
+                },
+                {
+                    "name": "pager",
+                    "pagerduty": {"routing_key": {"secret": "pager"}},
+                    "opsgenie": {"api_key": {"secret": "og"}},
+                },
+                {"name": "chat", "msteams": {"webhook_url": {"secret": "teams"}}},
+                {
+                    "name": "mail",
+                    "email": {
+                        "to": "a@example.com",
+                        "from": "b@example.com",
+                        "smarthost": "mail.example.com:25",
+                        "auth_username": "c",
+                        "auth_password": {"secret": "mail"},
+                    },
+                },
+            ],
+            "route": {
+                "receiver": "hook",
+                "repeat_interval": "4h",
+                "routes": [
+                    {"receiver": "pager", "matchers": ['severity="critical"'], "continue": True},
+                    {"receiver": "mail", "matchers": ["namespace=~a|b", "severity!=none"]},
+                    {"receiver": "chat", "matchers": ["alertname=Watchdog"], "repeat_interval": "1m"},
+                ],
+            },
+        },
+    },
     {"name": "alerts-only", "prometheus": {"enabled": False}},
 )
 
@@ -113,6 +151,9 @@ CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
     ),
     "teams-hub": lambda: _fleet("hub"),
     "teams-edge": lambda: _fleet("edge"),
+    "exporters": lambda: objects_of_exporters(
+        {"node_exporter": {"enabled": True}, "kube_state_metrics": {"enabled": True}}
+    ),
     "federation-sources": _sources,
     "federation-endpoints": _endpoints,
 }

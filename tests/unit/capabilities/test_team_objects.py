@@ -6,7 +6,7 @@ import typing as t
 from fractions import Fraction
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import INSTANCE_OF_LABEL, TEAM_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import ALERTMANAGER, PROMETHEUS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quantities import parse
 
@@ -36,9 +36,14 @@ PROMETHEUS_PART = {
 }
 RULES = {("PrometheusRule", NS, "payments-base")}
 ALERTMANAGER_PART = {("Service", NS, "alertmanager-payments"), ("Alertmanager", NS, "payments")}
-QUOTA = {("ResourceQuota", NS, "payments")}
-POLICY = {("NetworkPolicy", NS, "payments")}
-ALL = NAMESPACES | ACCESS | PEOPLE | PROMETHEUS_PART | RULES | ALERTMANAGER_PART | QUOTA | POLICY
+OBJECTS = {("ResourceQuota", "payments", "promfleet-objects")}
+QUOTA = {("ResourceQuota", NS, "payments"), ("LimitRange", NS, "payments")}
+POLICY = {("NetworkPolicy", NS, "payments"), ("NetworkPolicy", NS, "payments-default-deny")}
+POLICIES = POLICY | {
+    ("NetworkPolicy", NS, "prometheus-payments-egress"),
+    ("NetworkPolicy", NS, "alertmanager-payments-egress"),
+}
+ALL = NAMESPACES | ACCESS | PEOPLE | PROMETHEUS_PART | RULES | ALERTMANAGER_PART | QUOTA | OBJECTS | POLICIES
 
 
 @pytest.mark.parametrize(
@@ -47,12 +52,18 @@ ALL = NAMESPACES | ACCESS | PEOPLE | PROMETHEUS_PART | RULES | ALERTMANAGER_PART
         ({}, ALL),
         ({"groups": []}, ALL - PEOPLE),
         ({"rbac": False}, ALL - ACCESS - PEOPLE),
-        ({"quota": False}, ALL - QUOTA),
-        ({"network_policy": False}, ALL - POLICY),
+        ({"quota": False}, ALL - QUOTA - OBJECTS),
+        ({"network_policy": False}, ALL - POLICIES),
         ({"base_rules": False}, ALL - RULES),
-        ({"alertmanager": {"enabled": False}}, ALL - ALERTMANAGER_PART),
-        ({"prometheus": {"enabled": False}}, ALL - PROMETHEUS_PART - RULES - ACCESS),
-        ({"prometheus": {"enabled": False}, "alertmanager": {"enabled": False}}, NAMESPACES | PEOPLE),
+        (
+            {"alertmanager": {"enabled": False}},
+            ALL - ALERTMANAGER_PART - {("NetworkPolicy", NS, "alertmanager-payments-egress")},
+        ),
+        (
+            {"prometheus": {"enabled": False}},
+            ALL - PROMETHEUS_PART - RULES - ACCESS - {("NetworkPolicy", NS, "prometheus-payments-egress")},
+        ),
+        ({"prometheus": {"enabled": False}, "alertmanager": {"enabled": False}}, NAMESPACES | PEOPLE | OBJECTS),
         ({"enabled": False}, NAMESPACES),
         ({"clusters": ["edge"]}, set()),
         ({"clusters": ["edge"], "enabled": False}, set()),
@@ -66,6 +77,7 @@ def test_the_instances_namespace_is_restricted_and_the_teams_own_is_left_alone()
     objects = objects_of_team(EVERYTHING)
     instance = only(objects, "Namespace", name=NS)["metadata"]["labels"]
     assert instance[TEAM_LABEL] == "payments"
+    assert instance[INSTANCE_OF_LABEL] == "true"
     assert instance["pod-security.kubernetes.io/enforce"] == "restricted"
     assert only(objects, "Namespace", name="payments")["metadata"] == {
         "name": "payments",
@@ -188,7 +200,7 @@ def test_prometheus_may_only_look_for_targets() -> None:
 
 
 def test_the_network_policy_lets_in_the_team_and_the_platform() -> None:
-    spec = only(objects_of_team({}), "NetworkPolicy")["spec"]
+    spec = only(objects_of_team({}), "NetworkPolicy", name="payments")["spec"]
     inside, outside = spec["ingress"]
     assert inside == {"from": [{"podSelector": {}}]}
     (peer,) = outside["from"]
@@ -197,7 +209,7 @@ def test_the_network_policy_lets_in_the_team_and_the_platform() -> None:
 
 
 def test_the_platform_lets_in_only_itself() -> None:
-    spec = only(objects_of_platform(), "NetworkPolicy")["spec"]
+    spec = only(objects_of_platform(), "NetworkPolicy", name="platform")["spec"]
     assert spec["ingress"][1]["from"] == [{"namespaceSelector": {"matchLabels": {TEAM_LABEL: "platform"}}}]
 
 
@@ -219,7 +231,7 @@ def amount(text: str) -> Fraction:
 def test_the_quota_has_room_for_all_pods(size: str, parts: dict[str, t.Any]) -> None:
     """Each pod has the operator's config reloader beside it, with 10m of CPU and 50Mi of memory."""
     objects = objects_of_team({"size": size, **parts})
-    hard = only(objects, "ResourceQuota")["spec"]["hard"]
+    hard = only(objects, "ResourceQuota", name="payments")["spec"]["hard"]
     specs = [obj["spec"] for obj in objects if obj["kind"] in ("Prometheus", "Alertmanager")]
     cpu = sum(spec["replicas"] * (amount(spec["resources"]["requests"]["cpu"]) + amount("10m")) for spec in specs)
     memory = sum(spec["replicas"] * (amount(spec["resources"]["limits"]["memory"]) + amount("50Mi")) for spec in specs)
@@ -232,5 +244,7 @@ def test_the_quota_has_room_for_all_pods(size: str, parts: dict[str, t.Any]) -> 
 
 
 def test_a_team_that_shrinks_keeps_room_for_the_old_replicas() -> None:
-    quotas = [only(objects_of_team({"size": size}), "ResourceQuota") for size in ("small", "medium", "large")]
+    quotas = [
+        only(objects_of_team({"size": size}), "ResourceQuota", name="payments") for size in ("small", "medium", "large")
+    ]
     assert quotas[0] == quotas[1] == quotas[2]

@@ -6,6 +6,7 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import CORE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.render import render
@@ -55,12 +56,14 @@ def test_its_input_is_checked_as_its_role_names_it() -> None:
 
 
 def test_it_is_rendered_to_files() -> None:
-    files = render(TOY, checked(namespace="toys", names=["car", "bear"]))
-    assert list(files) == ["cluster.yaml", "toys.yaml"]
-    assert [obj["kind"] for obj in parse(files["cluster.yaml"])] == ["Namespace"]
-    found = [(obj["kind"], obj["metadata"]["name"]) for obj in parse(files["toys.yaml"])]
+    files = render(objects_of(TOY, checked(namespace="toys", names=["car", "bear"])), number=3, by_team=False)
+    assert list(files) == ["cluster.yaml", "kustomization.yaml", "namespace-toys.yaml"]
+    (namespace,) = parse(files["cluster.yaml"])
+    assert namespace["kind"] == "Namespace"
+    found = [(obj["kind"], obj["metadata"]["name"]) for obj in parse(files["namespace-toys.yaml"])]
     assert found == [("ConfigMap", "bear"), ("ConfigMap", "car"), ("Role", "toy")]
-    assert render(TOY, checked(namespace="toys", names=["bear", "car"])) == files
+    again = objects_of(TOY, checked(namespace="toys", names=["bear", "car"]))
+    assert render(again, number=3, by_team=False) == files
 
 
 def rights_of(account: Account, right: Right) -> bool:

@@ -29,6 +29,10 @@ def given_to(name: str, path: Path) -> list[Options]:
     return [task[PREFIX + name] for task in tasks_of(path) if PREFIX + name in task]
 
 
+# What the action plugin gives to a module: a role cannot read a file as it is.
+FROM_THE_ACTION = {"rules_contents"}
+
+
 def checked(capability: Capability[Any]) -> Options:
     """The options that the check of a capability's role looks at."""
     (options,) = given_to("input_check", CHECKOUT / "roles" / capability.role / "tasks/check.yml")
@@ -40,16 +44,49 @@ def checked(capability: Capability[Any]) -> Options:
 def test_a_role_checks_what_it_gives_to_its_module(capability: Capability[Any]) -> None:
     files = sorted((CHECKOUT / "roles" / capability.role / "tasks").glob("*present.yml"))
     (given,) = [options for path in files for options in given_to(capability.module, path)]
-    # From the role's own files, or from the answers of other hosts.
+    # From the role's own files, or from the answers of other hosts; the check may know a part of these.
     own = {option for option, variable in capability.variables.items() if variable is None}
-    assert own <= given.keys() <= capability.options.keys()
-    assert checked(capability) == {name: value for name, value in given.items() if name not in own}
+    assert own - FROM_THE_ACTION <= given.keys() <= capability.options.keys()
+    alike = [{name: value for name, value in one.items() if name not in own} for one in (checked(capability), given)]
+    assert alike[0] == alike[1]
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=lambda capability: capability.name)
+def test_a_role_renders_what_it_gives_to_its_module(capability: Capability[Any]) -> None:
+    folder = CHECKOUT / "roles" / capability.role / "tasks"
+    (given,) = [
+        options for path in sorted(folder.glob("*present.yml")) for options in given_to(capability.module, path)
+    ]
+    facts = [task.get("ansible.builtin.set_fact", {}) for task in tasks_of(folder / "render.yml")]
+    (rendered,) = [
+        value[capability.name]
+        for fact in facts
+        for name, value in fact.items()
+        if name.startswith(f"__{capability.role}_rendered") and capability.name in value
+    ]
+    assert rendered == given
+    noted = {name for fact in facts for name in fact}
+    files = ("roles/promfleet/vars/main.yml", "roles/promfleet/tasks/render.yml")
+    text = "".join((CHECKOUT / file).read_text() for file in files)
+    assert {name for name in noted if name not in text} == set()
+
+
+def test_every_role_is_rendered_before_the_objects_are_used() -> None:
+    for name, last in (("render", "Write the files"), ("images", "List the images")):
+        order = [play["name"] for play in load_plays(name)]
+        assert order.index("Note what the objects are made of") == order.index(last) - 1
+    (play,) = [play for play in load_plays("plays/noted") if play["name"] == "Note what the objects are made of"]
+    included = [task["ansible.builtin.include_role"] for task in play["tasks"]]
+    roles = list(dict.fromkeys(PREFIX + capability.role for capability in CAPABILITIES))
+    assert [include["name"] for include in included] == roles
+    assert {include["tasks_from"] for include in included} == {"render"}
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=lambda capability: capability.name)
 def test_errors_name_variables_that_there_are(capability: Capability[Any]) -> None:
     variables = {name for role in ROLES for name in role_options(role)}
-    named = {capability.variable(option).partition(".")[0] for option in checked(capability)}
+    asked = [option for option in checked(capability) if capability.variables.get(option, "") is not None]
+    named = {capability.variable(option).partition(".")[0] for option in asked}
     assert named - variables == set()
     assert capability.variables.keys() <= capability.options.keys()
 
@@ -85,7 +122,16 @@ def load_plays(name: str) -> list[dict[str, Any]]:
 
 
 def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
-    assert importers(f"{OWN}._capabilities.registry") == {"module_utils/_run/check.py"}
+    assert importers(f"{OWN}._capabilities.registry") == {
+        "module_utils/_run/check.py",
+        "module_utils/_run/rendering.py",
+    }
+    assert importers(f"{OWN}._run.rendering") == {"module_utils/_run/images_info.py", "modules/render.py"}
+    assert importers(f"{OWN}._run.images_info") == {
+        "module_utils/_run/images_running.py",
+        "modules/images_info.py",
+    }
+    assert importers(f"{OWN}._run.images_running") == {"modules/images_running.py"}
     assert importers(f"{OWN}._run.check") <= {
         "action/input_check.py",
         "module_utils/_run/input_check.py",

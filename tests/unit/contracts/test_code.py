@@ -24,14 +24,19 @@ ROOMS = (
     "_base",
     "_input",
     "_api",
+    "_awx",
     "_state",
     "_sets",
     "_operators",
     "_crds",
     "_prometheus",
     "_findings",
+    "_policy",
     "_capabilities",
+    "_images",
     "_doctor",
+    "_audit",
+    "_isolation",
     "_run",
 )
 HTTP = {"urllib3", "requests", "urllib.request", "http.client", "ansible.module_utils.urls"}
@@ -76,13 +81,23 @@ def test_only_the_client_imports_kubernetes() -> None:
     assert importers("kubernetes", "ansible_collections.kubernetes") == {"module_utils/_api/connection.py"}
 
 
-def test_only_three_places_speak_http() -> None:
-    allowed = {"module_utils/_api/connection.py", "module_utils/_api/transport.py", "module_utils/_crds/source.py"}
+def test_few_places_speak_http() -> None:
+    allowed = {
+        f"module_utils/{name}.py"
+        for name in (
+            "_api/connection",
+            "_api/transport",
+            "_audit/ship",
+            "_awx/client",
+            "_crds/source",
+            "_images/registry",
+        )
+    }
     others = importers(*HTTP) - allowed
     assert {name for name in others if not name.startswith("module_utils/_prometheus/")} == set()
 
 
-@pytest.mark.parametrize("library", ["kubernetes", "promql_parser", "yaml"])
+@pytest.mark.parametrize("library", ["cel_expr_python", "kubernetes", "promql_parser", "yaml"])
 def test_each_library_is_imported_in_one_file_only(library: str) -> None:
     assert len(importers(library)) == 1
 
@@ -180,9 +195,9 @@ def test_every_run_knows_the_kinds_of_the_operator() -> None:
         f"from {OWN}._run.run import Run\n"
         f"from {OWN}._sets.contents import NAMESPACED_OWNERS\n"
         f"from {OWN}._state.atomic import atomic_maps\n"
-        f"from {OWN}._state.ready import PREDICATES\n"
+        f"from {OWN}._state.ready import STEPS\n"
         "def known(kind):\n"
-        f"    return kind in PREDICATES, kind in NAMESPACED_OWNERS, bool(atomic_maps({GROUP!r}, kind))\n"
+        f"    return kind in STEPS, kind in NAMESPACED_OWNERS, bool(atomic_maps({GROUP!r}, kind))\n"
         "assert known('Prometheus') == (False, False, False)\n"
         "Run(params={}, check=True)\n"
         "assert known('Prometheus') == (True, True, True)\n"

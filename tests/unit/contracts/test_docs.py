@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.exporters.conditions import (
+    conditions_config,
+)
 
 from tests.suite.stages import tracked_files
 
@@ -74,6 +77,12 @@ def test_variables_exist(guide: Path) -> None:
         for spec in yaml.safe_load(path.read_text())["argument_specs"].values():
             known |= set(spec.get("options", {}))
     known |= {"promfleet_central", "promfleet_workers"}
+    # So are metrics of kube-state-metrics.
+    known |= {
+        f"{one['metricNamePrefix']}_{metric['name']}"
+        for one in conditions_config()["spec"]["resources"]
+        for metric in one["metrics"]
+    }
     # Modules and files may be named like a role with something behind it.
     known |= {path.stem for path in CHECKOUT.glob("plugins/modules/*.py")}
     pattern = re.compile(rf"(?<![\w./])(?:{'|'.join(roles)})_\w+")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -62,9 +61,9 @@ def test_what_all_modules_return_is_written_in_one_place(copy: Path) -> None:
 def test_the_platform_is_documented_as_a_team(copy: Path) -> None:
     path = copy / "plugins/doc_fragments/teams.py"
     text = path.read_text()
-    path.write_text(text.replace("How large the instance is.", "The instance's size.", 1))
+    path.write_text(text.replace("How large the instance is,", "The instance's size,", 1))
     assert stamp(CAPABILITIES, root=copy) == ["plugins/doc_fragments/teams.py"]
-    assert path.read_text() == text.replace("How large the instance is.", "The instance's size.")
+    assert path.read_text() == text.replace("How large the instance is,", "The instance's size,")
 
 
 def test_what_is_written_is_well_formed(copy: Path) -> None:
@@ -76,7 +75,14 @@ def test_what_is_written_is_well_formed(copy: Path) -> None:
         assert "toy" in names
     for path in copy.rglob("*.yml"):
         yaml.safe_load(path.read_text())
-    subprocess.run([sys.executable, "-m", "py_compile", copy / "plugins/modules/toy.py"], check=True)
+    module = (copy / "plugins/modules/toy.py").read_text()
+    assigned = [node for node in ast.parse(module).body if isinstance(node, ast.Assign)]
+    values = {ast.unparse(node.targets[0]): node.value for node in assigned}
+    documentation = ast.literal_eval(values["DOCUMENTATION"])
+    assert yaml.safe_load(documentation)["options"].keys() == {*TOY.options, "state"}
+    # Ansible knows this property of documented variables only.
+    assert "no_log" not in documentation
+    compile(module, "toy.py", "exec")
     plays = yaml.safe_load((copy / "playbooks/uninstall.yml").read_text())
     check, present, absent = (
         yaml.safe_load((copy / f"roles/toy_box/tasks/{name}.yml").read_text())

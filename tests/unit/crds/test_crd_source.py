@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.block_yaml import dump
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import dump, parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import parse
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds import source as crd_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source

@@ -16,7 +16,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     judge_all,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import InstanceFacts
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import OperatorFacts, met
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import (
+    OperatorFacts,
+    met,
+    unserved,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.reach import ReachFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import Scraped, Stored
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.catalogue import CODES
@@ -24,9 +28,20 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.fin
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.judge import FoundOperator, Holding
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.owner import Owner
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.quarrel import Quarrel
-from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import EVERYTHING, Instance
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import (
+    CONTROLLER_ID,
+    EVERYTHING,
+    Instance,
+)
 
-from tests.unit.doctor import test_changing, test_preconditions, test_surroundings, test_targets, test_written
+from tests.unit.doctor import (
+    test_changing,
+    test_enforcement,
+    test_preconditions,
+    test_surroundings,
+    test_targets,
+    test_written,
+)
 from tests.unit.doctor.healthy import (
     ACCESS,
     EXPOSING,
@@ -91,6 +106,7 @@ OTHER = FoundOperator(
     evidence="rights",
     owner=Owner(tool="Helm", text="Helm release monitoring/kps"),
 )
+OTHER_ID = dataclasses.replace(OTHER, scope=dataclasses.replace(EVERYTHING, controller_id="blue"))
 THEIRS = Instance(kind="Prometheus", namespace="monitoring", name="k8s")
 OURS = Instance(kind="Prometheus", namespace="monitoring-pay", name="pay")
 (TEAM,) = parse_teams([{"name": "pay"}], clusters=["hub"])
@@ -112,6 +128,7 @@ INSTANCE = InstanceFacts(
     prometheus=live(),
     desired=DESIRED,
     alertmanager=resource("Alertmanager"),
+    routed=("monitoring-pay", "pay"),
     wants_prometheus=True,
     wants_alertmanager=True,
     reload_ok=True,
@@ -134,7 +151,7 @@ def test_nothing_is_found_where_all_is_well() -> None:
     links, findings = judge_all(ALL)
     assert findings == []
     assert [link.check for link in links] == [
-        "crds", "operator", "other_operators", "prometheus_reached", "alertmanager_available",
+        "crds", "operator", "other_operators", "owners", "prometheus_reached", "alertmanager_available", "receivers",
         "prometheus_available", "prometheus_as_described", "configuration_loaded", "own_target_up", "peer_observed",
         "exposed_service", "exposed_selection", "exposed_endpoint", "exposed_outside", "exposed_as_described",
         "exposed_series", "exposed_identity", "exposed_policy", "exposed_policy_as_described",
@@ -178,9 +195,17 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
         "PF105",
         "reconciles Prometheus monitoring/k8s of Deployment monitoring/prometheus-operator (Helm release",
     ),
+    (
+        OPERATOR,
+        {"unserved": unserved([OURS], [OTHER_ID])},
+        "PF108",
+        "no running operator reconciles Prometheus monitoring-pay/pay (controller id: none)",
+    ),
     (INSTANCE, {"prometheus": None}, "PF201", "does not exist"),
     (INSTANCE, {"alertmanager": None}, "PF201", "does not exist"),
     (INSTANCE, {"alertmanager": resource("Alertmanager", generation=2)}, "PF202", "generation 1, not 2"),
+    (INSTANCE, {"routed": ()}, "PF236", "all alerts reach no receiver"),
+    (INSTANCE, {"routed": ("pay",)}, "PF236", "such as Watchdog, reach no receiver"),
     (INSTANCE, {"reload_ok": False}, "PF203", "reload of the configuration failed"),
     (INSTANCE, {"targets": ()}, "PF204", "no target in its own namespace"),
     (INSTANCE, {"targets": targets("up", namespace="other")}, "PF204", "no target in its own namespace"),
@@ -352,6 +377,7 @@ def test_every_code_of_a_check_has_a_case() -> None:
     elsewhere = {code for _facts, code, _words in test_surroundings.CASES}
     elsewhere |= {code for _error, code in test_targets.ERRORS} | {code for _found, code in test_targets.DISCOVERED}
     elsewhere |= test_changing.CODES
+    elsewhere |= test_enforcement.CODES
     elsewhere |= test_preconditions.CODES
     elsewhere |= {code for code, _prometheus, _seen, _words in test_written.CASES}
     assert {code for _facts, _change, code, _words in CASES} | elsewhere == judged
@@ -401,7 +427,7 @@ def test_what_follows_hangs_on_its_root() -> None:
 
 
 def test_the_fault_of_one_instance_explains_nothing_of_another() -> None:
-    other = changed(INSTANCE, team="web", namespace="monitoring-web", targets=())
+    other = changed(INSTANCE, team="web", namespace="monitoring-web", targets=(), routed=("monitoring-web",))
     found = findings_of(changed(INSTANCE, prometheus=live(generation=2)), other)
     assert [(finding.code, finding.caused_by) for finding in found] == [("PF202", ()), ("PF204", ())]
 
@@ -424,7 +450,7 @@ def test_a_prometheus_that_does_not_answer_is_one_finding_and_the_rest_goes_on()
         "federation_fresh"
     )
     assert [link.check for link in links if link.finding is None] == [
-        "crds", "operator", "other_operators", "alertmanager_available", "prometheus_available",
+        "crds", "operator", "other_operators", "owners", "alertmanager_available", "receivers", "prometheus_available",
         "prometheus_as_described",
     ]  # fmt: skip
 
@@ -489,7 +515,7 @@ def test_a_fact_that_was_not_observed_is_never_healthy(facts: Facts) -> None:
 def test_a_strange_object_costs_only_its_own_checks(facts: Facts, strange: object) -> None:
     for name in fact_names(facts):
         links, _found = judge_all([changed(facts, **{name: strange}), OPERATOR])
-        assert [link.check for link in links][-3:] == ["crds", "operator", "other_operators"]
+        assert [link.check for link in links][-4:] == ["crds", "operator", "other_operators", "owners"]
 
 
 def test_what_is_not_wanted_is_not_looked_for() -> None:
@@ -532,3 +558,20 @@ def test_a_check_declares_the_facts_that_it_reads(check: Check[t.Any], facts: Fa
 def test_names_of_checks_are_unique() -> None:
     names = [check.name for check, _facts in ALL_CHECKS]
     assert len(names) == len(set(names))
+
+
+def test_an_instance_is_served_only_by_a_running_operator_with_its_id() -> None:
+    marked = dataclasses.replace(OURS, annotations={CONTROLLER_ID: "blue"})
+    stopped = dataclasses.replace(OTHER_ID, workload=workload(replicas=0))
+    assert unserved([marked], [OTHER_ID]) == unserved([OURS], [OTHER]) == ()
+    ((gone,), (lost,)) = unserved([marked], [OTHER, stopped]), unserved([OURS, THEIRS], [OTHER_ID])
+    assert (gone.controller_id, gone.instances) == ("blue", ("Prometheus monitoring-pay/pay",))
+    assert (lost.controller_id, len(lost.instances)) == ("", 2)
+
+
+def test_of_several_operators_the_first_is_asked_about_the_cluster() -> None:
+    second = changed(OPERATOR, name="prometheus-operator-2", first=False, deployment=None)
+    links, findings = judge_all([OPERATOR, second])
+    assert [link.check for link in links].count("owners") == 1
+    ((code, name),) = [(finding.code, finding.object.name) for finding in findings]
+    assert (code, name) == ("PF102", "prometheus-operator-2")

@@ -8,6 +8,8 @@ import json
 import typing as t
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import prometheus_object
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import shown_instance
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import judge_all
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.drift import drift
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import (
@@ -22,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.support.fleets import KINDS, objects
+from tests.unit.capabilities.builders import teams
 from tests.unit.doctor.healthy import EXPOSING, JOB, MONITOR, POLICY, REPLICA, SERVICE, SLICE, target
 
 JsonObject = dict[str, t.Any]
@@ -67,6 +70,17 @@ def test_what_nobody_described_is_not_shown(obj: JsonObject, path: tuple[str | i
 def test_an_object_as_described_is_shown_whole(obj: JsonObject) -> None:
     without = {**obj, "metadata": {k: v for k, v in obj["metadata"].items() if k != "annotations"}}
     assert shown(obj, desired=[obj]) == without
+
+
+@pytest.mark.parametrize("mode", ["server", "agent"])
+def test_nothing_differs_in_what_is_shown_of_an_instance_as_described(mode: str) -> None:
+    sends = [{"name": "archive", "url": "https://archive.example.com/write"}]
+    raw: JsonObject = {"name": "till", "prometheus": {"mode": mode, "remote_write": sends}}
+    (team,) = (one for one in teams({**raw, "alertmanager": {"enabled": False}}) if one.name == "till")
+    desired = prometheus_object(team, cluster="hub")
+    seen = shown_instance(desired, team=team, cluster="hub")
+    assert seen is not None
+    assert list(drift(desired, seen)) == []
 
 
 @pytest.mark.parametrize(("obj", "path"), PATHS[1:3] + PATHS[5:9], ids=str)

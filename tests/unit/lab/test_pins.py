@@ -40,12 +40,16 @@ def requirements(module: str) -> dict[str, str]:
             pins.prometheus_module_version(pins.PROMETHEUS),
         ),
         ("alertmanager", "github.com/prometheus/alertmanager", pins.ALERTMANAGER),
+        ("node_exporter", "github.com/prometheus/node_exporter", pins.NODE_EXPORTER),
+        ("kube-state-metrics", "k8s.io/kube-state-metrics/v2", pins.KUBE_STATE_METRICS),
         ("containerd", "github.com/containerd/containerd/v2", pins.CONTAINERD),
         ("coredns", "github.com/coredns/coredns", pins.COREDNS),
+        ("crane", "github.com/google/go-containerregistry", pins.CRANE),
         ("crictl", "sigs.k8s.io/cri-tools", pins.CRICTL),
         ("kind", "sigs.k8s.io/kind", pins.KIND),
         ("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy", pins.KUBE_RBAC_PROXY),
         ("kube-router", "github.com/k3s-io/kube-router/v2", pins.KUBE_ROUTER),
+        ("opa", "github.com/open-policy-agent/opa", pins.OPA),
         ("local-path-provisioner", "github.com/rancher/local-path-provisioner", pins.LOCAL_PATH_PROVISIONER),
     ],
 )
@@ -95,6 +99,9 @@ def test_images_have_their_upstream_names() -> None:
     assert f"quay.io/prometheus-operator/prometheus-config-reloader:v{pins.PROMETHEUS_OPERATOR}" in references
     assert f"quay.io/prometheus/prometheus:v{pins.PROMETHEUS}" in references
     assert f"quay.io/prometheus/alertmanager:v{pins.ALERTMANAGER}" in references
+    assert f"quay.io/prometheus/node-exporter:v{pins.NODE_EXPORTER}" in references
+    exporter = "registry.k8s.io/kube-state-metrics/kube-state-metrics"
+    assert f"{exporter}:v{pins.KUBE_STATE_METRICS}" in references
     assert len(references) == len(COMPONENT_IMAGES) + len(WORKLOAD_IMAGES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -197,6 +198,21 @@ def test_a_stopped_operator_is_found_and_does_not_run() -> None:
     operator = only(grants(RULES, account()), workload(replicas=0))
     assert not operator.is_running
     assert only(grants(RULES, account()), workload(replicas=None)).replicas == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_rendered"),
+    [
+        ({"app.kubernetes.io/managed-by": "promfleet.monitoring"}, True),
+        ({"app.kubernetes.io/managed-by": "Helm"}, False),
+        ({}, False),
+    ],
+)
+def test_one_that_another_tool_made_from_our_files_is_known(labels: dict[str, str], *, is_rendered: bool) -> None:
+    operator = only(grants(RULES, account()), workload(labels=labels))
+    assert operator.is_rendered is is_rendered
+    assert not operator.is_ours
+    assert not dataclasses.replace(operator, set_label="default.operator").is_rendered
 
 
 def test_a_stateful_set_can_be_one() -> None:

@@ -73,6 +73,10 @@ def test_good_input_has_no_errors() -> None:
         ({"fleet": {**FLEET, "clusters": ["hub", "a b"]}}, "promfleet_cluster: 'a b' must consist of letters"),
         ({"fleet": {**FLEET, "expected_workers": "7"}}, "promfleet_expected_workers: the inventory should have 7 "),
         (
+            {"fleet": {**FLEET, "fleet": "default", "confirmed_fleet": "none"}},
+            "promfleet_confirmed_fleet: 'none' was confirmed, and the fleet of this inventory is 'default'. Nothing",
+        ),
+        (
             {"fleet": {**FLEET, "regions": {"promfleet_region_eu": []}}},
             "promfleet_region_eu: has no central; make a group",
         ),

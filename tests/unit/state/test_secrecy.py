@@ -40,6 +40,8 @@ CARRIERS: dict[str, JsonObject] = {
     },
     "a field named like a secret": prometheus({"remoteWrite": [{"basicAuth": {"password": CANARY}}]}),
     "a header": prometheus({"remoteWrite": [{"headers": {"X-Api-Key": CANARY}}]}),
+    "a variable of the environment": prometheus({"containers": [{"env": [{"name": "DB_PASSWORD", "value": CANARY}]}]}),
+    "an argument": prometheus({"additionalArgs": [{"name": "remote.api-key", "value": CANARY}]}),
     "a password in a URL": prometheus({"remoteWrite": [{"url": f"https://user:{CANARY}@example.com/write"}]}),
 }
 
@@ -71,7 +73,10 @@ def test_a_change_shows_that_it_is_one() -> None:
 
 
 def test_references_and_other_values_stay_readable() -> None:
-    spec = {"basicAuth": {"password": {"name": "s", "key": "password"}}, "secrets": ["a"], "passwordFile": "/etc/p"}
+    spec = {
+        "basicAuth": {"password": {"name": "s", "key": "password"}}, "secrets": ["a"], "passwordFile": "/etc/p",
+        "additionalArgs": [{"name": "web.token-file", "value": "/etc/token"}, {"name": "log.level", "value": "debug"}],
+    }  # fmt: skip
     assert hidden("Prometheus", prometheus(spec), prometheus(spec))[1] == prometheus(spec)
 
 

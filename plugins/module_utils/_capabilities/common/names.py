@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import DNS_LABEL_MAX
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 
@@ -14,6 +16,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input import
 # of both.
 TEAM_NAME_MAX = ALERTMANAGER_NAME_MAX = 39
 PROMETHEUS_NAME_MAX = 41
+
+_REGISTRY = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?(?:/[a-z0-9][a-z0-9._-]*)*")
 
 
 def team_name(text: str) -> str | None:
@@ -49,3 +53,10 @@ def prefix_of_namespaces(text: str) -> str | None:
         f"{text!r} must consist of lower case letters, digits and '-', and begin with a letter or digit: "
         "namespaces are called after it"
     )
+
+
+def image_registry(text: str) -> str | None:
+    """Check where images come from, which replaces the registry of their upstream names; it may have a path."""
+    if _REGISTRY.fullmatch(text):
+        return None
+    return f"{text!r} is not a registry; write host[:port][/path], without a scheme and without a slash at the end"

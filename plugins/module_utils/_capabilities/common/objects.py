@@ -11,9 +11,11 @@ from the live one by a default would be sent again in each run.
 from __future__ import annotations
 
 import typing as t
+from fractions import Fraction
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import Resources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quantities import Quantity
 
 JsonObject = dict[str, t.Any]
 
@@ -21,6 +23,7 @@ CORE = "v1"
 APPS = "apps/v1"
 DISCOVERY = "discovery.k8s.io/v1"
 NETWORKING = "networking.k8s.io/v1"
+DISRUPTION = "policy/v1"
 RBAC_GROUP = "rbac.authorization.k8s.io"
 RBAC = f"{RBAC_GROUP}/v1"
 
@@ -33,6 +36,8 @@ RELOADER_PORT_NAME = "reloader-web"
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
 RELOADER_PORT = 8080
+# Where a Thanos sidecar answers queries (gRPC).
+THANOS_PORT = 10901
 
 # The images are for Linux; in a mixed cluster the scheduler would try the others too.
 LINUX = {"kubernetes.io/os": "linux"}
@@ -43,17 +48,26 @@ RESTRICTED_NAMESPACE = {
     "pod-security.kubernetes.io/warn": "restricted",
 }
 
+# For pods that need what the other levels forbid: the node's network or its files.
+PRIVILEGED_NAMESPACE = dict.fromkeys(RESTRICTED_NAMESPACE, "privileged")
+
 
 def in_shared(objects: t.Iterable[JsonObject], namespaces: t.Container[str]) -> list[JsonObject]:
     """*objects* without what would be valid for pods of others too, in *namespaces* that ours share with these.
 
-    Such a namespace keeps its own Pod Security labels, and gets no ResourceQuota.
+    Such a namespace keeps its own Pod Security labels, and gets no quota, no limits, and no policy for all pods.
     """
     return [
         _without_levels(obj) if obj["kind"] == "Namespace" and obj["metadata"]["name"] in namespaces else obj
         for obj in objects
-        if obj["kind"] != "ResourceQuota" or obj["metadata"]["namespace"] not in namespaces
+        if not (_is_for_all_pods(obj) and obj["metadata"]["namespace"] in namespaces)
     ]
+
+
+def _is_for_all_pods(obj: JsonObject) -> bool:
+    if obj["kind"] == "NetworkPolicy":
+        return not obj["spec"]["podSelector"]
+    return obj["kind"] in ("LimitRange", "ResourceQuota")
 
 
 def _without_levels(namespace: JsonObject) -> JsonObject:
@@ -111,6 +125,11 @@ def group_subject(name: str) -> JsonObject:
     return {"apiGroup": RBAC_GROUP, "kind": "Group", "name": name}
 
 
+def user_subject(name: str) -> JsonObject:
+    """One person as the subject of a binding."""
+    return {"apiGroup": RBAC_GROUP, "kind": "User", "name": name}
+
+
 def discovery_rules() -> list[JsonObject]:
     """What Prometheus must read in a namespace to find the targets of monitors there.
 
@@ -132,6 +151,23 @@ def tcp_ports(*ports: int) -> list[JsonObject]:
     return [{"port": port, "protocol": "TCP"} for port in sorted(ports)]
 
 
+def counted(number: int) -> str:
+    """A number of objects as the API server keeps it in a quota: 5000 is ``5k``.
+
+    It compares what two managers of a field write as text, so another form is a conflict for the second of them.
+    """
+    return str(Quantity(value=Fraction(number)))
+
+
+def admitting(priority_class: str, *, pods: int) -> JsonObject:
+    """The spec of a quota for *pods* of this priority.
+
+    Some clusters (GKE) admit pods of a system's priority only where a quota speaks of them.
+    """
+    scope = {"operator": "In", "scopeName": "PriorityClass", "values": [priority_class]}
+    return {"hard": {"pods": counted(pods)}, "scopeSelector": {"matchExpressions": [scope]}}
+
+
 def team_namespaces(*teams: str) -> JsonObject:
     """A label selector for the namespaces of these teams."""
     names = sorted(set(teams))
@@ -151,17 +187,30 @@ def burstable(resources: Resources) -> JsonObject:
     }
 
 
+def pull_secrets(names: t.Sequence[str]) -> JsonObject:
+    """The field of a pod that names the Secrets with credentials for registries; nothing where there are none."""
+    return {"imagePullSecrets": [{"name": name} for name in names]} if names else {}
+
+
 def fixed(resources: Resources) -> JsonObject:
     """Requests that are limits too."""
     amounts = {"cpu": resources.cpu, "memory": resources.memory}
     return {"limits": dict(amounts), "requests": dict(amounts)}
 
 
-def restricted_pod(*, user: int) -> JsonObject:
-    """The pod's part of what the restricted Pod Security Standard asks for; its volumes belong to group 2000."""
+def confined() -> JsonObject:
+    """The container's part of what the restricted Pod Security Standard asks for, with files that are only read."""
     return {
-        "fsGroup": 2000,
-        "runAsNonRoot": True,
-        "runAsUser": user,
-        "seccompProfile": {"type": "RuntimeDefault"},
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
     }
+
+
+def restricted_pod(*, user: int | None) -> JsonObject:
+    """The pod's part of what the restricted Pod Security Standard asks for; its volumes belong to group 2000.
+
+    *user* None leaves user and group to the platform, which sets both (OpenShift).
+    """
+    ids = {} if user is None else {"fsGroup": 2000, "runAsUser": user}
+    return {**ids, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}

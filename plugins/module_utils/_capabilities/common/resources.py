@@ -6,12 +6,23 @@
 
 from __future__ import annotations
 
+import functools
+import typing as t
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar, quantities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import Values, require
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import Values
+
+RESOURCES_OPTION: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "cpu": {"type": "str"},
+        "cpu_limit": {"type": "str"},
+        "memory": {"type": "str"},
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +43,7 @@ def resources(values: Values | None, *, default: Resources, path: str, errors: E
     """What a container asks for, in canonical quantities; what *values* leave open comes from *default*."""
     given = values or {}
     cpu = canonical_quantity(grammar.quantity, given.get("cpu") or default.cpu, path=f"{path}.cpu", errors=errors)
-    limit = given.get("cpu_limit")
+    limit = given.get("cpu_limit") or default.cpu_limit
     if limit is not None:
         limit = canonical_quantity(grammar.quantity, limit, path=f"{path}.cpu_limit", errors=errors)
         if errors.is_good(f"{path}.cpu_limit") and errors.is_good(f"{path}.cpu") and _value(limit) < _value(cpu):
@@ -53,7 +64,16 @@ def _value(text: str) -> Fraction:
 
 def canonical_quantity(check: grammar.Check, text: str, *, path: str, errors: Errors) -> str:
     """*text* as the API server writes it; what *check* finds wrong is noted in *errors*."""
-    require(check, text, path=path, errors=errors)
-    found = quantities.parse(text) if errors.is_good(path) else None
+    problem, canonical = _canonical(check, text)
+    if problem is not None:
+        errors.add(path, problem)
+    return canonical if errors.is_good(path) else text
+
+
+@functools.cache
+def _canonical(check: grammar.Check, text: str) -> tuple[str | None, str]:
+    """What *check* finds wrong with *text*, and its canonical form; a fleet has few different quantities."""
+    problem = check(text)
+    found = quantities.parse(text) if problem is None else None
     # Pods get nothing finer than thousandths; a quota that calculates finer would be too small for them.
-    return str(found.rounded_up(quantities.MILLI)) if found else text
+    return problem, str(found.rounded_up(quantities.MILLI)) if found else text

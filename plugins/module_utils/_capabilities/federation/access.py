@@ -9,10 +9,17 @@ Credentials are references to Secrets in the namespace of the central instance. 
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.credentials import (
+    BASIC_AUTH_OPTIONS,
+    BEARER_TOKEN_OPTIONS,
+    TLS_OPTIONS,
+    check_references,
+    check_tls,
+    credential_fields,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import Values, require
@@ -20,49 +27,17 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
 JsonObject = dict[str, t.Any]
 
 FEDERATE = "/federate"
-
-# Keys by default: those of the Secret types kubernetes.io/tls and kubernetes.io/basic-auth, that which cert-manager
-# gives to a certificate authority, and that of a ServiceAccount's token. The options are names, not secrets.
-_NAME = {"type": "str", "required": True, "no_log": False}
-
-
-def _key(default: str) -> JsonObject:
-    return {"type": "str", "default": default, "no_log": False}
-
-
-CA_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "secret": {"type": "str", "no_log": False},
-    "config_map": {"type": "str"},
-    "key": _key("ca.crt"),
-}
-CERT_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "secret": _NAME,
-    "cert_key": _key("tls.crt"),
-    "key_key": _key("tls.key"),
-}
-_TLS_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "ca": {"type": "dict", "options": CA_OPTIONS},
-    "cert": {"type": "dict", "options": CERT_OPTIONS},
-    "server_name": {"type": "str"},
-    "insecure_skip_verify": {"type": "bool", "default": False},
-}
-_BASIC_AUTH_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "secret": _NAME,
-    "username_key": _key("username"),
-    "password_key": _key("password"),
-}
-_BEARER_TOKEN_OPTIONS: dict[str, dict[str, t.Any]] = {"secret": _NAME, "key": _key("token")}
+# What Secrets and ConfigMaps must be beside.
+CENTRAL = "the central instance"
 
 ACCESS_OPTIONS: dict[str, dict[str, t.Any]] = {
     "scheme": {"type": "str", "choices": ["http", "https"], "default": "http"},
     "path_prefix": {"type": "str"},
-    "tls_config": {"type": "dict", "options": _TLS_OPTIONS},
-    "basic_auth": {"type": "dict", "options": _BASIC_AUTH_OPTIONS},
-    "bearer_token": {"type": "dict", "options": _BEARER_TOKEN_OPTIONS, "no_log": False},
+    "tls_config": {"type": "dict", "options": TLS_OPTIONS},
+    "basic_auth": {"type": "dict", "options": BASIC_AUTH_OPTIONS},
+    "bearer_token": {"type": "dict", "options": BEARER_TOKEN_OPTIONS, "no_log": False},
 }
 
-# What stays itself in a path (RFC 3986), without an escape that the two sides could read in different ways.
-_PATH_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _CREDENTIALS = ("basic_auth", "bearer_token")
 
 
@@ -104,40 +79,9 @@ class Access:
 
 def access_fields(access: Access) -> JsonObject:
     """The fields by which a ServiceMonitor's endpoint and a ScrapeConfig name certificates and credentials alike."""
-    fields: JsonObject = {}
-    tls = _tls_fields(access.tls_config or {})
-    if tls:
-        fields["tlsConfig"] = tls
-    basic, bearer = access.basic_auth, access.bearer_token
-    if basic is not None:
-        fields["basicAuth"] = {
-            "username": _reference(basic["secret"], basic["username_key"]),
-            "password": _reference(basic["secret"], basic["password_key"]),
-        }
-    if bearer is not None:
-        fields["authorization"] = {"type": "Bearer", "credentials": _reference(bearer["secret"], bearer["key"])}
-    return fields
-
-
-def _tls_fields(given: t.Mapping[str, t.Any]) -> JsonObject:
-    fields: JsonObject = {}
-    ca, cert = given.get("ca"), given.get("cert")
-    if ca and ca["secret"]:
-        fields["ca"] = {"secret": _reference(ca["secret"], ca["key"])}
-    elif ca:
-        fields["ca"] = {"configMap": _reference(ca["config_map"], ca["key"])}
-    if cert:
-        fields["cert"] = {"secret": _reference(cert["secret"], cert["cert_key"])}
-        fields["keySecret"] = _reference(cert["secret"], cert["key_key"])
-    if given.get("server_name"):
-        fields["serverName"] = given["server_name"]
-    if given.get("insecure_skip_verify"):
-        fields["insecureSkipVerify"] = True
-    return fields
-
-
-def _reference(name: str, key: str) -> JsonObject:
-    return {"name": name, "key": key}
+    return credential_fields(
+        tls_config=access.tls_config, basic_auth=access.basic_auth, bearer_token=access.bearer_token
+    )
 
 
 def parse_access(values: Values, *, path: str, errors: Errors) -> Access:
@@ -152,45 +96,12 @@ def parse_access(values: Values, *, path: str, errors: Errors) -> Access:
         bearer_token=values["bearer_token"],
     )
     if access.tls_config is not None:
-        _check_tls(access.tls_config, path=f"{path}.tls_config", errors=errors)
+        check_tls(access.tls_config, path=f"{path}.tls_config", beside=CENTRAL, errors=errors)
     for name in _CREDENTIALS:
         if values[name] is not None:
-            check_references(values[name], path=f"{path}.{name}", errors=errors)
+            check_references(values[name], path=f"{path}.{name}", beside=CENTRAL, errors=errors)
     _check_together(access, path=path, errors=errors)
     return access
-
-
-def _check_tls(given: t.Mapping[str, t.Any], *, path: str, errors: Errors) -> None:
-    ca = given["ca"]
-    if ca is not None:
-        if bool(ca["secret"]) == bool(ca["config_map"]):
-            errors.add(f"{path}.ca", "needs either secret or config_map, the one that holds the certificate authority")
-        check_references(ca, path=f"{path}.ca", errors=errors)
-        if given["insecure_skip_verify"]:
-            errors.add(f"{path}.insecure_skip_verify", "cannot be true where ca is given: ca would not be used")
-    if given["cert"] is not None:
-        check_references(given["cert"], path=f"{path}.cert", errors=errors)
-    if given["server_name"]:
-        require(grammar.host, given["server_name"], path=f"{path}.server_name", errors=errors)
-
-
-def check_references(given: t.Mapping[str, t.Any], *, path: str, errors: Errors) -> None:
-    """Check the names of a Secret or ConfigMap and of its keys.
-
-    Messages do not repeat what was given: it can be the secret itself, by mistake.
-    """
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name not in ("secret", "config_map"):
-            if grammar.data_key(value) is not None:
-                errors.add(
-                    f"{path}.{name}",
-                    "must be the name of a key in the Secret or ConfigMap, of letters, digits, '-', '_' and '.'",
-                )
-        elif grammar.dns_subdomain(value) is not None:
-            kind = "Secret" if name == "secret" else "ConfigMap"
-            errors.add(f"{path}.{name}", f"must be the name of a {kind} beside the central instance")
 
 
 def _check_together(access: Access, *, path: str, errors: Errors) -> None:
@@ -211,8 +122,7 @@ def _check_together(access: Access, *, path: str, errors: Errors) -> None:
 
 
 def _path_prefix(text: str) -> str | None:
-    if not _PATH_PREFIX.fullmatch(text) or {".", ".."} & set(text.split("/")):
-        return f"{text!r} is not a path such as /prometheus; begin it with a slash, and end it without one"
-    if text.endswith(FEDERATE):
+    problem = grammar.path_prefix(text)
+    if problem is None and text.endswith(FEDERATE):
         return f"{text!r} must not end with {FEDERATE}, which is added to it"
-    return None
+    return problem

@@ -20,6 +20,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
+    Offline,
     Situation,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
@@ -50,6 +51,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import (
     source_objects,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.fitting import (
+    check_limits,
+    place_of,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.forms import (
     FORM_OPTIONS,
     Forms,
@@ -58,6 +63,15 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     live_forms,
     parse_forms,
     told_changes,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.given import (
+    given_targets,
+    require_family,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.reaching import (
+    is_way,
+    keeping_ways,
+    reaching_objects,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scraped import (
     endpoint_objects,
@@ -98,6 +112,7 @@ _ROLE = "prometheus_federation"
 _ACCOUNT = "promfleet-teams"
 _EXAMPLE: JsonObject = {"cluster": "any", "clusters": ["any"]}
 _PROXIED: JsonObject = {
+    "ip_family": "IPv4",
     "scheme": "https",
     "tls_config": {"cert": {"secret": "any"}},
     "proxy": {"certificate": {"secret": "any"}, "client_ca": {"secret": "any"}, "clients": ["any"]},
@@ -179,6 +194,22 @@ def handed_over(exposed: Exposed, cluster: Readable, *, check: bool) -> list[dic
     ]
 
 
+def handed_over_as_given(exposed: Exposed, errors: Errors) -> list[dict[str, t.Any]]:
+    """The same from the input alone; what only the cluster would know, of the sources or their objects, is noted."""
+    for source, _team in exposed.read:
+        require_family(source, errors=errors)
+    return [
+        endpoint(
+            source,
+            cluster=exposed.cluster,
+            targets=() if source.writes else given_targets(source, team, errors=errors),
+            region=exposed.region(team),
+            writers=team.prometheus.replicas if source.writes else 0,
+        )
+        for source, team in exposed.sources
+    ]
+
+
 def desired_exposed(model: Exposed) -> list[JsonObject]:
     """The objects that make the instances reachable from other clusters."""
     return [
@@ -192,6 +223,7 @@ def desired_exposed(model: Exposed) -> list[JsonObject]:
             prometheus=team.prometheus.name,
             family=model.family,
             isolated=team.network_policy,
+            pods=team.pods,
         )
     ]
 
@@ -218,13 +250,20 @@ def policy_exposed(request: Request, model: Exposed | None, situation: Situation
     )
 
 
+def offline_exposed(model: Exposed, known: Offline) -> list[JsonObject]:
+    """The same objects; the family of a load balancer must be given, because only the cluster knows its own."""
+    for source, _team in model.read:
+        require_family(source, errors=known.errors)
+    return desired_exposed(model)
+
+
 def _require_writing(cluster: Cluster, model: Exposed) -> None:
     """Refuse where the Prometheus of a source that writes is not told so: nothing would read it then, either."""
     for source, team in model.sources:
         wanted = {entry["url"] for entry in model.writes.get(source.team, ())}
         if not wanted:
             continue
-        head = {"apiVersion": MONITORING, "kind": "Prometheus"}
+        head = {"apiVersion": team.prometheus.api_version, "kind": team.prometheus.kind}
         place = {"namespace": team.namespace, "name": team.prometheus.name}
         live = find_object(cluster, {**head, "metadata": place}) or {}
         has = {entry.get("url") for entry in (live.get("spec") or {}).get("remoteWrite") or ()}
@@ -286,6 +325,7 @@ FEDERATION_SOURCE: Capability[Exposed] = Capability(
     parse=parse_exposed,
     desired=desired_exposed,
     policy=policy_exposed,
+    offline=offline_exposed,
     module="federation_source",
     role=_ROLE,
     account=_ACCOUNT,
@@ -312,12 +352,13 @@ class Federated:
     """The instances that are federated in one cluster, each with a team whose Prometheus scrapes it there.
 
     One that several teams read is there once for each. *rules* are groups of rules with which each of them watches its
-    sources. *forms*: the rule by which each of them has the form that it has.
+    sources. *forms*: the rule by which each of them has the form that it has. *cluster* is the name of the cluster.
     """
 
     read: tuple[tuple[FederationTargetSet, Team], ...]
     rules: t.Sequence[JsonObject]
     forms: Forms = field(default_factory=Forms)
+    cluster: str = ""
 
     @property
     def by_team(self) -> list[tuple[Team, list[FederationTargetSet]]]:
@@ -343,11 +384,14 @@ def parse_federated(params: t.Mapping[str, t.Any], errors: Errors) -> Federated:
         errors=errors,
     )
     read = [(one, team) for one in found for team in one.readers(params["cluster"], central=central, teams=teams)]
+    for one, team in read:
+        check_limits(one, team, path=place_of(one, params["sources"]), errors=errors)
     forms = parse_forms(params, errors=errors)
     return Federated(
         read=in_their_forms(read, forms),
         rules=params["rules"] if params["alert_rules"] else (),
         forms=forms,
+        cluster=params["cluster"],
     )
 
 
@@ -363,13 +407,17 @@ def desired_federated(model: Federated) -> list[JsonObject]:
         for team, sources in (model.by_team if model.rules else ())
         for obj in watching_objects(sources, groups=model.rules, namespace=team.namespace, team=team.name)
     ]
-    return [*scraped, *watching]
+    reaching = [
+        obj for team, sources in model.by_team for obj in reaching_objects(team, sources, cluster=model.cluster)
+    ]
+    return [*scraped, *watching, *reaching]
 
 
 def policy_federated(request: Request, model: Federated | None, situation: Situation) -> Request:
     """Keep the objects of workers that gave no answer in this run; outside check mode refuse unknown places.
 
-    The rules that watch all sources stay with them: these may be the only ones of an instance.
+    The rules that watch all sources stay with them, and so do the ways to them: these may be the only ones of an
+    instance.
     Of a replica with several addresses the one that is in use is kept while the replica still has it; and an instance
     whose number of sources is around the limit keeps the form of its targets.
     """
@@ -377,11 +425,34 @@ def policy_federated(request: Request, model: Federated | None, situation: Situa
     if model is not None:
         forms = model.forms
         model = _keeping(_keeping_forms(model, request.owner, situation.cluster, stale=stale), situation.cluster)
-        request = request.wanting(desired_federated(model)).guarded(lambda plan: told_changes(plan, forms))
+        desired = desired_federated(model)
+        if stale:
+            desired = keeping_ways(desired, situation.cluster)
+        request = request.wanting(desired).guarded(lambda plan: told_changes(plan, forms))
     if model is not None and not situation.check:
         parse_endpoints(situation.params["sources"], check_match=check_selector)
     watches = bool(stale and model is not None and model.rules)
-    return request.keeping(lambda live: is_of_clusters(live, stale) or (watches and is_shipped(live)), reason="")
+    return request.keeping(
+        lambda live: is_of_clusters(live, stale) or (watches and is_shipped(live)) or (bool(stale) and is_way(live)),
+        reason="",
+    )
+
+
+def offline_federated(model: Federated, known: Offline) -> list[JsonObject]:
+    """The same objects; a place that is not known is refused.
+
+    Where the form of targets depends on what the cluster has, the files have the form for a cluster that has none.
+    """
+    for source, _team in model.read:
+        if source.pending:
+            known.errors.add("sources", f"{source.cluster}/{source.team}: the address or port is not known")
+    if asks_for_live(model.read, model.forms, stale=()):
+        known.warnings.append(
+            f"target_form is auto and the number of sources is between {model.forms.above // 2} and "
+            f"{model.forms.above}: the files have discovered targets, and a run would keep static ones where the "
+            "cluster has them; give target_form"
+        )
+    return desired_federated(model)
 
 
 def _keeping_forms(model: Federated, owner: SetId, cluster: Cluster, *, stale: t.Collection[str]) -> Federated:
@@ -433,6 +504,7 @@ FEDERATION: Capability[Federated] = Capability(
         (MONITORING, "ServiceMonitor"),
         (MONITORING_ALPHA, "ScrapeConfig"),
         (MONITORING, "PrometheusRule"),
+        (NETWORKING, "NetworkPolicy"),
     ),
     options={
         **TEAM_SET_OPTIONS,
@@ -446,6 +518,7 @@ FEDERATION: Capability[Federated] = Capability(
     parse=parse_federated,
     desired=desired_federated,
     policy=policy_federated,
+    offline=offline_federated,
     module="federation_endpoints",
     role=_ROLE,
     account=_ACCOUNT,

@@ -44,6 +44,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     RECEIVER_COMPONENT,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.pods import (
+    DEFAULT_PODS,
+    PodSettings,
+)
+
+_TO_REPLICA = tcp_ports(PROMETHEUS_PORT)
+# They find their replica by name. OpenShift's DNS pods listen at the other port.
+_TO_DNS = [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("TCP", "UDP")]
 
 
 def source_objects(
@@ -55,12 +63,13 @@ def source_objects(
     prometheus: str = "",
     family: str | None = None,
     isolated: bool = True,
+    pods: PodSettings = DEFAULT_PODS,
 ) -> list[JsonObject]:
     """What makes each replica of a team's Prometheus reachable from outside of *cluster*.
 
     *prometheus* is the name of the custom resource, by default the team's. *family* is the family of addresses that
     Services of the cluster have by default, None if that is not known. *isolated*: whether a network policy of the team
-    closes the instance to the pods of other teams.
+    closes the instance to the pods of other teams. *pods*: where the team's images come from.
     """
     if source.writes:
         return []
@@ -76,6 +85,7 @@ def source_objects(
             SOURCE_CLUSTER_LABEL: cluster,
         },
         prefix=source.scrape.access.path_prefix,
+        pods=pods,
     )
     return _exposing(source, place, family=family, isolated=isolated)
 
@@ -89,6 +99,7 @@ def receiver_objects(
     prometheus: str,
     family: str | None = None,
     isolated: bool = True,
+    pods: PodSettings = DEFAULT_PODS,
 ) -> list[JsonObject]:
     """What lets other clusters write to each replica of a *team*'s Prometheus; see `source_objects`."""
     place = _Place(
@@ -98,6 +109,7 @@ def receiver_objects(
         replicas=replicas,
         namespace=namespace,
         labels={**common_labels("prometheus", team=team), COMPONENT_LABEL: RECEIVER_COMPONENT},
+        pods=pods,
     )
     return _exposing(exposure, place, family=family, isolated=isolated)
 
@@ -112,6 +124,7 @@ class _Place:
     replicas: int
     namespace: str
     labels: t.Mapping[str, str]
+    pods: PodSettings
     prefix: str = ""
 
 
@@ -131,6 +144,7 @@ def _exposing(exposure: Exposure, place: _Place, *, family: str | None, isolated
         replicas=place.replicas,
         namespace=place.namespace,
         labels=place.labels,
+        pods=place.pods,
     )
     return [*services, policy, *proxies]
 
@@ -190,6 +204,16 @@ def _source_policy(source: Exposure, place: _Place, *, isolated: bool) -> JsonOb
         # A policy closes the pods that it selects to all others: readers inside of the cluster, whom no policy of the
         # team keeps out, would be shut out by this one.
         spec["ingress"].append({"from": [{"namespaceSelector": {}}]})
+    if source.proxy is not None and isolated:
+        # A policy of the team closes the namespace for all connections, those of the proxies among them.
+        spec["policyTypes"].append("Egress")
+        spec["egress"] = [
+            {
+                "to": [{"podSelector": {"matchLabels": instance_pods("prometheus", name=place.of)}}],
+                "ports": _TO_REPLICA,
+            },
+            {"ports": _TO_DNS},
+        ]
     name = place.door.policy(place.team)
     return make(NETWORKING, "NetworkPolicy", name, namespace=place.namespace, labels=place.labels, spec=spec)
 

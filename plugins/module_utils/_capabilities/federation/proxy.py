@@ -25,7 +25,17 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     source_replica_name,
     source_service_name,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import KUBE_RBAC_PROXY
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import (
+    KUBE_RBAC_PROXY,
+    KUBE_RBAC_PROXY_REPOSITORY,
+    UPSTREAM_REGISTRY,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.credentials import (
+    CA_OPTIONS,
+    CERT_OPTIONS,
+    check_references,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import image_registry
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
     APPS,
     CORE,
@@ -33,6 +43,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     PROMETHEUS_PORT,
     WEB_PORT_NAME,
     JsonObject,
+    confined,
     fixed,
     make,
     restricted_pod,
@@ -42,13 +53,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     PROXY_RESOURCES,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.access import (
-    CA_OPTIONS,
-    CERT_OPTIONS,
+    CENTRAL,
     FEDERATE,
     Access,
-    check_references,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.pods import PodSettings
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import Values, require, require_each
 
@@ -78,7 +87,7 @@ PROXY_OPTIONS: dict[str, dict[str, t.Any]] = {
     "certificate": {"type": "dict", "required": True, "options": CERT_OPTIONS},
     "client_ca": {"type": "dict", "required": True, "options": CA_OPTIONS},
     "clients": {"type": "list", "elements": "str", "required": True},
-    "image_registry": {"type": "str", "default": "quay.io"},
+    "image_registry": {"type": "str"},
 }
 
 
@@ -114,7 +123,7 @@ class Proxy:
     """The proxy of one source.
 
     *certificate* and *client_ca* are as the user gave them, checked. *clients* are the common names in the certificates
-    of the clients that may read.
+    of the clients that may read. *image_registry* empty leaves the registry to the team's settings for pods.
     """
 
     certificate: t.Mapping[str, t.Any]
@@ -128,8 +137,8 @@ def parse_proxy(values: Values, *, access: Access | None, path: str, errors: Err
 
     Without *access* it is not known here how clients come.
     """
-    check_references(values["certificate"], path=f"{path}.certificate", errors=errors)
-    check_references(values["client_ca"], path=f"{path}.client_ca", errors=errors)
+    check_references(values["certificate"], path=f"{path}.certificate", beside=CENTRAL, errors=errors)
+    check_references(values["client_ca"], path=f"{path}.client_ca", beside=CENTRAL, errors=errors)
     if errors.is_good(f"{path}.client_ca") and bool(values["client_ca"]["secret"]) == bool(
         values["client_ca"]["config_map"]
     ):
@@ -143,22 +152,20 @@ def parse_proxy(values: Values, *, access: Access | None, path: str, errors: Err
         errors.add(path, f"needs scheme to be https, found {access.scheme!r}: the proxy serves nothing else")
     elif not (access.tls_config and access.tls_config["cert"]):
         errors.add(path, "needs tls_config.cert: the proxy lets in clients with a certificate only")
+    registry = values["image_registry"] or ""
+    if registry:
+        require(image_registry, registry, path=f"{path}.image_registry", errors=errors)
     return Proxy(
         certificate=values["certificate"],
         client_ca=values["client_ca"],
         clients=tuple(sorted(clients)),
-        image_registry=require(_registry, values["image_registry"], path=f"{path}.image_registry", errors=errors),
+        image_registry=registry,
     )
 
 
 def _common_name(text: str) -> str | None:
     # An empty name in the configuration would match every client.
     return None if text.strip() and text.isprintable() else f"{text!r} is not the common name of a certificate"
-
-
-def _registry(text: str) -> str | None:
-    problem = grammar.host(text.partition("/")[0].partition(":")[0])
-    return None if problem is None and not text.endswith("/") else f"{text!r} is not a registry such as quay.io"
 
 
 def proxy_pods(team: str, replica: int, *, door: Door = READING) -> dict[str, str]:
@@ -176,15 +183,16 @@ def proxy_objects(
     replicas: int,
     namespace: str,
     labels: t.Mapping[str, str],
+    pods: PodSettings,
 ) -> list[JsonObject]:
     """The proxies of all replicas of the Prometheus called *of*, without the Services that expose them.
 
-    *prefix*: the path below which it answers.
+    *prefix*: the path below which it answers. *pods*: where the team's images come from, also those of its proxies.
     """
     objects: list[JsonObject] = []
     for replica in range(replicas):
         objects.append(_upstream(team, replica, door=door, of=of, namespace=namespace, labels=labels))
-        spec = _deployment(proxy, door=door, prefix=prefix, team=team, replica=replica, namespace=namespace)
+        spec = _deployment(proxy, door=door, prefix=prefix, team=team, replica=replica, namespace=namespace, pods=pods)
         name = door.service(team, replica)
         objects.append(make(APPS, "Deployment", name, namespace=namespace, labels=labels, spec=spec))
     return objects
@@ -217,8 +225,11 @@ def _upstream(
     return make(CORE, "Service", door.replica(team, replica), namespace=namespace, labels=labels, spec=spec)
 
 
-def _deployment(proxy: Proxy, *, door: Door, prefix: str, team: str, replica: int, namespace: str) -> JsonObject:
-    pods = proxy_pods(team, replica, door=door)
+def _deployment(
+    proxy: Proxy, *, door: Door, prefix: str, team: str, replica: int, namespace: str, pods: PodSettings
+) -> JsonObject:
+    labels = proxy_pods(team, replica, door=door)
+    registry = proxy.image_registry or pods.image_registry or UPSTREAM_REGISTRY
     paths = _paths(door, prefix)
     certificate, client_ca = proxy.certificate, proxy.client_ca
     authority = {"items": [{"key": client_ca["key"], "path": "ca.crt"}], "defaultMode": _MODE}
@@ -242,7 +253,8 @@ def _deployment(proxy: Proxy, *, door: Door, prefix: str, team: str, replica: in
     pod = {
         # It asks the API server for nothing.
         "automountServiceAccountToken": False,
-        "containers": [_container(proxy, paths=list(paths), upstream=upstream, mounts=sorted(volumes))],
+        "containers": [_container(registry, paths=list(paths), upstream=upstream, mounts=sorted(volumes))],
+        **pods.pulling(),
         "nodeSelector": LINUX,
         "securityContext": restricted_pod(user=_USER),
         "volumes": [{"name": name, **volume} for name, volume in sorted(volumes.items())],
@@ -252,8 +264,8 @@ def _deployment(proxy: Proxy, *, door: Door, prefix: str, team: str, replica: in
         "replicas": 1,
         # No second pod beside the first: the namespace's quota has room for one.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
-        "selector": {"matchLabels": pods},
-        "template": {"metadata": {"labels": pods, "annotations": annotations}, "spec": pod},
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod},
     }
 
 
@@ -262,11 +274,11 @@ def _file(name: str) -> JsonObject:
     return {"fieldRef": field, "path": name}
 
 
-def _container(proxy: Proxy, *, paths: t.Sequence[str], upstream: str, mounts: t.Sequence[str]) -> JsonObject:
+def _container(registry: str, *, paths: t.Sequence[str], upstream: str, mounts: t.Sequence[str]) -> JsonObject:
     health = {"httpGet": {"path": "/healthz", "port": _HEALTH_PORT_NAME, "scheme": "HTTPS"}}
     return {
         "name": NAME,
-        "image": f"{proxy.image_registry}/brancz/kube-rbac-proxy:v{KUBE_RBAC_PROXY}",
+        "image": f"{registry}/{KUBE_RBAC_PROXY_REPOSITORY}:v{KUBE_RBAC_PROXY}",
         "args": [
             f"--secure-listen-address=:{PROXY_PORT}",
             # Its own health, apart from what it exposes.
@@ -287,10 +299,6 @@ def _container(proxy: Proxy, *, paths: t.Sequence[str], upstream: str, mounts: t
         "livenessProbe": {**health, "periodSeconds": 30, "timeoutSeconds": 5},
         "readinessProbe": {**health, "timeoutSeconds": 5},
         "resources": fixed(PROXY_RESOURCES),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": confined(),
         "volumeMounts": [{"mountPath": f"{_FOLDER}/{name}", "name": name, "readOnly": True} for name in mounts],
     }

@@ -19,7 +19,8 @@ def readers_of(
 
     A named team that has no instance there reads nothing there. No instance reads itself.
     """
-    found = [team for team in teams if team.name in into and team.runs_prometheus_on(cluster)] if into else [central]
+    named = [team.on(cluster) for team in teams if team.name in into and team.runs_prometheus_on(cluster)]
+    found = named if into else [central]
     return tuple(team for team in found if (cluster, team.name) != of)
 
 
@@ -35,4 +36,6 @@ def cannot_read(team: Team, *, centrals: t.Sequence[str]) -> str | None:
         return None if team.rbac else f"{team.name!r} may not discover targets: its rbac is false"
     if not team.prometheus.enabled:
         return f"{team.name!r} has no Prometheus that could read it: prometheus.enabled is false"
+    if not team.prometheus.serves:
+        return f"{team.name!r} has a PrometheusAgent, which keeps nothing: prometheus.mode is {team.prometheus.mode}"
     return f"{team.name!r} has no Prometheus on {first_of(centrals)}; its clusters are {first_of(team.clusters)}"

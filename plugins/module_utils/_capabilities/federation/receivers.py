@@ -70,7 +70,9 @@ def parse_receivers(
             team = by_name.get(receiver.team)
             if team is None or not team.runs_prometheus_on(cluster):
                 continue
+            team = team.on(cluster)
             _check_replicas(receiver, team, path=place, errors=noted)
+            _check_instance(receiver, team, path=place, errors=noted)
             found.setdefault(receiver.team, (receiver, team))
     return tuple(found[name] for name in sorted(found))
 
@@ -108,6 +110,23 @@ def _unlike(receiver: Receiver, url: str) -> str | None:
     return None
 
 
+def _check_instance(receiver: Receiver, team: Team, *, path: str, errors: Errors) -> None:
+    """Note in *errors* why others cannot write to the instance of *team* through a receiver that is made for it."""
+    if receiver.expose == "Existing":
+        return
+    if team.prometheus.shards > 1:
+        errors.add(
+            f"{path}.team",
+            f"{team.name!r} has {team.prometheus.shards} shards, and all series would be written to one of them",
+        )
+    if team.prometheus.web.route_prefix:
+        errors.add(
+            f"{path}.team",
+            f"the Prometheus of {team.name!r} answers below {team.prometheus.web.route_prefix} "
+            "(prometheus.web.route_prefix), where this receiver does not lead",
+        )
+
+
 def _check_replicas(receiver: Receiver, team: Team, *, path: str, errors: Errors) -> None:
     """Each replica has all series only if all of them are written to it."""
     replicas = team.prometheus.replicas
@@ -126,19 +145,10 @@ def _check_replicas(receiver: Receiver, team: Team, *, path: str, errors: Errors
 
 def write_url(text: str) -> str | None:
     """Check a URL that is written to. The message does not repeat it: it may hold a password."""
-    try:
-        parts = urllib.parse.urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return "is not a URL"
-    if parts.scheme not in ("http", "https"):
-        return "must begin with http:// or https://"
-    if parts.username is not None or parts.password is not None:
-        return "must not hold a user name or a password; give basic_auth of the source"
-    if parts.query or parts.fragment:
-        return "must not have a query or a fragment"
-    problem = grammar.host(parts.hostname or "") or (None if port is None else grammar.port(port))
+    problem = grammar.server_url(text, instead="give basic_auth of the source")
     if problem:
         return problem
     # Prometheus' own path, below a prefix or not; other receivers have others.
-    return None if parts.path.strip("/") else f"needs a path, which is {WRITING.path} for Prometheus"
+    return (
+        None if urllib.parse.urlsplit(text).path.strip("/") else f"needs a path, which is {WRITING.path} for Prometheus"
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
+    Offline,
     Situation,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
@@ -77,6 +78,7 @@ def desired_receiving(model: Receiving) -> list[JsonObject]:
             prometheus=team.prometheus.name,
             family=model.family,
             isolated=team.network_policy,
+            pods=team.pods,
         )
     ]
 
@@ -96,6 +98,16 @@ def policy_receiving(request: Request, model: Receiving | None, situation: Situa
                 )
         request = request.wanting(desired_receiving(replace(model, family=family)))
     return request.guarded(lambda _plan: _open(model))
+
+
+def offline_receiving(model: Receiving, known: Offline) -> list[JsonObject]:
+    """The same objects; the family of a load balancer must be given, because only the cluster knows its own."""
+    for one, team in model.receivers:
+        if one.expose == "LoadBalancer" and one.ip_family is None:
+            known.errors.add(
+                "receivers", f"team {team.name}: ip_family is required here: without a cluster its family is not known"
+            )
+    return desired_receiving(model)
 
 
 def _open(model: Receiving) -> list[str]:
@@ -118,6 +130,7 @@ FEDERATION_RECEIVER: Capability[Receiving] = Capability(
     parse=parse_receiving,
     desired=desired_receiving,
     policy=policy_receiving,
+    offline=offline_receiving,
     module="federation_receiver",
     role="prometheus_federation",
     account="promfleet-teams",
@@ -126,6 +139,7 @@ FEDERATION_RECEIVER: Capability[Receiving] = Capability(
         "clusters": ["any"],
         "receivers": [
             {
+                "ip_family": "IPv4",
                 "urls": ["https://receiver.example.com:9090/api/v1/write"],
                 "proxy": {"certificate": {"secret": "any"}, "client_ca": {"secret": "any"}, "clients": ["any"]},
             }

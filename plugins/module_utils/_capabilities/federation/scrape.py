@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
@@ -59,9 +58,6 @@ SCRAPE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "into": {"type": "list", "elements": "str", "default": []},
     "normalize": {"type": "dict", "default": {}, "options": NORMALIZE_OPTIONS},
 }
-
-# As the CRDs want it.
-_BODY_SIZE = re.compile(r"([0-9]*[.])?[0-9]+([KMGTPE]i?)?B")
 
 # The labels that no series of a source decides itself, and where what it claims of them stays.
 CLAIMED = {"cluster": "claimed_cluster", "team": "claimed_team"}
@@ -141,14 +137,8 @@ def _limits(values: Values, *, path: str, errors: Errors) -> Limits:
     if limits.samples is not None and limits.samples < 1:
         errors.add(f"{path}.samples", f"must be at least 1, found {limits.samples}")
     if limits.body_size is not None:
-        require(_body_size, limits.body_size, path=f"{path}.body_size", errors=errors)
+        require(grammar.body_size, limits.body_size, path=f"{path}.body_size", errors=errors)
     return limits
-
-
-def _body_size(text: str) -> str | None:
-    if _BODY_SIZE.fullmatch(text) and float(text.rstrip("BKMGTPEi")) > 0:
-        return None
-    return f"{text!r} is not a size in bytes; write a number above 0 with its unit, such as 512KB or 20MB"
 
 
 def _identity_label(text: str) -> str | None:

@@ -230,8 +230,36 @@ def exposed_sources(
         federates=bool(params.get("below")),
         errors=errors,
     )
-    return [
+    found = [
         (source, by_name[source.team])
         for source in sources
-        if source.team in by_name and by_name[source.team].runs_prometheus_on(params["cluster"])
+        if source.team in by_name and by_name[source.team].sends_on(params["cluster"])
     ]
+    for source, team in found if teams_are_good else ():
+        _check_instance(source, team, errors=errors)
+    return found
+
+
+def _check_instance(source: Source, team: Team, *, errors: Errors) -> None:
+    """Note in *errors* why the instance of *team* cannot be read as *source* says; one that writes is not read."""
+    part = team.prometheus
+    if not part.serves and not source.writes:
+        errors.add(
+            f"{source.path}.transport",
+            f"must be {REMOTE_WRITE}: {team.name!r} has a PrometheusAgent, which answers no queries",
+        )
+    if source.writes or source.expose == "Existing":
+        return
+    if part.shards > 1:
+        errors.add(
+            f"{source.path}.team",
+            f"{team.name!r} has {part.shards} shards, of which each has series of its own, and only one would be read; "
+            "use transport: remote_write",
+        )
+    if source.scrape.access.path_prefix != part.web.route_prefix:
+        wanted = f"must be {part.web.route_prefix}" if part.web.route_prefix else "must be left out"
+        errors.add(
+            f"{source.path}.path_prefix",
+            f"{wanted}, found {source.scrape.access.path_prefix or 'nothing'}: it is where the Prometheus of "
+            f"{team.name!r} answers (prometheus.web.route_prefix)",
+        )

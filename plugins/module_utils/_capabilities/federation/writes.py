@@ -71,7 +71,7 @@ def parse_centrals(params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], er
     found = []
     for cluster in params["centrals"]:
         name = (params["central_teams"] or {}).get(cluster) or params["platform_team"]
-        team = by_name.get(name, teams[0])
+        team = by_name.get(name, teams[0]).on(cluster)
         raw = (params["central_receivers"] or {}).get(cluster) or []
         path = f"{_RECEIVERS}.{cluster}"
         given = parse_receivers(raw, teams=teams, central_team=team.name, cluster=cluster, path=path, errors=errors)

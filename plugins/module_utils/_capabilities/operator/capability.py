@@ -10,11 +10,12 @@ import functools
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
     Kinds,
+    Offline,
     Situation,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import APPS, CORE, RBAC
@@ -30,13 +31,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.kinds import served_kinds
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
-from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import (
-    INSTANCE_RIGHTS,
-    OPERATOR_RIGHTS,
-)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.guard import (
     operator_guard,
     platform_instances,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.handover import (
+    HANDOVER_RIGHTS,
+    change_operators,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.replace import (
     give_place_back,
@@ -44,6 +45,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.re
     rights_to_replace,
     take_place,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import shared_out
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 JsonObject = dict[str, t.Any]
@@ -91,25 +93,42 @@ def policy(request: Request, model: OperatorSet | None, situation: Situation) ->
     """
     if model is None:
         return request.doing(functools.partial(give_place_back, pods=pods_selector()))
-    names = model.operator.replaces
+    operator = model.operator
+    names = operator.replaces
+    assigned = shared_out(operator.weights, operators=operator.operators)
+    deployments = [obj for obj in request.desired if obj["kind"] == "Deployment"]
     guard = operator_guard(
         situation.cluster,
         fleet=request.owner.fleet,
         to_come=platform_instances(
             fleet=request.owner.fleet,
-            team=model.operator.platform_team,
-            namespace=model.operator.platform_namespace,
+            team=operator.platform_team,
+            namespace=operator.platform_namespace,
+            controller_id=operator.controller_id(operator.platform_team, assigned),
         ),
-        deployments=[obj for obj in request.desired if obj["kind"] == "Deployment"],
+        deployments=deployments,
         replaced=[key_of_name(name) for name in names],
     )
-    request = request.guarded(guard, reads=(*OPERATOR_RIGHTS, *INSTANCE_RIGHTS))
+    request = request.guarded(guard, reads=HANDOVER_RIGHTS)
     kinds = [*served_kinds(situation.cluster), *situation.to_come.kinds]
-    request = request.wanting(with_served_kinds(request.desired, kinds))
+    request = request.wanting(with_served_kinds(request.desired, kinds)).doing(
+        functools.partial(
+            change_operators,
+            fleet=request.owner.fleet,
+            deployments=deployments,
+            wanted=lambda team: operator.controller_id(team, assigned),
+            allow_restarts=operator.allow_restarts,
+        )
+    )
     if not names:
         return request
-    own = Key("apps", "Deployment", model.operator.namespace, model.operator.name)
+    own = key_of(deployments[0])
     return request.needing(rights_to_replace(names)).doing(functools.partial(take_place, names=names, own=own))
+
+
+def offline(model: OperatorSet, known: Offline) -> list[JsonObject]:
+    """The operator's objects, with the kinds that will be served noted at its pods, as a run does it."""
+    return with_served_kinds(desired(model), known.kinds)
 
 
 OPERATOR: Capability[OperatorSet] = Capability(
@@ -119,10 +138,17 @@ OPERATOR: Capability[OperatorSet] = Capability(
     parse=parse,
     desired=desired,
     policy=policy,
+    offline=offline,
     module="prometheus_operator",
     role="prometheus_operator",
     account="promfleet-operator",
     # The role makes it of what the platform's team has, or of the prefix and the name.
-    variables={"platform_namespace": "team_monitoring_platform.namespace", "rules": None},
+    variables={
+        "platform_namespace": "team_monitoring_platform.namespace",
+        "rules": None,
+        "weights": None,
+        "region": None,
+        "operators": "prometheus_operator_count",
+    },
     example={"rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}]},
 )

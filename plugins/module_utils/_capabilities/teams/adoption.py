@@ -11,6 +11,7 @@ pkg/prometheus/server/statefulset.go and pkg/alertmanager/statefulset.go of rele
 from __future__ import annotations
 
 import json
+import math
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
@@ -21,7 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     TEAM_LABEL,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import INSTANCES
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import PARTS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar, quantities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, Write
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.atomic import atomic_maps
@@ -30,8 +31,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._state.owners
 
 JsonObject = dict[str, t.Any]
 
-_PARTS = {kind: part for part, kind in INSTANCES.items()}
-_RETENTION = {"Prometheus": "24h", "Alertmanager": "120h"}
+_RETENTION = {"Prometheus": "24h", "Alertmanager": "120h"}  # an agent keeps nothing for a time
 # For a Prometheus whose data is limited by its size alone.
 _FOR_EVER = "10y"
 _CLAIM_DEFAULTS: JsonObject = {"accessModes": ["ReadWriteOnce"], "volumeMode": "Filesystem"}
@@ -98,7 +98,7 @@ def _adopted(plan: Plan) -> list[Write]:
         for write in plan.writes
         if write.live is not None
         and key_of(write.desired).group == MONITORING_GROUP
-        and write.desired["kind"] in _PARTS
+        and write.desired["kind"] in PARTS
         and (write.adopts or _is_unfinished(write.live))
     ]
     return sorted(found, key=lambda write: key_of(write.desired))
@@ -134,7 +134,7 @@ def _losses(write: Write) -> list[str]:
     """What would lose data, each with the old and the new value, and what to set."""
     before, after = _specs(write)
     kind = write.desired["kind"]
-    part = _PARTS[kind]
+    part = PARTS[kind]
     return [
         *_fewer(before, after, part=part),
         *_shorter(before, after, kind=kind),
@@ -145,18 +145,29 @@ def _losses(write: Write) -> list[str]:
 
 def _fewer(before: JsonObject, after: JsonObject, *, part: str) -> t.Iterator[str]:
     # Each replica and each shard has data of its own.
-    for name, advice in (("replicas", f"set {part}.replicas: {before.get('replicas')}"), ("shards", _NO_OPTION)):
+    for name in ("replicas", "shards"):
         old, new = before.get(name, 1), after.get(name, 1)
         if new < old:
-            yield f"{name} {old} -> {new} ({advice})"
+            yield f"{name} {old} -> {new} (set {part}.{name}: {old})"
 
 
 def _shorter(before: JsonObject, after: JsonObject, *, kind: str) -> t.Iterator[str]:
+    if kind not in _RETENTION:
+        return
+    less = after.get("retentionSize")
+    if less and _size_of(less) < _size_of(before.get("retentionSize")):
+        had = before.get("retentionSize") or "none"
+        yield f"retentionSize {had} -> {less} (leave out {PARTS[kind]}.retention_size until it is the team's)"
     old, new = _retention(before, kind=kind), _retention(after, kind=kind)
     one, other = grammar.milliseconds(old), grammar.milliseconds(new)
     if one is not None and other is not None and other < one:
         what = old if old != _FOR_EVER else f"none, only a size, {before['retentionSize']}"
-        yield f"retention {what} -> {new} (set {_PARTS[kind]}.retention: {old}, or longer)"
+        yield f"retention {what} -> {new} (set {PARTS[kind]}.retention: {old}, or longer)"
+
+
+def _size_of(text: str | None) -> float:
+    found = grammar.bytes_of(text) if text else None
+    return found or math.inf
 
 
 def _retention(spec: JsonObject, *, kind: str) -> str:
@@ -233,7 +244,9 @@ def _remark(write: Write) -> str:
     before, after = _specs(write)
     kind = write.desired["kind"]
     changed = sorted(name for name in {**before, **after} if not same(before.get(name), after.get(name)))
-    restarting = [name for name in changed if name not in _RELOADED[kind]]
+    restarting = [
+        name for name in changed if name not in _RELOADED["Prometheus" if kind == "PrometheusAgent" else kind]
+    ]
     text = f"{key_of(write.desired)} existed before and becomes the instance of team {_team(write)!r}: "
     text += f"its pods restart once ({first_of(restarting)} change)" if restarting else "its pods do not restart"
     if restarting and _claim(before) is None:

@@ -31,7 +31,7 @@ API_SERVER_OPTIONS: dict[str, dict[str, t.Any]] = {
     "pod_labels": {"type": "dict", "default": {}},
 }
 # The API server puts it on each namespace, and keeps its value.
-_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class ApiServerSource:
         """The source as a peer of a NetworkPolicy."""
         if self.cidr:
             return {"ipBlock": {"cidr": self.cidr}}
-        peer: JsonObject = {"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: self.namespace}}}
+        peer: JsonObject = {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: self.namespace}}}
         if self.pod_labels:
             peer["podSelector"] = {"matchLabels": dict(self.pod_labels)}
         return peer
@@ -72,7 +72,7 @@ def parse_api_server_sources(
     with Collecting(errors) as noted:
         for index, values in enumerate(validate_list(raw, API_SERVER_OPTIONS, path=path, errors=noted)):
             place = f"{path}[{index}]"
-            source = _source(values, path=place, errors=noted)
+            source = parse_peer(values, check_cidr=_reaches_pods, path=place, errors=noted)
             if not noted.is_good(place):
                 continue
             if source.order in found:
@@ -81,16 +81,15 @@ def parse_api_server_sources(
     return tuple(sorted(found.values(), key=lambda source: source.order))
 
 
-def _source(values: Values, *, path: str, errors: Errors) -> ApiServerSource:
+def parse_peer(values: Values, *, check_cidr: grammar.Check, path: str, errors: Errors) -> ApiServerSource:
+    """One end of a connection from validated *values* (API_SERVER_OPTIONS); *check_cidr* judges its range."""
     cidr, namespace = values["cidr"] or "", values["namespace"] or ""
     if not cidr and not namespace:
-        errors.add(
-            path, "needs cidr, a range of addresses, or namespace, that of the pods the API server comes through"
-        )
+        errors.add(path, "needs cidr, a range of addresses, or namespace, that of pods")
     if cidr and namespace:
         errors.add(path, "has cidr and namespace; write two entries")
     if cidr:
-        require(_reaches_pods, cidr, path=f"{path}.cidr", errors=errors)
+        require(check_cidr, cidr, path=f"{path}.cidr", errors=errors)
     if namespace:
         require(grammar.dns_label, namespace, path=f"{path}.namespace", errors=errors)
     labels = text_mapping(

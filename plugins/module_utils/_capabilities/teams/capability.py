@@ -6,20 +6,24 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, MONITORING_ALPHA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
     Kinds,
+    Offline,
     Situation,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
     CORE,
+    DISRUPTION,
     NETWORKING,
     RBAC,
+    in_shared,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.adoption import (
     refuse_losses,
@@ -30,14 +34,33 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     ApiServerSource,
     parse_api_server_sources,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.closing import (
+    CLOSING_RIGHTS,
+    api_server_addresses,
+    closing_guard,
+    public_ipv6_guard,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     TEAM_SET_OPTIONS,
     parse_only,
     parse_team_set,
     require_team,
+    weights_on,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.growth import grow_volumes
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import team_objects
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.network import (
+    CLUSTER_EGRESS_OPTION,
+    EVERYWHERE,
+    ClusterEgress,
+    asks_for_api_server,
+    parse_cluster_egress,
+    with_api_server,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.objects import (
+    own_objects,
+    team_objects,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
     VolumeClaims,
     instances_of,
@@ -45,10 +68,37 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     running,
     team_guard,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.routes import (
+    NO_ROUTING,
+    RECEIVER_OPTIONS,
+    ROUTE_OPTIONS,
+    Routing,
+    parse_default_routing,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.rules import (
+    RuleSet,
+    own_configuration,
+    sets_of_files,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.selected import (
+    selected_namespaces,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.strategy import (
+    STRATEGY_RIGHTS,
+    strategy_guard,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import OPERATOR_RIGHTS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.guard import instance_guard
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.handover import change_instances
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.replace import key_of_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import (
+    OPERATORS_OPTION,
+    checked_operators,
+    controller_id,
+    shared_out,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.rules import RuleText
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 JsonObject = dict[str, t.Any]
@@ -59,17 +109,23 @@ WRITE_OPTIONS: JsonObject = {
     "remote_write": {"type": "list", "elements": "dict", "required": True},
 }
 KINDS: Kinds = (
+    (CORE, "LimitRange"),
     (CORE, "Namespace"),
     (CORE, "ResourceQuota"),
     (CORE, "Service"),
     (CORE, "ServiceAccount"),
     (NETWORKING, "NetworkPolicy"),
+    (DISRUPTION, "PodDisruptionBudget"),
     (RBAC, "Role"),
     (RBAC, "RoleBinding"),
     (MONITORING, "Alertmanager"),
+    (MONITORING, "PodMonitor"),
+    (MONITORING, "Probe"),
     (MONITORING, "Prometheus"),
     (MONITORING, "PrometheusRule"),
     (MONITORING, "ServiceMonitor"),
+    (MONITORING_ALPHA, "AlertmanagerConfig"),
+    (MONITORING_ALPHA, "PrometheusAgent"),
 )
 OPTIONS: JsonObject = {
     **TEAM_SET_OPTIONS,
@@ -77,11 +133,17 @@ OPTIONS: JsonObject = {
     "writes": {"type": "list", "elements": "dict", "default": [], "options": WRITE_OPTIONS},
     "receiving": {"type": "list", "elements": "str", "default": []},
     "api_server_sources": {"type": "list", "elements": "dict", "default": [], "options": API_SERVER_OPTIONS},
+    "rules_contents": {"type": "dict"},
+    "promtool": {"type": "path"},
+    "egress": CLUSTER_EGRESS_OPTION,
+    "default_receivers": {"type": "list", "elements": "dict", "default": [], "options": RECEIVER_OPTIONS},
+    "default_route": {"type": "dict", "default": {}, "options": ROUTE_OPTIONS},
     "only": {"type": "list", "elements": "str", "default": []},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},
     "remove_volume_claims": {"type": "bool", "default": False},
     "replaced_operators": {"type": "list", "elements": "str", "default": []},
+    **OPERATORS_OPTION,
 }
 
 
@@ -90,7 +152,9 @@ class FleetTeams:
     """All *teams* of the fleet, of which a run makes those named in *only* (all where it is empty) in one *cluster*.
 
     *api_server*: where the API server's requests to the instances come from. *writes*: by team the remoteWrite of its
-    Prometheus here. *receiving*: the teams whose Prometheus here takes what others write.
+    Prometheus here. *receiving*: the teams whose Prometheus here takes what others write. *files*: by team the rules
+    of its files. *routing*: where the alerts of teams go that do not say so themselves. *egress*: what all instances
+    may connect to.
     """
 
     teams: tuple[Team, ...]
@@ -100,6 +164,9 @@ class FleetTeams:
     api_server: tuple[ApiServerSource, ...] = ()
     writes: t.Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     receiving: frozenset[str] = frozenset()
+    files: t.Mapping[str, tuple[RuleSet, ...]] = field(default_factory=dict)
+    routing: Routing = NO_ROUTING
+    egress: ClusterEgress = EVERYWHERE
 
     @property
     def wanted(self) -> list[Team]:
@@ -109,7 +176,11 @@ class FleetTeams:
 
 def parse(params: t.Mapping[str, t.Any], errors: Errors) -> FleetTeams:
     """The teams from a module's parameters."""
-    teams = parse_team_set(params, errors=errors)
+    teams = _served(
+        parse_team_set(params, errors=errors),
+        cluster=params["cluster"],
+        operators=checked_operators(params["operators"], errors=errors),
+    )
     return FleetTeams(
         teams=teams,
         cluster=params["cluster"],
@@ -118,7 +189,55 @@ def parse(params: t.Mapping[str, t.Any], errors: Errors) -> FleetTeams:
         api_server=parse_api_server_sources(params["api_server_sources"], errors=errors),
         writes=_writes(params["writes"], teams=teams, errors=errors),
         receiving=_receiving(params["receiving"], teams=teams, errors=errors),
+        files={
+            team.name: sets_of_files(team.own, params["rules_contents"], errors=errors)
+            for team in teams
+            if team.own.files and params["rules_contents"] is not None
+        },
+        egress=parse_cluster_egress(params["egress"], errors=errors),
+        routing=parse_default_routing(
+            params["default_receivers"], params["default_route"], path="default_", errors=errors
+        ),
     )
+
+
+def _served(teams: t.Sequence[Team], *, cluster: str, operators: int) -> tuple[Team, ...]:
+    """The *teams* with the ids of those of several *operators* that have their instances in a *cluster*."""
+    if not operators:
+        return tuple(teams)
+    assigned = shared_out(weights_on(teams, cluster), operators=operators)
+    return tuple(
+        replace(team, controller_id=controller_id(assigned[team.name])) if team.name in assigned else team
+        for team in teams
+    )
+
+
+def require(model: FleetTeams, params: t.Mapping[str, t.Any], errors: Errors) -> None:
+    """Note in *errors* what a run lacks: the contents of files, and somewhere to send for an agent."""
+    for team in model.teams:
+        if team.own.files and params["rules_contents"] is None:
+            errors.add("rules_contents", "is missing: the action plugin of this collection reads rules_files for it")
+        part = team.prometheus
+        if team.sends_on(model.cluster) and not part.serves and not part.remote_write and team.name not in model.writes:
+            errors.add(
+                f"{team.path}.prometheus.remote_write",
+                f"is required where mode is {part.mode}, or a source of federation with transport: remote_write: "
+                "an agent keeps nothing",
+            )
+        ends = {entry["url"] for entry in model.writes.get(team.name, ())}
+        for entry in part.remote_write:
+            if entry.url in ends:
+                errors.add(f"{entry.path}.url", "is where federation writes to already (transport: remote_write)")
+
+
+def rules_of(model: FleetTeams) -> list[RuleText]:
+    """The rules that users wrote, of all teams that have an instance in this cluster."""
+    return [
+        rules.text(team.name)
+        for team in model.teams
+        if team.enabled and team.active_on(model.cluster)
+        for rules in (*team.own.rules, *model.files.get(team.name, ()))
+    ]
 
 
 def _writes(
@@ -142,18 +261,28 @@ def _receiving(names: t.Sequence[str], *, teams: t.Sequence[Team], errors: Error
 
 def desired(model: FleetTeams) -> list[JsonObject]:
     """All objects of the teams that a run is about."""
-    return [
-        obj
-        for team in model.wanted
-        for obj in team_objects(
+    found: list[JsonObject] = []
+    for team in model.wanted:
+        found += team_objects(
             team,
             cluster=model.cluster,
             base_rules=model.base_rules,
             api_server=model.api_server,
             writes=model.writes.get(team.name, ()),
             receives=team.name in model.receiving,
+            routing=model.routing,
+            egress=model.egress,
         )
-    ]
+        if team.enabled and team.active_on(model.cluster):
+            found += own_configuration(team.own, model.files.get(team.name, ()), team=team.name)
+    return found
+
+
+def _selected(model: FleetTeams, situation: Situation) -> list[JsonObject]:
+    """What the teams that a run is about have in namespaces that only their labels make theirs."""
+    found = selected_namespaces(situation.cluster, model.teams, name=model.cluster)
+    objects = [obj for team in model.wanted for obj in own_objects(team, found.get(team.name, ()))]
+    return in_shared(objects, situation.params.get("shared_namespaces") or ())
 
 
 def policy(request: Request, model: FleetTeams | None, situation: Situation) -> Request:
@@ -174,6 +303,17 @@ def policy(request: Request, model: FleetTeams | None, situation: Situation) -> 
         replaced = [key_of_name(name) for name in params["replaced_operators"]] if situation.check else []
         request = request.guarded(instance_guard(situation.cluster, replaced=replaced), reads=OPERATOR_RIGHTS)
         request = request.guarded(refuse_losses).guarded(remarks)
+        request = request.doing(grow_volumes)
+        request = request.doing(functools.partial(change_instances, fleet=request.owner.fleet, check=situation.check))
+        selected = _selected(model, situation)
+        if selected:
+            request = request.wanting([*request.desired, *selected])
+        if asks_for_api_server(request.desired):
+            addresses = api_server_addresses(situation.cluster)
+            request = request.wanting(with_api_server(request.desired, addresses))
+            request = request.guarded(public_ipv6_guard(addresses, ranges=model.egress.ranges))
+        request = request.guarded(closing_guard(situation.cluster), reads=CLOSING_RIGHTS)
+        request = request.guarded(strategy_guard(situation.cluster, to_come=situation.to_come), reads=STRATEGY_RIGHTS)
     # What is removed need not be listed any more.
     only = frozenset(params["only"]) if model is None else model.only
     if only:
@@ -198,6 +338,30 @@ def policy(request: Request, model: FleetTeams | None, situation: Situation) -> 
     return request
 
 
+def offline(model: FleetTeams, known: Offline) -> list[JsonObject]:
+    """The same objects; what a run reads from the cluster for them must be given."""
+    objects = desired(model)
+    if asks_for_api_server(objects):
+        known.errors.add(
+            "egress.api_server",
+            "is required here: without a cluster the addresses to which Prometheus may go are not known; each has cidr "
+            "and ports, as in `kubectl get endpoints kubernetes`",
+        )
+    for team in model.wanted:
+        if team.tenancy.selector and team.active_on(model.cluster):
+            known.errors.add(
+                f"teams (namespace_selector of {team.name!r})",
+                "cannot be used here: which namespaces it finds only the cluster knows; list them in namespaces",
+            )
+    return objects
+
+
+_ANY_PODS = {"selector": {"matchLabels": {"app": "any"}}}
+_ANY_MONITORS: dict[str, JsonObject] = {
+    "PodMonitor": {**_ANY_PODS, "podMetricsEndpoints": [{"port": "any"}]},
+    "Probe": {"prober": {"url": "any:9115"}, "targets": {"staticConfig": {"static": ["any"]}}},
+    "ServiceMonitor": {**_ANY_PODS, "endpoints": [{"port": "any"}]},
+}
 TEAMS: Capability[FleetTeams] = Capability(
     name=NAME,
     kinds=KINDS,
@@ -205,16 +369,42 @@ TEAMS: Capability[FleetTeams] = Capability(
     parse=parse,
     desired=desired,
     policy=policy,
+    offline=offline,
+    require=require,
+    rules=rules_of,
     module="team_monitoring",
     role="team_monitoring",
     account="promfleet-teams",
     example={
-        "teams": [{"name": "any", "namespaces": ["any"], "groups": ["any"]}],
+        "teams": [
+            {
+                "name": "any",
+                "namespaces": ["any"],
+                "groups": ["any"],
+                "scrape_configs": True,
+                "prometheus": {"replicas": 2},
+                "monitors": [{"kind": kind, "name": "any", "spec": spec} for kind, spec in _ANY_MONITORS.items()],
+            },
+            {
+                "name": "agent",
+                "prometheus": {"mode": "agent", "remote_write": [{"name": "any", "url": "https://example.com"}]},
+                "alertmanager": {"enabled": False},
+            },
+        ],
+        "egress": {"api_server": [{"cidr": "192.0.2.1/32", "ports": [6443]}]},
+        "default_receivers": [{"name": "any", "webhook": {"url": "https://alerts.example.com/"}}],
         "cluster": "any",
         "clusters": ["any"],
         "base_rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}],
     },
-    variables={"base_rules": None, "replaced_operators": None, "writes": None, "receiving": None},
-    # What federates a team's instance lives in the instance's namespace, and is deleted with it.
-    neighbours=("federation", "federation-source", "federation-write"),
+    variables={
+        "rules_contents": None,
+        "base_rules": None,
+        "replaced_operators": None,
+        "operators": "prometheus_operator_count",
+        "writes": None,
+        "receiving": None,
+    },
+    # What federates an instance, and what it watches, lives in its namespace, and is deleted with it.
+    neighbours=("federation", "federation-source", "federation-write", "workloads"),
 )

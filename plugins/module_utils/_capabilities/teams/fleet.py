@@ -15,10 +15,21 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import (
     PLATFORM_OPTIONS,
     TEAM_OPTIONS,
+    FleetSettings,
     Team,
     parse_clusters,
     parse_fleet_teams,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.placement import (
+    CLUSTER_FACTS_OPTION,
+    parse_cluster_facts,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.pods import (
+    POD_OPTIONS,
+    PodSettings,
+    pod_settings,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import parse_sizes
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest, require
 
@@ -29,6 +40,9 @@ TEAM_SET_OPTIONS: dict[str, dict[str, t.Any]] = {
     "namespace_prefix": {"type": "str", "default": NAMESPACE_PREFIX},
     "cluster": {"type": "str", "required": True},
     "clusters": {"type": "list", "elements": "str", "required": True},
+    "sizes": {"type": "dict", "default": {}},
+    "pods": {"type": "dict", "default": {}, "options": POD_OPTIONS},
+    "cluster_facts": CLUSTER_FACTS_OPTION,
 }
 
 
@@ -37,11 +51,13 @@ TEAM_SET_VARIABLES = {
     "teams": "team_monitoring_teams",
     "platform": "team_monitoring_platform",
     "namespace_prefix": "team_monitoring_namespace_prefix",
+    "sizes": "team_monitoring_sizes",
+    "pods": "team_monitoring_pods",
 }
 
 
 def parse_team_set(params: t.Mapping[str, t.Any], *, errors: Errors | None = None) -> tuple[Team, ...]:
-    """The platform's team and all others from a module's parameters (TEAM_SET_OPTIONS).
+    """The platform's team and all others from a module's parameters (TEAM_SET_OPTIONS), as they are in its cluster.
 
     What is wrong is noted in *errors*, or raised as InputError. A team with errors is a team.
     """
@@ -50,15 +66,32 @@ def parse_team_set(params: t.Mapping[str, t.Any], *, errors: Errors | None = Non
         if found.is_good("clusters") and params["cluster"] not in clusters:
             found.add("cluster", f"unknown cluster {params['cluster']!r}; {nearest(params['cluster'], clusters)}")
         prefix = require(prefix_of_namespaces, params["namespace_prefix"], path="namespace_prefix", errors=found)
-        return parse_fleet_teams(
+        settings = FleetSettings(
+            pods=pod_settings(params["pods"], default=PodSettings(), path="pods", errors=found),
+            sizes=parse_sizes(params["sizes"], path="sizes", errors=found),
+            facts=parse_cluster_facts(
+                params["cluster_facts"], clusters=params["clusters"], path="cluster_facts", errors=found
+            ),
+        )
+        teams = parse_fleet_teams(
             params["teams"],
             params["platform"],
             clusters=params["clusters"],
             platform_team=params["platform_team"],
             # What follows from a bad prefix is not the teams' fault.
             namespace_prefix=prefix if found.is_good("namespace_prefix") else NAMESPACE_PREFIX,
+            settings=settings,
             errors=found,
         )
+        return tuple(team.on(params["cluster"]) for team in teams)
+
+
+def weights_on(teams: t.Iterable[Team], cluster: str) -> dict[str, int]:
+    """The weights by which the teams of a *cluster* are shared out among operators.
+
+    Teams that are switched off count too: the flag of one must not move the instances of others.
+    """
+    return {team.name: team.weight for team in teams if team.active_on(cluster)}
 
 
 def team_named(name: str, *, teams: t.Sequence[Team], path: str, errors: Errors | None = None) -> Team:

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import copy
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_PREFIX, PLATFORM_TEAM
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import team_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.overrides import (
+    by_clusters,
+    merged,
+    overrides_option,
+    parse_overrides,
+    placed_error,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import (
+    AGENT,
     ALERTMANAGER_OPTION,
     PROMETHEUS_OPTION,
     AlertmanagerPart,
@@ -20,7 +28,31 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     alertmanager_part,
     prometheus_part,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import SIZES
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.people import group
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.placement import (
+    NO_FACTS,
+    SELECTION_OPTIONS,
+    ClusterFacts,
+    selected,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.pods import (
+    POD_OPTIONS,
+    PodSettings,
+    pod_settings,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.rules import (
+    MONITORS_OPTION,
+    RULES_FILES_OPTION,
+    RULES_OPTION,
+    OwnObjects,
+    parse_own,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import SHIPPED, Size, Sizes
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.tenancy import (
+    TENANCY_OPTIONS,
+    Tenancy,
+    parse_tenancy,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors, Place
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
@@ -33,6 +65,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
     validate_mapping,
     validate_strings,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import checked_weight
 
 # Set by us or by the operator on every series that leaves the instance.
 RESERVED_LABELS = ("cluster", "team", "prometheus", "prometheus_replica")
@@ -40,25 +73,48 @@ RESERVED_LABELS = ("cluster", "team", "prometheus", "prometheus_replica")
 TEAM_OPTIONS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
     "enabled": {"type": "bool", "default": True},
-    "clusters": {"type": "list", "elements": "str", "default": []},
+    **SELECTION_OPTIONS,
     "namespace": {"type": "str"},
     "namespaces": {"type": "list", "elements": "str", "default": []},
     "groups": {"type": "list", "elements": "str", "default": []},
-    "size": {"type": "str", "choices": ["small", "medium", "large"], "default": "small"},
+    "size": {"type": "str", "default": "small"},
+    "weight": {"type": "int", "default": 1},
     "labels": {"type": "dict", "default": {}},
     "rbac": {"type": "bool", "default": True},
     "quota": {"type": "bool", "default": True},
     "network_policy": {"type": "bool", "default": True},
     "base_rules": {"type": "bool", "default": True},
+    **POD_OPTIONS,
+    "rules": RULES_OPTION,
+    "rules_files": RULES_FILES_OPTION,
+    "monitors": MONITORS_OPTION,
+    **TENANCY_OPTIONS,
     "prometheus": PROMETHEUS_OPTION,
     "alertmanager": ALERTMANAGER_OPTION,
 }
+TEAM_OPTIONS["overrides"] = overrides_option(TEAM_OPTIONS)
 
 # The platform is a team whose name is given elsewhere and whose own monitors are trusted.
 PLATFORM_OPTIONS: dict[str, dict[str, t.Any]] = copy.deepcopy(
     {name: option for name, option in TEAM_OPTIONS.items() if name != "name"}
 )
 PLATFORM_OPTIONS["prometheus"]["options"]["enforce_tenancy"]["default"] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetSettings:
+    """What is the same for all teams.
+
+    *pods*: where images come from and as whom they run, where a team does not say it. *facts*: what selects clusters
+    beside their names.
+    """
+
+    pods: PodSettings = field(default_factory=PodSettings)
+    sizes: Sizes = SHIPPED
+    facts: ClusterFacts = NO_FACTS
+
+
+_ALIKE = FleetSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +129,13 @@ class _Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """One team's monitoring. *platform* is the name of the platform's own team; no *clusters* means all of them."""
+    """One team's monitoring. *platform* is the name of the platform's own team; no *clusters* means all of them.
+
+    *path*: its place in the input. *largest*: the largest size that a team of this fleet can have. *variants*: the team
+    where overrides count, by cluster, and under the empty name as it is everywhere else. *weight*: how much of an
+    operator's work it is, where several share it; *controller_id* is the id of the one that has its instances, empty
+    where there is a single one.
+    """
 
     name: str
     platform: str
@@ -88,20 +150,38 @@ class Team:
     quota: bool
     network_policy: bool
     base_rules: bool
+    pods: PodSettings
+    own: OwnObjects
+    tenancy: Tenancy
     prometheus: PrometheusPart
     alertmanager: AlertmanagerPart
+    largest: Size
+    weight: int = 1
+    controller_id: str = ""
+    path: str = field(default="", compare=False)
+    variants: t.Mapping[str, Team] = field(default_factory=dict, compare=False, repr=False)
+
+    def on(self, cluster: str) -> Team:
+        """The team as it is in this cluster, with the overrides that count there."""
+        return self.variants.get(cluster) or self.variants.get("", self)
 
     def active_on(self, cluster: str) -> bool:
         """Whether the team has anything in this cluster, if only its namespaces."""
         return not self.clusters or cluster in self.clusters
 
     def resource_name(self, kind: str) -> str:
-        """The name of the team's custom resource of this *kind*: Prometheus or Alertmanager."""
+        """The name of the team's custom resource of this *kind*: Prometheus, PrometheusAgent or Alertmanager."""
         return self.alertmanager.name if kind == "Alertmanager" else self.prometheus.name
 
     def runs_prometheus_on(self, cluster: str) -> bool:
-        """Whether the team has a Prometheus in this cluster."""
-        return self.active_on(cluster) and self.enabled and self.prometheus.enabled
+        """Whether the team has a Prometheus in this cluster that answers queries."""
+        here = self.on(cluster)
+        return self.active_on(cluster) and here.enabled and here.prometheus.serves
+
+    def sends_on(self, cluster: str) -> bool:
+        """Whether the team has in this cluster what can write: a Prometheus, or an agent."""
+        here = self.on(cluster)
+        return self.active_on(cluster) and here.enabled and here.prometheus.enabled
 
 
 def parse_teams(
@@ -111,6 +191,7 @@ def parse_teams(
     path: str = "teams",
     platform: str = PLATFORM_TEAM,
     namespace_prefix: str = NAMESPACE_PREFIX,
+    settings: FleetSettings = _ALIKE,
 ) -> tuple[Team, ...]:
     """Teams from a list of mappings (TEAM_OPTIONS), sorted by name; *clusters* are the names that the inventory knows.
 
@@ -118,7 +199,13 @@ def parse_teams(
     """
     with Collecting(None) as errors:
         placed = _placed_teams(
-            raw, clusters=clusters, path=path, platform=platform, prefix=namespace_prefix, errors=errors
+            raw,
+            clusters=clusters,
+            path=path,
+            platform=platform,
+            prefix=namespace_prefix,
+            settings=settings,
+            errors=errors,
         )
         _refuse_overlaps(placed, errors=errors)
     return _sorted(placed)
@@ -131,6 +218,7 @@ def parse_fleet_teams(
     clusters: t.Sequence[str],
     platform_team: str = PLATFORM_TEAM,
     namespace_prefix: str = NAMESPACE_PREFIX,
+    settings: FleetSettings = _ALIKE,
     errors: Errors | None = None,
 ) -> tuple[Team, ...]:
     """The platform's own team (PLATFORM_OPTIONS, all optional), then the teams sorted by name.
@@ -147,10 +235,17 @@ def parse_fleet_teams(
             name_path="platform_team",
             platform=platform_team,
             prefix=namespace_prefix,
+            settings=settings,
             errors=found,
         )
         placed = _placed_teams(
-            teams, clusters=clusters, path="teams", platform=platform_team, prefix=namespace_prefix, errors=found
+            teams,
+            clusters=clusters,
+            path="teams",
+            platform=platform_team,
+            prefix=namespace_prefix,
+            settings=settings,
+            errors=found,
         )
         _refuse_overlaps([own, *placed], errors=found)
     return (own.team, *_sorted(placed))
@@ -171,7 +266,14 @@ def parse_clusters(raw: object, *, errors: Errors | None = None) -> tuple[str, .
 
 
 def _placed_teams(
-    raw: object, *, clusters: t.Sequence[str], path: str, platform: str, prefix: str, errors: Errors
+    raw: object,
+    *,
+    clusters: t.Sequence[str],
+    path: str,
+    platform: str,
+    prefix: str,
+    settings: FleetSettings,
+    errors: Errors,
 ) -> list[_Placed]:
     """The teams of a list, in the order of the input."""
     placed = [
@@ -182,6 +284,7 @@ def _placed_teams(
             name_path=f"{path}[{index}].name",
             platform=platform,
             prefix=prefix,
+            settings=settings,
             errors=errors,
         )
         for index, values in enumerate(validate_list(raw, TEAM_OPTIONS, path=path, errors=errors))
@@ -200,6 +303,7 @@ def _placed_team(
     name_path: str,
     platform: str,
     prefix: str,
+    settings: FleetSettings,
     errors: Errors,
 ) -> _Placed:
     name = require(team_name, values["name"], path=name_path, errors=errors)
@@ -208,25 +312,68 @@ def _placed_team(
     namespace = _instance_namespace(
         values["namespace"], name=name, prefix=prefix, path=f"{path}.namespace", derives=derives, errors=errors
     )
-    team = _team(values, name=name, namespace=namespace, clusters=clusters, path=path, platform=platform, errors=errors)
+
+    def make_team(given: Values, found: Errors) -> Team:
+        return _team(
+            given,
+            name=name,
+            namespace=namespace,
+            clusters=clusters,
+            path=path,
+            platform=platform,
+            settings=settings,
+            errors=found,
+        )
+
+    team = make_team(values, errors)
+    if values["overrides"]:
+        team = _with_variants(team, values, make_team, clusters=clusters, facts=settings.facts, errors=errors)
     return _Placed(path=path, name_path=name_path, team=team, namespaces=tuple(values["namespaces"]))
 
 
 def _team(
-    values: Values, *, name: str, namespace: str, clusters: t.Sequence[str], path: str, platform: str, errors: Errors
+    values: Values,
+    *,
+    name: str,
+    namespace: str,
+    clusters: t.Sequence[str],
+    path: str,
+    platform: str,
+    settings: FleetSettings,
+    errors: Errors,
 ) -> Team:
-    for index, cluster in enumerate(values["clusters"]):
-        if cluster not in clusters:
-            errors.add(f"{path}.clusters[{index}]", f"unknown cluster {cluster!r}; {nearest(cluster, clusters)}")
-    size = SIZES[values["size"]]
+    where = selected(values, clusters=clusters, facts=settings.facts, path=path, errors=errors)
+    size = settings.sizes.by_name.get(values["size"])
+    if size is None:
+        errors.add(
+            f"{path}.size", f"unknown size {values['size']!r}; {nearest(values['size'], settings.sizes.by_name)}"
+        )
+        size = settings.sizes.by_name["small"]
+    if values["prometheus"]["mode"] == AGENT and values["prometheus"]["enabled"] and values["alertmanager"]["enabled"]:
+        errors.add(
+            f"{path}.alertmanager.enabled",
+            f"must be false where prometheus.mode is {AGENT}: an agent evaluates no rules, so no alert would reach it",
+        )
+    namespaces = _sorted_each(grammar.dns_label, values["namespaces"], path=f"{path}.namespaces", errors=errors)
+    prometheus = prometheus_part(
+        values["prometheus"], team=name, size=size.prometheus, path=f"{path}.prometheus", errors=errors
+    )
+    own = parse_own(
+        values,
+        # Only the platform writes into the namespaces of instances.
+        namespaces=(*namespaces, namespace) if name == platform else namespaces,
+        evaluates=prometheus.serves,
+        path=path,
+        errors=errors,
+    )
     return Team(
         name=name,
         platform=platform,
         enabled=values["enabled"],
-        clusters=tuple(sorted(set(values["clusters"]))),
+        clusters=tuple(sorted(where or ())),
         namespace=namespace,
-        namespaces=_sorted_each(grammar.dns_label, values["namespaces"], path=f"{path}.namespaces", errors=errors),
-        groups=_sorted_each(_group, values["groups"], path=f"{path}.groups", errors=errors),
+        namespaces=namespaces,
+        groups=_sorted_each(group, values["groups"], path=f"{path}.groups", errors=errors),
         size=values["size"],
         labels=text_mapping(
             values["labels"],
@@ -239,13 +386,65 @@ def _team(
         quota=values["quota"],
         network_policy=values["network_policy"],
         base_rules=values["base_rules"],
-        prometheus=prometheus_part(
-            values["prometheus"], team=name, size=size.prometheus, path=f"{path}.prometheus", errors=errors
-        ),
+        pods=pod_settings(values, default=settings.pods, path=path, errors=errors),
+        own=own,
+        tenancy=parse_tenancy(values, namespace=namespace, path=path, errors=errors),
+        prometheus=prometheus,
         alertmanager=alertmanager_part(
             values["alertmanager"], team=name, size=size.alertmanager, path=f"{path}.alertmanager", errors=errors
         ),
+        largest=settings.sizes.largest,
+        weight=checked_weight(values["weight"], path=f"{path}.weight", errors=errors),
+        path=path,
     )
+
+
+def _with_variants(
+    team: Team,
+    values: Values,
+    make_team: t.Callable[[Values, Errors], Team],
+    *,
+    clusters: t.Sequence[str],
+    facts: ClusterFacts,
+    errors: Errors,
+) -> Team:
+    """The same *team* with what overrides make of it; the result for each cluster is checked as a team is.
+
+    *make_team* makes a team of merged *values*.
+    """
+    overrides = parse_overrides(
+        values["overrides"],
+        team_options=TEAM_OPTIONS,
+        clusters=clusters,
+        facts=facts,
+        path=f"{team.path}.overrides",
+        errors=errors,
+    )
+    if not errors.is_good(f"{team.path}.overrides"):
+        return team
+    base = {name: value for name, value in values.items() if name not in ("overrides", "name")}
+    variants: dict[str, Team] = {}
+    # In both: from each of them the way leads to all others.
+    everywhere = replace(team, variants=variants)
+    variants[""] = everywhere
+    active = [cluster for cluster in clusters if team.active_on(cluster)]
+    for numbers, where in by_clusters(overrides, active).items():
+        counting = [overrides[number] for number in numbers]
+        result: t.Any = base
+        for override in counting:
+            result = merged(result, override.values)
+        found = Errors()
+        checked = validate_mapping(result, _WITHOUT_NAME, path=team.path, errors=found)
+        variant = replace(make_team({**checked, "name": team.name}, found), variants=variants)
+        for error in found.sorted():
+            if errors.is_good(error.path):
+                place, said = placed_error(error, path=team.path, overrides=counting, clusters=where)
+                errors.add(place, said)
+        variants.update(dict.fromkeys(where, variant))
+    return everywhere
+
+
+_WITHOUT_NAME = {name: option for name, option in TEAM_OPTIONS.items() if name != "name"}
 
 
 def _instance_namespace(given: str | None, *, name: str, prefix: str, path: str, derives: bool, errors: Errors) -> str:
@@ -296,10 +495,6 @@ def _refuse_overlaps(placed: t.Sequence[_Placed], *, errors: Errors) -> None:
 
 def _sorted(placed: t.Iterable[_Placed]) -> tuple[Team, ...]:
     return tuple(sorted((item.team for item in placed), key=lambda team: team.name))
-
-
-def _group(text: str) -> str | None:
-    return None if text.strip() else "must be the name of a group, found nothing"
 
 
 def _external_label(text: str) -> str | None:

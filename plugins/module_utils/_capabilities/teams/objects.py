@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     INSTANCE_LABEL,
+    INSTANCE_OF_LABEL,
     MANAGED_BY_LABEL,
-    MONITORING_GROUP,
     NAME_LABEL,
     OPERATOR_NAME,
     TEAM_LABEL,
@@ -25,18 +25,15 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     CORE,
     NETWORKING,
     PROMETHEUS_PORT,
-    READ,
     RELOADER_PORT,
     RESTRICTED_NAMESPACE,
-    WRITE,
+    THANOS_PORT,
     JsonObject,
     account_subject,
     discovery_rules,
-    group_subject,
     make,
     role,
     role_binding,
-    rule,
     tcp_ports,
     team_namespaces,
 )
@@ -49,17 +46,33 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import instance_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.network import (
+    EVERYWHERE,
+    ClusterEgress,
+    Instance,
+    egress_policies,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.people import (
+    edit_rules,
+    subjects,
+    view_rules,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
     INSTANCE_ANNOTATIONS,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import SIZES, PartSize
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.quotas import (
+    limit_range,
+    objects_quota,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.routes import (
+    NO_ROUTING,
+    Routing,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import PartSize, Size
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quantities import BINARY, Quantity, value_of
 
 # The sidecar that the operator puts beside each Prometheus and Alertmanager (its flags --config-reloader-*).
 _RELOADER = Resources(cpu="10m", memory="50Mi")
-
-_TEAM_RESOURCES = ("alertmanagerconfigs", "podmonitors", "probes", "prometheusrules", "servicemonitors")
-_INSTANCE_RESOURCES = ("alertmanagers", "prometheuses", "scrapeconfigs")
 
 
 def team_objects(
@@ -70,29 +83,49 @@ def team_objects(
     api_server: t.Sequence[ApiServerSource] = (),
     writes: t.Sequence[JsonObject] = (),
     receives: bool = False,
+    routing: Routing = NO_ROUTING,
+    egress: ClusterEgress = EVERYWHERE,
 ) -> list[JsonObject]:
     """All objects of *team* in *cluster*; *base_rules* are the groups of rules that every instance has.
 
     *api_server*: where the API server comes from, where the network policy must let it in. *writes* and *receives*: as
-    in `prometheus_object`.
+    in `prometheus_object`, *routing* as in `instance_objects`. *egress*: what all instances may connect to.
 
     A team that is switched off keeps its namespaces, and with them volume claims and what is the team's own. A team
     that does not belong to this cluster has nothing here.
     """
     if not team.active_on(cluster):
         return []
-    namespaces = [_instance_namespace(team), *(_own_namespace(team, name) for name in team.namespaces)]
+    objects = [_instance_namespace(team), *own_objects(team, team.namespaces)]
     if not team.enabled:
-        return namespaces
-    objects = [*namespaces]
+        return objects
+    parts = instance_objects(
+        team, cluster=cluster, base_rules=base_rules, writes=writes, receives=receives, routing=routing
+    )
     if team.prometheus.enabled or team.alertmanager.enabled:
         if team.quota:
             objects.append(_quota(team, proxies=2 if receives else 1))
+            objects.append(limit_range(team.name, namespace=team.namespace))
         if team.network_policy:
             objects.append(_network_policy(team, api_server=api_server))
+            objects += egress_policies(_networked(team, parts), egress)
     if team.rbac:
         objects += _rbac(team)
-    return objects + instance_objects(team, cluster=cluster, base_rules=base_rules, writes=writes, receives=receives)
+    return objects + parts
+
+
+def _networked(team: Team, parts: t.Iterable[JsonObject]) -> Instance:
+    """What decides the policies of an instance, with the ends that its *parts* write to."""
+    written = [entry for obj in parts for entry in obj.get("spec", {}).get("remoteWrite") or ()]
+    return Instance(
+        team=team.name,
+        platform=team.platform,
+        namespace=team.namespace,
+        prometheus=team.prometheus.name if team.prometheus.enabled else "",
+        alertmanager=team.alertmanager.name if team.alertmanager.enabled else "",
+        egress=team.tenancy.egress,
+        urls=tuple(entry["url"] for entry in written),
+    )
 
 
 def _labels(team: Team) -> dict[str, str]:
@@ -102,7 +135,7 @@ def _labels(team: Team) -> dict[str, str]:
 def _instance_namespace(team: Team) -> JsonObject:
     names = {"prometheus": team.prometheus.name, "alertmanager": team.alertmanager.name}
     called = {INSTANCE_ANNOTATIONS[part]: name for part, name in names.items() if name != team.name}
-    labels = {**_labels(team), **RESTRICTED_NAMESPACE}
+    labels = {**_labels(team), INSTANCE_OF_LABEL: "true", **RESTRICTED_NAMESPACE}
     return make(CORE, "Namespace", team.namespace, labels=labels, annotations=called)
 
 
@@ -111,21 +144,43 @@ def _own_namespace(team: Team, name: str) -> JsonObject:
     return make(CORE, "Namespace", name, labels={TEAM_LABEL: team.name})
 
 
-def _rbac(team: Team) -> list[JsonObject]:
-    objects: list[JsonObject] = []
-    if team.prometheus.enabled:
-        account = account_subject(prometheus_name(team.name), namespace=team.namespace)
-        for namespace in (team.namespace, *team.namespaces):
-            objects += _grant(team, prometheus_name(team.name), namespace, rules=discovery_rules(), subjects=[account])
-    if team.groups:
-        people = [group_subject(name) for name in team.groups]
-        view = [rule(MONITORING_GROUP, resources=sorted((*_TEAM_RESOURCES, *_INSTANCE_RESOURCES)), verbs=READ)]
-        objects += _grant(team, f"team-{team.name}-view", team.namespace, rules=view, subjects=people)
-        # No scrapeconfigs: they can make Prometheus read anything that it can reach.
-        edit = [rule(MONITORING_GROUP, resources=_TEAM_RESOURCES, verbs=[*READ, *WRITE])]
-        for namespace in team.namespaces:
+def own_objects(team: Team, names: t.Iterable[str]) -> list[JsonObject]:
+    """What a *team* has in namespaces of its own: the label, rights, and a limit to the number of its objects."""
+    objects = [_own_namespace(team, name) for name in names]
+    if not team.enabled:
+        return objects
+    people = _people(team)
+    for namespace in names:
+        if team.quota:
+            objects.append(objects_quota(team.name, namespace=namespace, limits=team.tenancy.object_limits))
+        if team.rbac and team.prometheus.enabled:
+            objects += _discovery(team, namespace)
+        if team.rbac and people:
+            edit = edit_rules(scrape_configs=team.tenancy.scrape_configs)
             objects += _grant(team, f"team-{team.name}-edit", namespace, rules=edit, subjects=people)
     return objects
+
+
+def _rbac(team: Team) -> list[JsonObject]:
+    """The rights in the namespace of the instance."""
+    objects: list[JsonObject] = []
+    if team.prometheus.enabled:
+        objects += _discovery(team, team.namespace)
+    people = _people(team)
+    if people:
+        objects += _grant(team, f"team-{team.name}-view", team.namespace, rules=view_rules(), subjects=people)
+    return objects
+
+
+def _discovery(team: Team, namespace: str) -> list[JsonObject]:
+    """What the instance may read in a namespace; it has no other rights."""
+    account = account_subject(prometheus_name(team.name), namespace=team.namespace)
+    return _grant(team, prometheus_name(team.name), namespace, rules=discovery_rules(), subjects=[account])
+
+
+def _people(team: Team) -> list[JsonObject]:
+    tenancy = team.tenancy
+    return subjects(groups=team.groups, users=tenancy.users, service_accounts=tenancy.service_accounts)
 
 
 def _grant(
@@ -143,12 +198,15 @@ def _quota(team: Team, *, proxies: int) -> JsonObject:
     It does not follow the team's size: while a team shrinks, a replica of the old size still runs beside the first new
     one, and a quota of the new size would refuse that one for ever. *proxies*: how many may be in front of a replica.
     """
-    prometheus = PartSize(replicas=team.prometheus.replicas, resources=team.prometheus.resources)
+    prometheus = PartSize(replicas=team.prometheus.pods, resources=team.prometheus.resources)
     alertmanager = PartSize(replicas=team.alertmanager.replicas, resources=team.alertmanager.resources)
+    thanos = team.prometheus.thanos
     hard = _ceiling(
         prometheus if team.prometheus.enabled else None,
         alertmanager if team.alertmanager.enabled else None,
         proxies,
+        thanos.resources if thanos is not None else None,
+        team.largest,
     )
     return make(
         CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)}
@@ -156,13 +214,18 @@ def _quota(team: Team, *, proxies: int) -> JsonObject:
 
 
 @functools.cache
-def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None, proxies: int) -> t.Mapping[str, str]:
-    """What pods of these sizes, and of every size of the table, need at most; a fleet has few different ones."""
+def _ceiling(
+    prometheus: PartSize | None, alertmanager: PartSize | None, proxies: int, sidecar: Resources | None, largest: Size
+) -> t.Mapping[str, str]:
+    """What pods of these sizes, and of every size of the table, need at most; a fleet has few different ones.
+
+    *sidecar*: what another container of each Prometheus asks for.
+    """
     parts: list[list[PartSize]] = []
     if prometheus is not None:
-        parts.append([prometheus, *(size.prometheus for size in SIZES.values())])
+        parts.append([prometheus, largest.prometheus])
     if alertmanager is not None:
-        parts.append([alertmanager, *(size.alertmanager for size in SIZES.values())])
+        parts.append([alertmanager, largest.alertmanager])
     pods = 0
     cpu = memory = Fraction(0)
     if prometheus is not None:
@@ -171,6 +234,10 @@ def _ceiling(prometheus: PartSize | None, alertmanager: PartSize | None, proxies
         pods += proxied
         cpu += proxied * value_of(PROXY_RESOURCES.cpu)
         memory += proxied * value_of(PROXY_RESOURCES.memory)
+        if sidecar is not None:
+            replicas = max(part.replicas for part in parts[0])
+            cpu += replicas * value_of(sidecar.cpu)
+            memory += replicas * value_of(sidecar.memory)
     for candidates in parts:
         replicas = max(part.replicas for part in candidates)
         pods += replicas
@@ -193,20 +260,29 @@ def _network_policy(team: Team, *, api_server: t.Sequence[ApiServerSource]) -> J
     # Where the parts have different names, another instance could have the name of the other part.
     is_named = {team.prometheus.name, team.alertmanager.name} != {team.name}
     own = {TEAM_LABEL: team.name} if is_named else {INSTANCE_LABEL: team.name}
+    thanos = [THANOS_PORT] if team.prometheus.thanos is not None else []
     spec: JsonObject = {
         "podSelector": {
             "matchLabels": {**own, MANAGED_BY_LABEL: OPERATOR_NAME},
-            "matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": ["alertmanager", "prometheus"]}],
+            "matchExpressions": [
+                {"key": NAME_LABEL, "operator": "In", "values": ["alertmanager", team.prometheus.application]}
+            ],
         },
         "policyTypes": ["Ingress"],
         "ingress": [
             {"from": [{"podSelector": {}}]},
             {
                 "from": [{"namespaceSelector": team_namespaces(team.name, team.platform)}],
-                "ports": tcp_ports(PROMETHEUS_PORT, ALERTMANAGER_PORT, RELOADER_PORT),
+                "ports": tcp_ports(PROMETHEUS_PORT, ALERTMANAGER_PORT, RELOADER_PORT, *thanos),
             },
         ],
     }
+    for gateway, port in (
+        (team.prometheus.web.gateway, PROMETHEUS_PORT),
+        (team.alertmanager.web.gateway, ALERTMANAGER_PORT),
+    ):
+        if gateway is not None:
+            spec["ingress"].append({"from": [gateway.peer()], "ports": tcp_ports(port)})
     if api_server:
         spec["ingress"].append(
             {

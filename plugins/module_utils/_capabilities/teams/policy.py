@@ -16,11 +16,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     INSTANCE_LABEL,
     MANAGED_BY_LABEL,
     MONITORING,
+    MONITORING_ALPHA,
     MONITORING_GROUP,
     NAME_LABEL,
     TEAM_LABEL,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import APPLICATIONS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan
 
 JsonObject = dict[str, t.Any]
@@ -28,9 +30,11 @@ JsonObject = dict[str, t.Any]
 NAMED = 50
 # The operator's own marks on what it makes; StatefulSets put their selector's labels on their volume claims.
 OPERATOR_MANAGED = "prometheus-operator"
-INSTANCES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager"}
+INSTANCES = {application: kind for kind, application in APPLICATIONS.items()}
+# The parts of a team, with the option that each is called after.
+PARTS = {"Prometheus": "prometheus", "PrometheusAgent": "prometheus", "Alertmanager": "alertmanager"}
 # On the namespace of a team whose instance is not called as the team: its claims are found when the team is gone.
-INSTANCE_ANNOTATIONS = {part: f"promfleet.monitoring/{part}" for part in INSTANCES}
+INSTANCE_ANNOTATIONS = {part: f"promfleet.monitoring/{part}" for part in sorted({*PARTS.values()})}
 
 
 def team_guard(*, known_teams: t.Collection[str], prune: bool, max_percent: int) -> t.Callable[[Plan], None]:
@@ -75,15 +79,15 @@ def is_of_other_teams(only: t.Collection[str]) -> t.Callable[[JsonObject], bool]
 
 def instances_of(team: str, *, namespace: str, prometheus: str = "", alertmanager: str = "") -> set[Key]:
     """The instances that a team can have, whether it has them or not; by default both are called as the team. Pure."""
-    names = {"Prometheus": prometheus, "Alertmanager": alertmanager}
-    return {Key(MONITORING_GROUP, kind, namespace, name or team) for kind, name in names.items()}
+    names = {"prometheus": prometheus, "alertmanager": alertmanager}
+    return {Key(MONITORING_GROUP, kind, namespace, names[part] or team) for kind, part in PARTS.items()}
 
 
 def running(cluster: Cluster, instances: t.Collection[Key]) -> set[Key]:
     """Those of *instances* that exist."""
     found: set[Key] = set()
     for kind in {key.kind for key in instances}:
-        resource = cluster.resource(MONITORING, kind)
+        resource = cluster.resource(MONITORING_ALPHA if kind == "PrometheusAgent" else MONITORING, kind)
         found |= set(map(key_of, cluster.list_objects(resource))) if resource is not None else set()
     return found & set(instances)
 

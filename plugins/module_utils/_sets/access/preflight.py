@@ -16,14 +16,15 @@ import contextlib
 import json
 import typing as t
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.accounts import own_account
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, Forbidden
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, guess_plural, key_of, url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import RECORDS_NAMESPACE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import (
     NAMED,
     Missing,
@@ -125,8 +126,7 @@ def missing_rights(cluster: Cluster, rights: t.Iterable[Right]) -> list[Missing]
     actions: dict[tuple[str, str, str], list[Right]] = defaultdict(list)
     for right in sorted(set(rights)):
         actions[(right.group, right.resource, right.verb)].append(right)
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        found = list(pool.map(lambda places: _missing_of(cluster, places), actions.values()))
+    found = side_by_side(lambda places: _missing_of(cluster, places), actions.values(), workers=WORKERS)
     return [item for items in found for item in items]
 
 
@@ -210,8 +210,7 @@ class _Grants:
                 covered[(write.desired["kind"], json.dumps(rules, sort_keys=True))].append(write)
         # Held in all namespaces: the server's answer for one namespace is valid for all.
         samples = [next(filter(self._can_be_asked, writes), None) for writes in covered.values()]
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            found = list(pool.map(self._missing_of, [*uncovered, *filter(None, samples)]))
+        found = side_by_side(self._missing_of, [*uncovered, *filter(None, samples)], workers=WORKERS)
         return [item for items in found for item in items]
 
     def _missing_of(self, write: Write) -> list[Missing]:
@@ -309,12 +308,5 @@ def _forbidden(cluster: Cluster, missing: t.Sequence[Missing], *, first: str = "
 
 
 def _account(cluster: Cluster) -> str:
-    try:
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        answer = cluster.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body, fenced=False)[
-            1
-        ]
-        return f"the account {answer['status']['userInfo']['username']}"
-    except (ApiError, KeyError):
-        # Kubernetes before 1.28 does not tell.
-        return "the account of this connection"
+    account = own_account(cluster)
+    return "the account of this connection" if account is None else f"the account {account.username}"

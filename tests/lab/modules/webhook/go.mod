@@ -1,0 +1,3 @@
+module promfleet.test/lab/webhook
+
+go 1.26.0

@@ -1,0 +1,166 @@
+"""How registries are asked for digests: what is sent where, and what each answer means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import typing as t
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._images.reference import parse_reference
+from ansible_collections.promfleet.monitoring.plugins.module_utils._images.registry import Registries, RegistryError
+
+BODY = b'{"schemaVersion":2}'
+DIGEST = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
+BASIC, TOKEN = "Basic dTpw", "Bearer geheim"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A registry with a repository for each kind of answer."""
+
+    def do_HEAD(self) -> None:
+        self._manifest()
+
+    def do_GET(self) -> None:
+        server = t.cast("Server", self.server)
+        url = urlsplit(self.path)
+        if url.path != "/token":
+            self._manifest()
+            return
+        server.asked.append((self.path, self.headers.get("Authorization", "")))
+        query = parse_qs(url.query)
+        good = query == {"scope": ["repository:token/a:pull"], "service": ["s"]} and self._has(BASIC)
+        self._answer(200 if good else 401, body=json.dumps({"token": "geheim"}).encode() if good else b"")
+
+    def _has(self, authorization: str) -> bool:
+        return self.headers.get("Authorization") == authorization
+
+    def _manifest(self) -> None:
+        server = t.cast("Server", self.server)
+        server.asked.append((self.path, self.headers.get("Authorization", "")))
+        kind = self.path.split("/")[2]
+        assert "application/vnd.oci.image.index.v1+json" in self.headers["Accept"]
+        assert "application/vnd.docker.distribution.manifest.list.v2+json" in self.headers["Accept"]
+        realm = f"{server.realm}/token"
+        if kind == "absent":
+            self._answer(404)
+        elif kind == "broken":
+            self._answer(500)
+        elif kind == "moved":
+            self._answer(307, {"Location": "http://127.0.0.1:1/elsewhere"})
+        elif kind == "basic" and not self._has(BASIC):
+            self._answer(401, {"WWW-Authenticate": 'Basic realm="r"'})
+        elif kind == "token" and not self._has(TOKEN):
+            self._answer(401, {"WWW-Authenticate": f'Bearer realm="{realm}",service="s"'})
+        elif kind == "odd":
+            self._answer(200, {"Docker-Content-Digest": "md5:1"})
+        elif kind == "plain":
+            self._answer(200, body=BODY)
+        else:
+            self._answer(200, {"Docker-Content-Digest": DIGEST}, body=BODY)
+
+    def _answer(self, status: int, headers: dict[str, str] | None = None, *, body: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """Notes what is asked, with which authorization."""
+
+    asked: list[tuple[str, str]]
+    realm: str
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as one:
+        one.asked = []
+        one.realm = f"http://127.0.0.1:{one.server_port}"
+        thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield one
+        one.shutdown()
+        thread.join()
+
+
+def ask(server: Server, repository: str, **options: t.Any) -> str | None:
+    host = f"127.0.0.1:{server.server_port}"
+    registries = Registries(
+        plain_http=frozenset({host}),
+        credentials={host: BASIC} if options.get("credentials") else {},
+    )
+    return registries.digest(parse_reference(f"{host}/{repository}:v1"))
+
+
+def test_the_registrys_own_digest_counts(server: Server) -> None:
+    assert ask(server, "good/a") == DIGEST
+    assert server.asked == [("/v2/good/a/manifests/v1", "")]
+
+
+def test_without_one_it_is_that_of_the_manifest(server: Server) -> None:
+    assert ask(server, "plain/a") == DIGEST
+
+
+def test_an_image_that_is_not_there(server: Server) -> None:
+    assert ask(server, "absent/a") is None
+
+
+def test_basic_authentication(server: Server) -> None:
+    assert ask(server, "basic/a", credentials=True) == DIGEST
+
+
+def test_a_token_is_fetched_with_the_credentials_and_used(server: Server) -> None:
+    assert ask(server, "token/a", credentials=True) == DIGEST
+    paths = [(urlsplit(path).path, authorization) for path, authorization in server.asked]
+    assert paths == [("/v2/token/a/manifests/v1", BASIC), ("/token", BASIC), ("/v2/token/a/manifests/v1", TOKEN)]
+
+
+@pytest.mark.parametrize(
+    ("repository", "message"),
+    {
+        "broken/a": "answers HTTP 500",
+        "basic/a": "answers HTTP 401; give credentials_file",
+        "token/a": "the token service of 127.0.0.1:.* answers HTTP 401; give credentials_file",
+        # A redirect is not followed: it could carry credentials elsewhere.
+        "moved/a": "answers HTTP 307",
+        "odd/a": "a digest that is not one: 'md5:1'",
+    }.items(),
+)
+def test_other_answers_are_errors_with_the_image(server: Server, repository: str, message: str) -> None:
+    with pytest.raises(RegistryError, match=rf"^127\.0\.0\.1:\d+/{repository}:v1: .*{message}"):
+        ask(server, repository)
+
+
+def test_a_registry_that_does_not_answer() -> None:
+    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1 cannot be asked"):
+        Registries(plain_http=frozenset({"127.0.0.1:1"})).digest(parse_reference("127.0.0.1:1/a:1"))
+
+
+def test_without_tls_only_what_is_named_is_asked(server: Server) -> None:
+    image = parse_reference(f"127.0.0.1:{server.server_port}/good/a:v1")
+    with pytest.raises(RegistryError, match="cannot be asked"):
+        Registries().digest(image)
+    assert server.asked == []
+
+
+def test_credentials_are_never_sent_to_a_token_service_without_tls() -> None:
+    registries = Registries(credentials={"r.example": BASIC})
+    with pytest.raises(RegistryError, match="names a token service without TLS: 'http://t'"):
+        registries._token('Bearer realm="http://t"', image=parse_reference("r.example/a:1"), basic=BASIC)
+
+
+def test_a_file_of_authorities_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="cannot be asked"):
+        Registries(ca_cert=tmp_path / "none").digest(parse_reference("127.0.0.1:1/a:1"))
