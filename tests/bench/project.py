@@ -132,7 +132,9 @@ def noop_project(folder: Path, *, number: int) -> Project:
         "team_monitoring_teams": teams(number),
     }
     given = {
-        name: value if set(OF_OTHERS.findall(str(value))) <= variables.keys() else spec[name].get("default", EMPTY[spec[name]["type"]])
+        name: value
+        if set(OF_OTHERS.findall(str(value))) <= variables.keys()
+        else spec[name].get("default", EMPTY[spec[name]["type"]])
         for name, value in arguments.items()
     }
     (role / "tasks/main.yml").write_text(yaml.safe_dump([{"name": "Do nothing", "noop": given}]))
