@@ -523,5 +523,13 @@ class FakeAwx:
         if errors:
             raise Answer(400, errors)
         variables = job_variables(template, survey if template["survey_enabled"] else {}, accepted)
-        self.launched.append({"template": template["name"], "limit": template["limit"], "extra_vars": variables})
+        self.launched.append(
+            {
+                "template": template["name"],
+                "limit": template["limit"],
+                "extra_vars": variables,
+                # A job gets these as text that is no template, what else it gets are the variables of its template.
+                "answers": {name: variables[name] for name in accepted},
+            }
+        )
         return 201, {"job": next(self._ids), "ignored_fields": ignored}
