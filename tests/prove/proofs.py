@@ -351,6 +351,13 @@ _CORES = (
         minutes=15,
     ),
 )
+_JOBS = _in_full(
+    "jobs of AWX",
+    part="awx",
+    test="tests/integration/test_awx_jobs.py",
+    shows="Jobs over 12,000 objects, run as AWX runs them: each event below 700,000 bytes, and no secret in any",
+    minutes=10,
+)
 _ENVIRONMENT = Proof(
     name="execution environment",
     part="awx",
@@ -387,6 +394,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _TIERS,
         _SELECTORS,
         _CORPUS,
+        _JOBS,
         _ENVIRONMENT,
         *_RUNS,
         *_CORES,

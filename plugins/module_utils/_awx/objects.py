@@ -160,7 +160,8 @@ class Desired:
     *fields* are AWX's own, with a Key in place of another object's ID. *secrets* are values at paths of two names
     (``inputs.token``). *links* are associations: the keys of all objects in each. *teams* are those that may do
     something with it, by the role that allows it. *survey* is its whole survey, None where the kind has none.
-    *approval* is a workflow node's approval instead of a template. *is_given*: it must exist, and is not written.
+    *approval* is a workflow node's approval instead of a template. *is_given*: it must exist, and is not written;
+    *place* is then where the input names it.
     """
 
     key: Key
@@ -172,6 +173,7 @@ class Desired:
     survey: JsonObject | None = None
     approval: JsonObject | None = None
     is_given: bool = False
+    place: str = field(default="", compare=False)
 
 
 def key(kind: str, name: str, *, parent: str = "") -> Key:

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import yaml
+from dateutil.rrule import rrulestr
 
 from tests.integration.support import awx_rules as rules
 from tests.integration.support.awx_surveys import job_variables, launched, survey_error
@@ -383,7 +384,8 @@ class FakeAwx:
         if fields is None:
             raise Answer(400, {"notification_type": [f'"{values["notification_type"]}" is not a valid choice.']})
         given = values["notification_configuration"]
-        missing = [name for name in fields if name not in given and name not in rules.WITH_DEFAULTS]
+        kind = values["notification_type"]
+        missing = [name for name in fields if name not in given and rules.is_required(kind, name)]
         if missing:
             raise Answer(400, {"notification_configuration": [f"Missing required fields: {missing}."]})
         self._keep_secrets("notification_configuration", "notification_templates", values, old)
@@ -421,6 +423,11 @@ class FakeAwx:
         found = re.findall(r".*?(RULE\:[^\s]*)", text)
         if not found or any("INTERVAL" not in rule or "SECONDLY" in rule for rule in found):
             problems.append("INTERVAL required in rrule")
+        if not problems:
+            try:
+                rrulestr(text, forceset=True)
+            except (ValueError, AttributeError, OverflowError) as error:
+                problems.append(f"rrule parsing failed validation: {error}")
         if problems:
             raise Answer(400, {"rrule": problems})
 

@@ -79,7 +79,7 @@ class Job:
                         host=data["host"],
                         task=data["task"],
                         action=data["resolved_action"],
-                        data=data["res"],
+                        data=data.get("res") or {},
                     )
                 )
             elif event["event"] == "playbook_on_stats":

@@ -308,9 +308,31 @@ NOTIFICATION_FIELDS: dict[str, dict[str, str]] = {
         "password": "password", "headers": "object",
     },
     "mattermost": {"mattermost_url": "string", "mattermost_no_verify_ssl": "bool"},
+    "rocketchat": {"rocketchat_url": "string", "rocketchat_no_verify_ssl": "bool"},
+    "grafana": {"grafana_url": "string", "grafana_key": "password"},
+    "irc": {
+        "server": "string", "port": "int", "nickname": "string", "password": "password", "use_ssl": "bool",
+        "targets": "list",
+    },
+    "twilio": {"account_sid": "string", "account_token": "password", "from_number": "string", "to_numbers": "list"},
+    "awssns": {
+        "aws_region": "string", "aws_access_key_id": "string", "aws_secret_access_key": "password",
+        "aws_session_token": "password", "sns_topic_arn": "string",
+    },
     "pagerduty": {"subdomain": "string", "token": "password", "service_key": "string", "client_name": "string"},
 }  # fmt: skip
-WITH_DEFAULTS = {"timeout", "http_method", "disable_ssl_verification", "username", "password"}
+WITH_DEFAULTS = {
+    "email": {"timeout"},
+    "webhook": {"http_method", "disable_ssl_verification", "username", "password"},
+    "awssns": set(NOTIFICATION_FIELDS["awssns"]),
+}
+
+
+def is_required(notification_type: str, name: str) -> bool:
+    """Whether AWX refuses a configuration without a field."""
+    return name not in WITH_DEFAULTS.get(notification_type, set())
+
+
 # The type of AWX's own that the collection uses (awx_plugins.credentials.plugins / awx/main/models/credential).
 OWN_TYPES: list[JsonObject] = [
     {
@@ -412,7 +434,11 @@ RULES: tuple[tuple[str, str, str], ...] = (
         "makes one and gives it to the node (201)",
         "awx/api/views: WorkflowJobTemplateNodeCreateApproval",
     ),
-    ("schedules", "rules about rrule", "awx/api/serializers.py: SchedulePreviewSerializer.validate_rrule"),
+    (
+        "schedules",
+        "rules about rrule, which python-dateutil must be able to read",
+        "awx/api/serializers.py: SchedulePreviewSerializer.validate_rrule",
+    ),
     (
         "role_team_assignments",
         "the role's type and the object's must fit; object_id is text",
