@@ -52,7 +52,7 @@ def test_verify_and_doctor_find_the_worker_federated(awx: AwxFleet, hub: Cluster
         lambda: bool(central.label_sets(f'up{{cluster="{EDGE}",team="platform"}}')), "the hub has the worker's series"
     )
     for name, answers in (("verify", {}), ("doctor", {"promfleet_doctor_mode": "live"})):
-        run = awx.launch(name, {"promfleet_fail_on": "warning", **answers}).run.require_success()
+        run = awx.launch(name, {"promfleet_fail_on": "error", **answers}).run.require_success()
         assert run.changed() == NOTHING
         assert run.warnings == []
 

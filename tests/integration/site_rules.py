@@ -88,7 +88,7 @@ def test_jobs_of_awx_find_what_a_laptop_made(awx: AwxFleet) -> None:
     """The same check, site and doctor; the scenario `awx` proves the other templates."""
     answers: JsonObject = {
         "site": {"promfleet_wait": "true", "promfleet_wait_timeout": 300},
-        "doctor": {"promfleet_doctor_mode": "live", "promfleet_fail_on": "warning"},
+        "doctor": {"promfleet_doctor_mode": "live", "promfleet_fail_on": "error"},
     }
     for template in ("check", "site", "doctor"):
         run = awx.launch(template, answers.get(template)).run.require_success()

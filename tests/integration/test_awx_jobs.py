@@ -78,25 +78,28 @@ def rendered_objects(folder: Path, _request: pytest.FixtureRequest) -> tuple[Job
 
 
 def applied_objects(folder: Path, request: pytest.FixtureRequest) -> tuple[Job, int]:
-    """A job that applies all objects, with AWX's own type of a credential for one cluster; then one that changes none.
+    """A job that applies all objects, and one that changes none. The control plane has no nodes: nothing is waited for.
 
-    The control plane has no nodes, so nothing is waited for.
+    The first has AWX's own type of a credential for one cluster, the second the token as an answer.
     """
     with started(request, "test-jobs") as (plane,):
         run_module("crds", kubeconfig=plane.kubeconfig, context=plane.context, wait=True, wait_timeout=300)
         admin = Cluster(kubeconfig=plane.kubeconfig, context=plane.context)
         install_roles(admin)
         token = make_account(admin, "awx", roles=SHIPPED)
-        # What the type's injector gives to a job.
-        env = {"K8S_AUTH_HOST": plane.url, "K8S_AUTH_API_KEY": token, "K8S_AUTH_VERIFY_SSL": "False"}
+        ways: tuple[tuple[dict[str, str], JsonObject, JsonObject], ...] = (
+            # What the type's injector gives to a job.
+            ({"K8S_AUTH_HOST": plane.url, "K8S_AUTH_API_KEY": token, "K8S_AUTH_VERIFY_SSL": "False"},
+             {"promfleet_use_environment": True}, {}),
+            ({}, {"promfleet_host": plane.url, "promfleet_validate_certs": False}, {"promfleet_api_key": token}),
+        )  # fmt: skip
         jobs = []
-        for number in range(2):
+        for number, (env, fixed, answers) in enumerate(ways):
             place = folder / str(number)
             place.mkdir()
             job = run_job(
-                "teams", folder=place, inventory=inventory(teams=TEAMS), arguments="--diff", env=env,
-                fixed={"promfleet_use_environment": True},
-                answers={"promfleet_wait": "false", "team_monitoring_only": "", "promfleet_wait_timeout": 600},
+                "teams", folder=place, inventory=inventory(teams=TEAMS), arguments="--diff", env=env, fixed=fixed,
+                answers={"promfleet_wait": "false", "team_monitoring_only": "", **answers},
             )  # fmt: skip
             job.run.require_success()
             assert token not in job.text
