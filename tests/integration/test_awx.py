@@ -81,6 +81,31 @@ def test_nothing_secret_is_returned_or_stored_readably(fake: FakeAwx, keeper: Ke
         assert TOKEN not in text
 
 
+def test_the_address_of_a_webhook_is_a_secret_that_awx_shows(fake: FakeAwx, keeper: Keeper) -> None:
+    address = "https://chat.example.com/hooks/hidden-in-the-address"
+    (keeper.folder / "address").write_text(f"{address}\n")
+    hook: JsonObject = {
+        "name": "hook", "type": "webhook", "configuration": {"headers": {}},
+        "secret_files": {"url": str(keeper.folder / "address"), "password": str(keeper.folder / "slack")},
+    }  # fmt: skip
+    keeper.definition["notifications"] = [hook]
+    # AWX adds the defaults of the other fields; a second run knows them.
+    results = [keeper.ok()]
+    made = fake.named("notification_templates", "Monitoring: hook")["notification_configuration"]
+    assert (made["url"], made["password"]) == (address, "hidden-token-of-slack")
+    assert not keeper.ok()["changed"]
+    # What others changed is found where AWX shows it; the password stays as it is.
+    made["url"] = "https://evil.example.com"
+    made["headers"] = {"a": "b"}
+    results.append(keeper.ok())
+    hook["configuration"]["headers"] = {"c": "d"}
+    results.append(keeper.ok())
+    made = fake.named("notification_templates", "Monitoring: hook")["notification_configuration"]
+    assert (made["url"], made["password"], made["headers"]) == (address, "hidden-token-of-slack", {"c": "d"})
+    assert not keeper.ok()["changed"]
+    assert "hidden" not in json.dumps([{**one, "diff": one["diff"]()} for one in results])
+
+
 def test_another_secret_is_found_sent_and_then_known(fake: FakeAwx, keeper: Keeper) -> None:
     keeper.ok()
     (keeper.folder / "kubeconfig").write_text(KUBECONFIG.replace("hidden", "another"))
@@ -235,6 +260,7 @@ REFUSED: tuple[tuple[JsonObject, str], ...] = (
     ({"organization": " "}, "organization: must not be empty"),
     ({"name_prefix": "Monitoring "}, "name_prefix: must not begin or end with a space, found 'Monitoring '"),
     ({"name_prefix": "x" * 300}, "name_prefix: must have at most 256 characters, found 300"),
+    ({"execution_environment": {"image": "a/b:1\n"}}, "execution_environment.image: must not begin or end with a space"),
     ({"execution_environment": {"image": ""}}, "execution_environment.image: must not be empty"),
     ({"project": {"url": "fleet"}}, "project.url: must be the address of a Git repository"),
     ({"project": {"url": "https://me:secret@git.example.com/x.git"}}, "project.url: must not hold a password"),
@@ -254,10 +280,14 @@ REFUSED: tuple[tuple[JsonObject, str], ...] = (
      "templates.site.survey.promfleet_wait: is asked for already"),
     ({"notifications": [{"name": "a", "type": "slak"}]}, "notifications[0].type: unknown type; did you mean 'slack'?"),
     ({"notifications": [CHAT]}, "notifications[0].configuration: a notification of the type slack needs token"),
+    ({"notifications": [{**CHAT, "configuration": {"channels": "#a"}}]},
+     "notifications[0].configuration.channels: must be a list"),
+    ({"notifications": [{**CHAT, "configuration": {"channels": []}}]},
+     "notifications[0].configuration.channels: must not be empty"),
+    ({"notifications": [{"name": "a", "type": "webhook", "configuration": {"http_method": "GET"}}]},
+     "notifications[0].configuration.http_method: must be one of POST, PUT, found 'GET'"),
     ({"notifications": [{**CHAT, "configuration": {"channels": ["#a"], "token": "secret"}}]},
      "notifications[0].configuration.token: is a secret; name a file that holds it in secret_files"),
-    ({"notifications": [{**CHAT, "secret_files": {"token": "token", "channels": "token"}}]},
-     "notifications[0].secret_files.channels: AWX does not keep it secret"),
     ({"schedules": [{**NIGHTLY, "rrule": "DTSTART:20261301T030000Z RRULE:FREQ=DAILY;INTERVAL=1"}]},
      "schedules[0].rrule: cannot be read: month must be in 1..12"),
     ({"schedules": [{**NIGHTLY, "rrule": "DTSTART;TZID=Europe/Berlon:20260101T030000 RRULE:FREQ=DAILY;INTERVAL=1"}]},

@@ -136,7 +136,7 @@ class _Run:
         known = change is not None and change.secrets_known
         for path, secret in desired.secrets.items():
             name, _dot, inner = path.partition(".")
-            body[name][inner] = ENCRYPTED if known else secret
+            body[name][inner] = ENCRYPTED if known and path not in desired.shown else secret
         if kind.marked:
             body["description"] = self._description(desired, change=change)
         return body

@@ -118,9 +118,10 @@ def notifications(made: Making) -> None:
                 fields={
                     "organization": made.organization,
                     "notification_type": entry["type"],
-                    "notification_configuration": entry["configuration"],
+                    "notification_configuration": notices.completed(entry),
                 },
                 secrets=secrets,
+                shown=frozenset(f"notification_configuration.{name}" for name in notices.shown(entry)),
             )
         )
 

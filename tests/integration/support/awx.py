@@ -384,10 +384,16 @@ class FakeAwx:
         if fields is None:
             raise Answer(400, {"notification_type": [f'"{values["notification_type"]}" is not a valid choice.']})
         given = values["notification_configuration"]
-        kind = values["notification_type"]
-        missing = [name for name in fields if name not in given and rules.is_required(kind, name)]
-        if missing:
-            raise Answer(400, {"notification_configuration": [f"Missing required fields: {missing}."]})
+        for name, default in rules.NOTIFICATION_DEFAULTS.get(values["notification_type"], {}).items():
+            given.setdefault(name, default)
+        missing = [name for name in fields if name not in given]
+        wrong = [
+            name for name in fields if name in given and type(given[name]) is not rules.NOTIFICATION_TYPES[fields[name]]
+        ]
+        empty = [name for name in fields if fields[name] == "list" and not given.get(name)]
+        method = given.get("http_method", "POST") if "http_method" in fields else "POST"
+        if missing or wrong or empty or method.lower() not in ("put", "post"):
+            raise Answer(400, {"notification_configuration": [f"missing {missing}, incorrect type {wrong + empty}"]})
         self._keep_secrets("notification_configuration", "notification_templates", values, old)
 
     def _keep_secrets(self, name: str, path: str, values: JsonObject, old: JsonObject | None) -> None:

@@ -321,18 +321,13 @@ NOTIFICATION_FIELDS: dict[str, dict[str, str]] = {
     },
     "pagerduty": {"subdomain": "string", "token": "password", "service_key": "string", "client_name": "string"},
 }  # fmt: skip
-WITH_DEFAULTS = {
-    "email": {"timeout"},
-    "webhook": {"http_method", "disable_ssl_verification", "username", "password"},
-    "awssns": set(NOTIFICATION_FIELDS["awssns"]),
+NOTIFICATION_DEFAULTS: dict[str, JsonObject] = {
+    "email": {"timeout": 30},
+    "webhook": {"http_method": "POST", "disable_ssl_verification": False, "username": "", "password": ""},
+    "awssns": dict.fromkeys(NOTIFICATION_FIELDS["awssns"], ""),
 }
-
-
-def is_required(notification_type: str, name: str) -> bool:
-    """Whether AWX refuses a configuration without a field."""
-    return name not in WITH_DEFAULTS.get(notification_type, set())
-
-
+# type_map of the serializer.
+NOTIFICATION_TYPES = {"string": str, "int": int, "bool": bool, "list": list, "password": str, "object": dict}
 # The type of AWX's own that the collection uses (awx_plugins.credentials.plugins / awx/main/models/credential).
 OWN_TYPES: list[JsonObject] = [
     {
@@ -385,7 +380,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "notification_templates",
-        "fields of its type are required unless they have a default; secrets as above",
+        "fields of its type are required, or get their default; their types, no empty list; secrets as above",
         "awx/api/serializers.py: NotificationTemplateSerializer",
     ),
     ("job_templates", "the organization is the project's", "awx/main/models/jobs.py: JobTemplate.save"),

@@ -9,7 +9,7 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.integration.support.awx_rules import NOTIFICATION_FIELDS, is_required
+from tests.integration.support.awx_rules import NOTIFICATION_DEFAULTS, NOTIFICATION_FIELDS, NOTIFICATION_TYPES
 
 GOOD = (
     "DTSTART:20260101T030000Z RRULE:FREQ=DAILY;INTERVAL=1",
@@ -75,9 +75,14 @@ def test_what_is_not_refused_can_be_read_by_awx(beginning: str, parts: list[str]
 
 def test_the_types_of_notifications_are_those_of_awx() -> None:
     assert {
-        name: ({one for one in fields if is_required(name, one)}, {one for one in fields if fields[one] == "password"})
+        name: {
+            field: notices.Field(
+                NOTIFICATION_TYPES[kind], NOTIFICATION_DEFAULTS.get(name, {}).get(field), secret=kind == "password"
+            )
+            for field, kind in fields.items()
+        }
         for name, fields in NOTIFICATION_FIELDS.items()
-    } == {name: (set(fields.required), set(fields.secret)) for name, fields in notices.TYPES.items()}
+    } == notices.TYPES
 
 
 def test_an_empty_password_may_be_seen() -> None:
