@@ -260,7 +260,7 @@ REFUSED: tuple[tuple[JsonObject, str], ...] = (
     ({"organization": " "}, "organization: must not be empty"),
     ({"name_prefix": "Monitoring "}, "name_prefix: must not begin or end with a space, found 'Monitoring '"),
     ({"name_prefix": "x" * 300}, "name_prefix: must have at most 256 characters, found 300"),
-    ({"execution_environment": {"image": "a/b:1\n"}}, "execution_environment.image: must not begin or end with a space"),
+    ({"execution_environment": {"image": "a/b:1 "}}, "execution_environment.image: must not begin or end with a space"),
     ({"execution_environment": {"image": ""}}, "execution_environment.image: must not be empty"),
     ({"project": {"url": "fleet"}}, "project.url: must be the address of a Git repository"),
     ({"project": {"url": "https://me:secret@git.example.com/x.git"}}, "project.url: must not hold a password"),
