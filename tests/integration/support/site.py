@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 
 from tests.integration.support import lab
 from tests.integration.support.awx import FakeAwx
@@ -17,6 +18,7 @@ from tests.integration.support.cluster import Cluster, JsonObject
 from tests.integration.support.inventory import LOCAL
 from tests.integration.support.managed import read
 from tests.integration.support.playbook import CHECKOUT
+from tests.integration.support.releases import crd_folder
 
 SCENARIO = CHECKOUT / "molecule/site"
 HUB, EDGE = lab.HUB, lab.EDGE
@@ -59,9 +61,12 @@ def awx() -> Iterator[AwxFleet]:
     with FakeAwx().started() as fake, tempfile.TemporaryDirectory(prefix="promfleet-fleet-") as name:
         # Jobs run as another user.
         Path(name).chmod(0o755)
+        data = unconnected()
+        # As from a mirror: a job has no home in which it could find what an earlier run fetched.
+        data["all"]["vars"]["prometheus_operator_crds_source"] = str(crd_folder(PROMETHEUS_OPERATOR))
         yield AwxFleet(
             fake,
-            inventory=unconnected(),
+            inventory=data,
             kubeconfig=lab.account_kubeconfig(),
             folder=Path(name),
             teams=[{"name": "payments"}, {"name": "search"}],
