@@ -5,6 +5,7 @@ No test file by its name: molecule's scenario `awx` runs these one by one, each 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -104,4 +105,9 @@ def test_uninstall_wants_the_name_of_the_fleet(awx: AwxFleet, hub: Cluster, edge
     awx.launch("uninstall", {confirmed: "none"}).run.require_failure()
     assert [hub.snapshot(), edge.snapshot()] == before
     awx.launch("uninstall", {confirmed: "default"}).run.require_success()
-    assert (managed(hub), managed(edge)) == ([], [])
+    for cluster in (hub, edge):
+        cluster.wait_until(functools.partial(_is_empty, cluster), "nothing is left of the fleet")
+
+
+def _is_empty(cluster: Cluster) -> bool:
+    return managed(cluster) == []
