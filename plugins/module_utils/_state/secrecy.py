@@ -99,7 +99,7 @@ def _hide(value: t.Any, other: t.Any, *, path: tuple[str, ...]) -> t.Any:
 def _called(pair: JsonObject, name: str) -> str:
     """The name under which a value stands: in ``{name: DB_PASSWORD, value: ...}`` it is the other field's text."""
     given = pair.get("name")
-    if name == "value" and isinstance(given, str) and _SECRET_ENDING.search(_plain(given)):
+    if name == "value" and isinstance(given, str) and names_a_secret(given):
         return "password"
     return name
 
@@ -111,12 +111,18 @@ def _plain(name: str) -> str:
 def _is_secret(path: tuple[str, ...]) -> bool:
     if path[0] == "Secret" and len(path) > 1 and path[1] in _SECRET_PARTS:
         return True
-    return _is_named_secret(path[-1])
+    return is_named_secret(path[-1])
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether an environment variable or argument of this name has a secret as its value."""
+    return _SECRET_ENDING.search(_plain(name)) is not None
 
 
 # Fields have few names.
 @functools.lru_cache(maxsize=4096)
-def _is_named_secret(name: str) -> bool:
+def is_named_secret(name: str) -> bool:
+    """Whether a text under this name is a secret."""
     return name in _WHOLE_OBJECTS or _plain(name) in SECRET_NAMES
 
 
