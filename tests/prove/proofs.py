@@ -368,6 +368,10 @@ _ENVIRONMENT = Proof(
 )
 
 
+# What scenarios use beside their own folder.
+_BESIDE = {"awx": ("molecule/site/*", "tests/integration/fleet_jobs.py", "docs/rights/*")}
+
+
 def _scenario(name: str) -> Proof:
     return Proof(
         name=f"molecule {name}",
@@ -375,7 +379,14 @@ def _scenario(name: str) -> Proof:
         shows=f"The molecule scenario {name}",
         minutes=30,
         commands=(("molecule", "test", "--scenario-name", name),),
-        inputs=(*COLLECTION, f"molecule/{name}/*", "molecule/shared/*", "tests/integration/support/*", "tests/lab/*"),
+        inputs=(
+            *COLLECTION,
+            f"molecule/{name}/*",
+            "molecule/shared/*",
+            "tests/integration/support/*",
+            "tests/lab/*",
+            *_BESIDE.get(name, ()),
+        ),
         on_lab=True,
     )
 
