@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 
 from tests.integration.support.alert_proofs import as_test, require_proofs
 from tests.integration.support.prometheus_process import lab_program
+from tests.unit.capabilities.builders import only
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROOFS: Mapping[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_name("alert_proofs.yml").read_text())
@@ -19,17 +23,26 @@ FILES = {
     "operator": CHECKOUT / "roles/prometheus_operator/files/alert_rules.yml",
     "instances": CHECKOUT / "roles/team_monitoring/files/base_rules.yml",
 }
-GROUPS: Mapping[str, list[dict[str, Any]]] = {name: yaml.safe_load(path.read_text()) for name, path in FILES.items()}
+# Several operators have an alert each, which is in no file.
+SEVERAL = "several-operators"
+OF_FILES: Mapping[str, list[dict[str, Any]]] = {name: yaml.safe_load(path.read_text()) for name, path in FILES.items()}
+OF_SEVERAL = {"operators": 2, "rules": OF_FILES["operator"]}
+GROUPS: Mapping[str, list[dict[str, Any]]] = {
+    **OF_FILES,
+    SEVERAL: only(objects_of(OPERATOR, validate_mapping(OF_SEVERAL, OPERATOR.options, path="")), "PrometheusRule")[
+        "spec"
+    ]["groups"][len(OF_FILES["operator"]) :],
+}
 PAGE = "https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/alerts.md"
 PARTS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 
 
 def alerts_of(name: str) -> dict[str, dict[str, Any]]:
-    """The rules of alerts of a file, in its order."""
+    """The rules of alerts in a file, or of several operators, in their order; of equal names the last."""
     return {rule["alert"]: rule for group in GROUPS[name] for rule in group["rules"] if "alert" in rule}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", GROUPS)
 def test_each_alert_fires_and_resolves(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     alerts = alerts_of(name)
     assert [proof["alert"] for proof in PROOFS[name]] == list(alerts)
@@ -40,7 +53,7 @@ def test_each_alert_fires_and_resolves(name: str, request: pytest.FixtureRequest
 def test_each_alert_leads_to_its_section() -> None:
     text = (CHECKOUT / "docs/alerts.md").read_text()
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, flags=re.MULTILINE | re.DOTALL))
-    rules = {**alerts_of("operator"), **alerts_of("instances")}
+    rules = {**alerts_of("operator"), **alerts_of(SEVERAL), **alerts_of("instances")}
     assert list(sections) == list(rules)
     for alert, rule in rules.items():
         assert rule["annotations"]["runbook_url"] == f"{PAGE}#{alert.lower()}"

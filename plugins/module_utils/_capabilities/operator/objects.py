@@ -56,6 +56,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import controller_id
 
 _PORT_NAME = "http"
+# The page with a section for each alert about the operator.
+_ALERTS = "https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/alerts.md"
 _PORT = 8080
 
 # On the pods of every operator of this collection, however many there are.
@@ -275,6 +277,7 @@ def _down_rules(operator: Operator) -> list[JsonObject]:
                     f"{operator_name(part)} has not answered for 10 minutes. The instances with its controller id go "
                     "on, but no change of a monitor, rule or instance reaches them. No other operator takes them over."
                 ),
+                "runbook_url": f"{_ALERTS}#prometheusoperatorsharddown",
             },
         }
         for part in operator.parts
