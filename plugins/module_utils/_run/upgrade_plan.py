@@ -257,16 +257,18 @@ def _crds(run: Run, *, options: Options) -> tuple[list[Step], Prediction]:
     opt_ins = OptIns(
         **{name: given[name] for name in ("allow_downgrade", "allow_data_loss", "take_managed", "snapshot_dir")}
     )
+    # A source may be large, or far away.
+    load = functools.cache(source.load)
     done: list[CrdOutcome] = []
 
     def predict() -> Outcome:
         run.progress.step("comparing the CRDs")
-        done.append(apply_crds(run.cluster, source=source.digest, load=source.load, opt_ins=opt_ins, options=options))
+        done.append(apply_crds(run.cluster, source=source.digest, load=load, opt_ins=opt_ins, options=options))
         return done[0].outcome
 
     step = _step(CRDS, predict)
     differ = bool(done and done[0].crds_differ)
-    return [step], to_come(source.load()) if differ else NOTHING_TO_COME
+    return [step], to_come(load()) if differ else NOTHING_TO_COME
 
 
 def _bounded(plan: Plan) -> JsonObject:

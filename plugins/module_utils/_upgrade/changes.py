@@ -60,7 +60,8 @@ _CONFIGURATION = frozenset(
         "serviceDiscoveryRole",
     }
 )
-_CONFIGURATION_ENDS = ("Limit", "NamespaceSelector", "Selector")
+_CONFIGURATION_ENDS = ("Limit", "Selector")
+_OF_PODS = frozenset({"nodeSelector"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +269,8 @@ def _is_configuration(path: str) -> bool:
     """Whether a field of an instance is written into its configuration only."""
     head, _dot, rest = path.partition(".")
     name = rest.split(".", 1)[0].split("[", 1)[0]
-    return head != "spec" or name in _CONFIGURATION or name.endswith(_CONFIGURATION_ENDS)
+    ends = name.endswith(_CONFIGURATION_ENDS) and name not in _OF_PODS
+    return head != "spec" or name in _CONFIGURATION or ends
 
 
 def _flags(workload: JsonObject | None) -> dict[str, tuple[str, ...]]:

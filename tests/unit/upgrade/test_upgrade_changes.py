@@ -127,9 +127,9 @@ def test_nothing_is_restarted_where_nothing_changes() -> None:
 @pytest.mark.parametrize(
     ("fields", "certain"),
     [
-        ({"ruleSelector": {}, "externalLabels": {}, "scrapeInterval": "15s", "sampleLimit": 5}, None),
+        ({"ruleSelector": {"a": "b"}, "externalLabels": {"a": "b"}, "scrapeInterval": "15s", "sampleLimit": 5}, None),
         ({"retention": "5d"}, False),
-        ({"nodeSelector": {}}, False),
+        ({"nodeSelector": {"a": "b"}}, False),
     ],
 )
 def test_fields_that_are_configuration_restart_nothing(fields: JsonObject, certain: bool | None) -> None:
