@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from promlab.controlplane import ControlPlane
 from tests.integration.support.account import install_roles, is_allowed, make_account, write_kubeconfig
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inprocess import run_module
+from tests.integration.support.inventory import single
 from tests.integration.support.planes import started
+from tests.integration.support.playbook import Run
 from tests.integration.support.releases import crd_folder
 from tests.integration.support.upgrade_cases import SECRET, an
 
@@ -292,6 +294,34 @@ def test_what_cannot_be_read_or_asked_is_a_row(stage: Stage, tmp_path: Path) -> 
     assert away["crds"]["running"] is None
     assert "127.0.0.1:9" in away["operator"]["reason"]
     assert f"{registry} cannot be asked" in away["operator"]["reason"]
+
+
+# -- as a user runs it -----------------------------------------------------------------------------------------------
+
+
+def test_the_playbooks_of_docs_upgrades(stage: Stage, playbook: Callable[..., Run], tmp_path: Path) -> None:
+    """Both on one cluster; the second one meets an object that is exposed."""
+    given: JsonObject = {
+        "team_monitoring_teams": TEAMS["teams"],
+        "prometheus_operator_version": PROMETHEUS_OPERATOR,
+        "prometheus_operator_crds_source": str(crd_folder(PROMETHEUS_OPERATOR, only=SOME)),
+        "promfleet_upgrade_index": index(tmp_path / "versions.yml", {"prometheus": [PROMETHEUS, "99.0.0"]}),
+        "promfleet_result_folder": str(tmp_path / "results"),
+    }
+    inventory = single(name="test-upgrade-plan", kubeconfig=stage.kubeconfig, **given)
+    shown = playbook("upgrade_outdated", inventory=inventory).require_success()
+    assert f"prometheus: pinned {PROMETHEUS}; running" in shown.output
+    assert "offered 99.0.0" in shown.output
+    older = {"source": str(crd_folder(OLDER, only=("scrapeconfigs",))), "allow_downgrade": True}
+    stage.run("crds", version=OLDER, **older, allow_data_loss=True, wait=False, audit={"enabled": False})
+    stage.api.apply({**EXPOSED, "metadata": {"name": "one", "namespace": TEAM}})
+    before = stage.api.snapshot()
+    blocked = playbook("upgrade_plan", inventory=inventory).require_failure()
+    assert stage.api.snapshot() == before
+    assert "## Pods that are replaced" in blocked.output
+    assert "FAILED at the plan of the upgrade" in blocked.output
+    assert "PF701" in blocked.failures[-1].message
+    assert (tmp_path / "results/test-upgrade-plan/upgrade-plan.md").exists()
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,10 @@ class Registries:
                 following = _NEXT_PAGE.search(answer.headers.get("link", ""))
                 if following is None:
                     return tuple(found)
-                # Another host would get the credentials.
-                path = "/" + following[1].removeprefix(host).lstrip("/")
+                path = following[1].removeprefix(host)
+                if not path.startswith("/v2/"):
+                    # Another host would get the credentials.
+                    raise RegistryError(f"{image.name}: {image.registry} says that more tags are elsewhere: {path}")
         except (OSError, ValueError, HTTPException) as error:
             raise RegistryError(f"{image.name}: {image.registry} cannot be asked: {error}") from error
         raise RegistryError(f"{image.name}: {image.registry} has more than {PAGES} pages of tags")
