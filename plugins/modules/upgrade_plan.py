@@ -235,8 +235,8 @@ blocked:
   sample: true
 versions:
   description:
-    - The components that get another version, each with its C(object). C(before) and C(after) are V(null) where they are
-      not known.
+    - The components that get another version, each with its C(object). C(before) and C(after) are V(null) where they
+      are not known.
   returned: always
   type: list
   elements: dict
@@ -277,7 +277,7 @@ restarts:
   sample:
     - object: Prometheus monitoring-payments/payments
       rule: images
-      detail: "config-reloader: quay.io/.../prometheus-config-reloader:v0.85.0 -> quay.io/...:v0.93.1"
+      detail: "config-reloader: .../prometheus-config-reloader:v0.89.0 -> .../prometheus-config-reloader:v0.93.1"
       certain: true
 risks:
   description:

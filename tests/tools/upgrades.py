@@ -5,6 +5,7 @@ A test holds what is shipped against what this gives.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.model import BY_SERVER, BY_SOURCE, Risk
@@ -19,10 +20,18 @@ COMPONENTS = {"operator": "Prometheus Operator", "prometheus": "Prometheus", "al
 PROOFS = {BY_SERVER: "API server", BY_SOURCE: "sources"}
 
 
+_SCHEME = re.compile(r"(?:https?|socks5)://")
+
+
+def text(words: str) -> str:
+    """Words of a risk as Markdown: the beginnings of addresses are not links."""
+    return _SCHEME.sub(lambda found: f"`{found[0]}`", words)
+
+
 def line(risk: Risk) -> str:
     """One risk as a row."""
     upstream = f"[upstream]({risk.reference})"
-    what = f"**{risk.title}.** {risk.breaks}"
+    what = f"**{text(risk.title)}.** {text(risk.breaks)}"
     return row(
         f"`{risk.id}`",
         f"`{risk.before}`",

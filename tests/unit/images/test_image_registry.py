@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._images import registry
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.reference import parse_reference
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.registry import Registries, RegistryError
 
@@ -147,12 +148,15 @@ def test_an_image_without_tags(server: Server) -> None:
     {
         "absent": "answers HTTP 404",
         "broken": "cannot be asked",
-        "endless": "has more than 100 pages of tags",
+        "endless": "has more than 3 pages of tags",
         # Another registry would get the credentials.
         "elsewhere": "says that more tags are elsewhere",
     }.items(),
 )
-def test_tags_that_cannot_be_had_are_errors(server: Server, sort: str, message: str) -> None:
+def test_tags_that_cannot_be_had_are_errors(
+    server: Server, sort: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "PAGES", 3)
     with pytest.raises(RegistryError, match=rf"^127\.0\.0\.1:\d+/tags/{sort}: .*{message}"):
         tags(server, f"tags/{sort}")
 
