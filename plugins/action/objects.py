@@ -4,10 +4,9 @@
 
 """What happens on the control host around a module: its progress is shown, its ``src`` is found, its run is short.
 
-The one action plugin of all modules that talk to a cluster; meta/runtime.yml leads them here. It bears the name of one
-of them because every action plugin must be documented by a module of its name. Where direct.py may run the module in
-this process it does; otherwise Ansible runs it, so check mode, become, async and all else are as for any
-other module.
+The one action plugin of all modules but input_check; meta/runtime.yml leads them here. It bears the name of one of
+them because every action plugin must be documented by a module of its name. Where direct.py may run the module in this
+process it does; otherwise Ansible runs it, so check mode, become, async and all else are as for any other module.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.files import files_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import read_line
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.plugin_utils import direct, rules_files
 
 display = Display()
@@ -35,6 +35,8 @@ JsonObject = dict[str, t.Any]
 # How often progress is shown, in seconds; 0 shows none. For tests, and for people who want it more quiet.
 INTERVAL_VARIABLE = "PROMFLEET_PROGRESS_SECONDS"
 INTERVAL = 5.0
+# The option of modules that tell how far they are.
+PROGRESS = "progress_file"
 # The module whose teams name files of rules that are applied.
 _READS_RULES = "team_monitoring"
 
@@ -75,17 +77,18 @@ class ActionModule(ActionBase):
         if isinstance(kubeconfig, dict) or "\n" in str(kubeconfig or ""):
             # Before a module gets it: module arguments reach syslog and -vvv.
             raise AnsibleActionFail("kubeconfig: must be the path of a file, found its content")
+        definition = direct.definition_of(self._task.action)
         host = str(variables.get("inventory_hostname", ""))
-        with self._src_found() as found, self._progress_shown(host=host) as shown:
+        with self._src_found() as found, self._progress_shown(definition, host=host) as shown:
             arguments = {**self._task.args, **found, **shown, **self._rules_read(variables)}
-            answer = self._here(arguments, task_vars=variables) or self._apart(arguments, task_vars=variables)
+            answer = self._here(definition, arguments, task_vars=variables)
+            answer = answer or self._apart(arguments, task_vars=variables)
         return {**result, **answer}
 
-    def _here(self, arguments: JsonObject, *, task_vars: JsonObject) -> JsonObject | None:
+    def _here(self, definition: Definition, arguments: JsonObject, *, task_vars: JsonObject) -> JsonObject | None:
         """The result of a run in this process, None if it takes another."""
         if not direct.is_possible(self, task_vars):
             return None
-        definition = direct.definition_of(self._task.action)
         return direct.run_here(definition, arguments, check=self._task.check_mode, diff=self._task.diff)
 
     def _apart(self, arguments: JsonObject, *, task_vars: JsonObject) -> JsonObject:
@@ -100,14 +103,14 @@ class ActionModule(ActionBase):
     # -- progress ---------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _progress_shown(self, *, host: str) -> t.Iterator[JsonObject]:
-        """Shows how far the module is, where it runs on this machine, in this task, and is not a secret.
+    def _progress_shown(self, definition: Definition, *, host: str) -> t.Iterator[JsonObject]:
+        """Shows how far the module is, where it tells it, runs on this machine, in this task, and is not a secret.
 
         Gives the argument that tells the module where to write it. A file that the user named is the user's.
         """
         every = interval()
         watched = every > 0 and self._on_this_machine() and not self._task.async_val and not self._task.no_log
-        if not watched or self._task.args.get("progress_file"):
+        if not watched or self._task.args.get(PROGRESS) or PROGRESS not in definition.options:
             yield {}
             return
         # Ansible makes this folder for itself alone, and removes it at its end, however that comes.
@@ -121,7 +124,7 @@ class ActionModule(ActionBase):
         )
         watcher.start()
         try:
-            yield {"progress_file": path}
+            yield {PROGRESS: path}
         finally:
             ended.set()
             watcher.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import typing as t
@@ -39,6 +40,10 @@ from ansible.module_utils.basic import AnsibleModule
 SPEC = json.loads({spec!r})
 AnsibleModule(argument_spec=SPEC, supports_check_mode=True).exit_json(changed=False)
 """
+
+# Variables of other roles and results of other tasks: the floor does not have those, and they are empty for this fleet.
+OF_OTHERS = re.compile(r"__promfleet_\w+|__team_monitoring_writes")
+EMPTY: JsonObject = {"list": [], "dict": {}, "str": "", "int": 0}
 
 
 def teams(number: int, *, changed: int = 0) -> list[JsonObject]:
@@ -118,9 +123,6 @@ def noop_project(folder: Path, *, number: int) -> Project:
     module = "promfleet.monitoring.team_monitoring"
     tasks = yaml.safe_load((ROLE / "tasks/present.yml").read_text())
     (arguments,) = [task[module] for task in tasks if module in task]
-    # Of other roles and tasks, which the floor does not have; empty for this fleet.
-    arguments |= {"writes": [], "receiving": [], "replaced_operators": []}
-    (role / "tasks/main.yml").write_text(yaml.safe_dump([{"name": "Do nothing", "noop": arguments}]))
     shared = yaml.safe_load((CHECKOUT / "roles/promfleet/defaults/main.yml").read_text())
     variables = {
         **shared,
@@ -129,6 +131,13 @@ def noop_project(folder: Path, *, number: int) -> Project:
         "__promfleet_platform_team": shared["promfleet_platform_team"],
         "team_monitoring_teams": teams(number),
     }
+    given = {
+        name: value
+        if set(OF_OTHERS.findall(str(value))) <= variables.keys()
+        else spec[name].get("default", EMPTY[spec[name]["type"]])
+        for name, value in arguments.items()
+    }
+    (role / "tasks/main.yml").write_text(yaml.safe_dump([{"name": "Do nothing", "noop": given}]))
     play = [{"hosts": "all", "gather_facts": False, "roles": ["noop"]}]
     return _write(folder, hosts=[HOST], variables=variables, play=play)
 
