@@ -37,8 +37,8 @@ def line(risk: Risk) -> str:
         f"`{risk.before}`",
         f"`{risk.after}`",
         what,
-        risk.exposure,
-        risk.fix,
+        text(risk.exposure),
+        text(risk.fix),
         PROOFS[risk.proof],
         upstream,
     )
