@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+import json
+import subprocess
 import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import connect
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.model import (
+    BY_PROGRAM,
     BY_SERVER,
     EXPOSED,
     INSTANCES,
@@ -29,6 +34,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.vers
 
 from tests.integration.support.cluster import ApiError, Cluster
 from tests.integration.support.planes import started
+from tests.integration.support.prometheus_process import lab_program
 from tests.integration.support.releases import crds_of
 from tests.integration.support.upgrade_cases import CASES, NEW, OLD, Case
 
@@ -187,3 +193,102 @@ def test_the_old_crds_took_all_of_it(stage: Stage) -> None:
     for id_ in REFUSED:
         for obj in objects_of(CASES[id_], exposed=True):
             assert stage.api.find(obj["apiVersion"], obj["kind"], obj["metadata"]["name"], obj["metadata"]["namespace"])
+
+
+# -- what the newer programs do ------------------------------------------------------------------------------------
+
+ALERTS = {
+    "alerting": {"alertmanagers": [{"api_version": "v1", "static_configs": [{"targets": ["one:1"]}]}]},
+}
+CLASSIC = {"scrape_configs": [{"job_name": "one", "scrape_classic_histograms": True}]}
+HOLT_WINTERS = {"groups": [{"name": "one", "rules": [{"record": "a:b", "expr": "holt_winters(x[5m], 0.5, 0.5)"}]}]}
+SERIES = {
+    "x": "0+1x40",
+    'prometheus_notifications_queue_length{alertmanager="one"}': "100x40",
+    "prometheus_notifications_queue_capacity": "10x40",
+}
+# Expressions that find nothing, and such that do: with a range twice as long, and aggregated.
+EMPTY = (
+    "rate(x[1m:1m])",
+    "prometheus_notifications_queue_length > prometheus_notifications_queue_capacity",
+)
+FULL = (
+    "rate(x[2m:1m])",
+    "max without (alertmanager) (prometheus_notifications_queue_length) > prometheus_notifications_queue_capacity",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programs:
+    """The programs of the pinned releases, and a folder for their files."""
+
+    find: t.Callable[[str], Path]
+    folder: Path
+
+    def run(self, name: str, *arguments: str, **files: JsonObject) -> str:
+        """What a program says that fails; *files* are written first."""
+        for stem, content in files.items():
+            (self.folder / f"{stem}.yml").write_text(json.dumps(content), encoding="utf-8")
+        command = [str(self.find(name)), *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout + done.stderr if done.returncode else ""
+
+
+def queries(*entries: JsonObject) -> JsonObject:
+    """A file of tests for promtool."""
+    series = [{"series": name, "values": values} for name, values in SERIES.items()]
+    test = {
+        "interval": "15s",
+        "input_series": series,
+        "promql_expr_test": [{**one, "eval_time": "5m"} for one in entries],
+    }
+    return {"rule_files": [], "evaluation_interval": "1m", "tests": [test]}
+
+
+def removed_flags(programs: Programs) -> None:
+    for flag in ("alertmanager.timeout=10s", "storage.tsdb.retention=1d", "storage.tsdb.allow-overlapping-blocks"):
+        assert "unknown long flag" in programs.run("prometheus", f"--{flag}", "--config.file=none.yml")
+
+
+def holt_winters(programs: Programs) -> None:
+    found = programs.run("promtool", "check", "rules", "rules.yml", rules=HOLT_WINTERS)
+    assert 'unknown function with name "holt_winters"' in found
+
+
+def nothing_is_found(programs: Programs) -> None:
+    tests = queries(*({"expr": one, "exp_samples": []} for one in EMPTY))
+    assert programs.run("promtool", "test", "rules", "tests.yml", tests=tests) == ""
+    # The same with what the rows say to write: something is found, so that expecting nothing fails.
+    for expression in FULL:
+        tests = queries({"expr": expression, "exp_samples": []})
+        assert "got:" in programs.run("promtool", "test", "rules", "tests.yml", tests=tests)
+
+
+def raw_configuration(programs: Programs) -> None:
+    check = ("check", "config", "--syntax-only", "prometheus.yml")
+    assert "expected Alertmanager api version to be one of [v2]" in programs.run("promtool", *check, prometheus=ALERTS)
+    assert "field scrape_classic_histograms not found" in programs.run("promtool", *check, prometheus=CLASSIC)
+
+
+def gone_feature(programs: Programs) -> None:
+    found = programs.run("alertmanager", "--enable-feature=auto-gomaxprocs", "--config.file=none.yml")
+    assert "unknown option 'auto-gomaxprocs' for --enable-feature" in found
+
+
+BY_PROGRAMS: dict[str, t.Callable[[Programs], None]] = {
+    "prom-removed-flags": removed_flags,
+    "prom-holt-winters": holt_winters,
+    "prom-short-subqueries": nothing_is_found,
+    "prom-queue-length": nothing_is_found,
+    "prom-raw-configuration": raw_configuration,
+    "am-gomaxprocs": gone_feature,
+}
+
+
+def test_every_row_that_names_a_program_has_a_test() -> None:
+    assert BY_PROGRAMS.keys() == {risk.id for risk in RISKS if risk.proof == BY_PROGRAM}
+
+
+@pytest.mark.parametrize("id_", BY_PROGRAMS)
+def test_the_newer_programs_do_what_rows_say(id_: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    BY_PROGRAMS[id_](Programs(find=partial(lab_program, request), folder=tmp_path))

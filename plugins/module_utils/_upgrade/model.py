@@ -23,8 +23,8 @@ INSTANCES = {PROMETHEUS: ("Prometheus", "PrometheusAgent"), ALERTMANAGER: ("Aler
 EXPOSED, NOT_EXPOSED, UNKNOWN = "exposed", "not exposed", "unknown"
 
 # How a risk was proved. The API server itself, with the CRDs of the later release, refuses the exposed object of the
-# test; or the sources of the releases before and after say it.
-BY_SERVER, BY_SOURCE = "API server", "source"
+# test; the program of the later release does what the row says; or the sources of the releases before and after say it.
+BY_SERVER, BY_PROGRAM, BY_SOURCE = "API server", "program", "source"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.model import (
     ALERTMANAGER,
+    BY_PROGRAM,
     BY_SERVER,
     BY_SOURCE,
     OPERATOR,
@@ -39,7 +40,7 @@ def test_ids_are_unique_and_there_are_many() -> None:
 @pytest.mark.parametrize("risk", RISKS, ids=lambda risk: risk.id)
 def test_a_row_is_whole(risk: Risk) -> None:
     assert risk.reference.startswith(UPSTREAM)
-    assert risk.proof in (BY_SERVER, BY_SOURCE)
+    assert risk.proof in (BY_SERVER, BY_PROGRAM, BY_SOURCE)
     assert risk.reads
     assert risk.breaks.endswith(".")
     assert not risk.title.endswith(".")
