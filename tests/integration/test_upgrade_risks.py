@@ -78,7 +78,8 @@ def install(api: Cluster, release: str, *, only: tuple[str, ...] = ()) -> None:
     def served() -> bool:
         live = [api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name) for name in crds]
         conditions = [one for crd in live for one in crd.get("status", {}).get("conditions", ())]
-        return sum(one["type"] == "Established" and one["status"] == "True" for one in conditions) == len(crds)
+        established = [one for one in conditions if (one["type"], one["status"]) == ("Established", "True")]
+        return len(established) == len(crds)
 
     api.wait_until(served, f"the CRDs of {release} are established")
 
