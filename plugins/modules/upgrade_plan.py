@@ -248,7 +248,8 @@ versions:
 steps:
   description:
     - What each step would do, in the order of a run. C(objects) are those that change, C(unchanged) counts the others.
-      C(refused) says why the run would end there, C(unknown) why that could not be found out.
+      C(refused) says why the run would end there, C(unknown) why that could not be found out. A step has at most 50
+      objects, C(more) is the number of the others.
   returned: always
   type: list
   elements: dict
@@ -282,6 +283,7 @@ restarts:
 risks:
   description:
     - The verdicts about each risk that these versions bring. C(exposure) is V(exposed), V(not exposed) or V(unknown).
+      A risk has at most 50 places as C(evidence), C(more) is the number of the others.
   returned: always
   type: list
   elements: dict

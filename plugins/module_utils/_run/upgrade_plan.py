@@ -106,6 +106,8 @@ OPTIONS: JsonObject = cluster_options(
 )
 # The whole text is in a file; a result has its beginning.
 TEXT_BYTES = RESULT_BYTES // 4
+# So many objects of a step, and so many exposed places, are in a result.
+ENTRIES = 50
 # What pods are made of, beside what risks read.
 _WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 # The step that says what runs, on which versions and restarts depend.
@@ -276,9 +278,17 @@ def _bounded(plan: Plan) -> JsonObject:
     whole = plan.result()
     room = Room(RESULT_BYTES)
     images = whole.pop("images")
+    whole["steps"] = [_first(step, "objects") for step in whole["steps"]]
+    whole["risks"] = [_first(risk, "evidence") for risk in whole["risks"]]
     lists = {name: room.take(entries) for name, entries in whole.items()}
     left_out = sum(len(whole[name]) - len(taken) for name, taken in lists.items())
     return {**lists, "images": images, **({"plan_truncated": left_out} if left_out else {})}
+
+
+def _first(entry: JsonObject, name: str) -> JsonObject:
+    """An entry with the beginning of one of its lists, and how many more there are."""
+    more = len(entry[name]) - ENTRIES
+    return {**entry, name: entry[name][:ENTRIES], **({"more": more} if more > 0 else {})}
 
 
 DEFINITION = Definition(name="upgrade_plan", options=OPTIONS, work=work, needs_promql=True)

@@ -119,6 +119,7 @@ def instances_of(
     wanted = {key_of(obj): obj for obj in desired}
     own = [obj for obj in desired if is_operator(obj)]
     gone = frozenset(replaces)
+    pods = _images_of_pods(live)
     found = []
     for obj in live.of(*INSTANCE_KINDS):
         key = key_of(obj)
@@ -127,7 +128,7 @@ def instances_of(
         # The place of a replaced one, or of none, takes ours.
         ours = own[:1] if before is None or before.key in gone else [wanted.get(before.key)]
         after = next((one for one in ours if one is not None), after)
-        ran = _images_of_pods(obj, live)
+        ran = pods.get((key.namespace, key.kind, key.name))
         made = _made_by(before.workload if before is not None else None, obj)
         found.append(
             Instance(
@@ -147,16 +148,15 @@ def is_operator(obj: JsonObject) -> bool:
     return obj["kind"] == "Deployment" and any(is_telling(one) for one in containers_of(obj["spec"]["template"]))
 
 
-def _images_of_pods(instance: JsonObject, live: Live) -> dict[str, str]:
-    """The images by container of what the operator has made of an instance; empty if there is nothing yet."""
-    key = key_of(instance)
-    found: dict[str, str] = {}
+def _images_of_pods(live: Live) -> dict[tuple[str, str, str], dict[str, str]]:
+    """The images by container of what the operator has made, by the namespace, kind and name of the instance."""
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
     for runner in live.of(*_RUNNERS):
-        metadata = runner["metadata"]
-        owners = {(one.get("kind"), one.get("name")) for one in metadata.get("ownerReferences") or ()}
-        if metadata.get("namespace") == key.namespace and (key.kind, key.name) in owners:
-            spec = runner["spec"]["template"]["spec"]
-            found |= {one["name"]: one.get("image", "") for group in CONTAINERS for one in spec.get(group) or ()}
+        metadata, spec = runner["metadata"], runner["spec"]["template"]["spec"]
+        images = {one["name"]: one.get("image", "") for group in CONTAINERS for one in spec.get(group) or ()}
+        for owner in metadata.get("ownerReferences") or ():
+            place = (metadata.get("namespace", ""), str(owner.get("kind")), str(owner.get("name")))
+            found.setdefault(place, {}).update(images)
     return found
 
 

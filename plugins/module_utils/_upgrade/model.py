@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Evidence:
         return {"object": str(self.object), "path": self.path, "value": self.value}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Live:
     """What was read of a cluster: objects by kind, and why a kind could not be read."""
 
@@ -70,12 +71,19 @@ class Live:
         for kind in kinds:
             yield from self.objects.get(kind, ())
 
-    def labels_of(self, namespace: str) -> Mapping[str, str]:
-        """The labels of a namespace."""
-        for one in self.of("Namespace"):
-            if one["metadata"]["name"] == namespace:
-                return one["metadata"].get("labels") or {}
-        return {}
+    @functools.cached_property
+    def namespaces(self) -> Mapping[str, Mapping[str, str]]:
+        """The labels of each namespace."""
+        return {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in self.of("Namespace")}
+
+    @functools.cached_property
+    def by_namespace(self) -> Mapping[tuple[str, str], tuple[JsonObject, ...]]:
+        """The objects of a kind in a namespace: of a fleet with a thousand teams each selects a few."""
+        found: dict[tuple[str, str], list[JsonObject]] = {}
+        for kind, objects in self.objects.items():
+            for obj in objects:
+                found.setdefault((kind, obj["metadata"].get("namespace", "")), []).append(obj)
+        return {place: tuple(objects) for place, objects in found.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +105,11 @@ class Case:
         return next((change for change in self.all_changes if change.subject == key), None)
 
     def selected(self, kind: str) -> Iterator[JsonObject]:
-        """The objects of *kind* that any of the changed instances selects, each once."""
-        instances = list(self.subjects("Prometheus", "PrometheusAgent"))
-        for obj in self.live.of(kind):
-            if any(is_selected(obj, by=instance, live=self.live) for instance in instances):
-                yield obj
+        """The objects of *kind* that any of the changed instances selects, each once, in the order of their names."""
+        found: dict[Key, JsonObject] = {}
+        for instance in self.subjects("Prometheus", "PrometheusAgent"):
+            found |= {key_of(obj): obj for obj in selected_by(instance, kind=kind, live=self.live)}
+        yield from (found[key] for key in sorted(found))
 
 
 # The fields of an instance that select each kind.
@@ -114,20 +122,23 @@ _SELECTORS = {
 }
 
 
-def is_selected(obj: JsonObject, *, by: JsonObject, live: Live) -> bool:
-    """Whether the instance *by* selects a monitor or a rule, as the operator does it.
+def selected_by(instance: JsonObject, *, kind: str, live: Live) -> Iterator[JsonObject]:
+    """The monitors or rules of a *kind* that an instance selects, as the operator does it.
 
     No selector selects nothing, an empty one everything; without a selector of namespaces it is the instance's own.
     """
-    spec = by.get("spec") or {}
-    name = _SELECTORS[obj["kind"]]
-    selector, namespaces = spec.get(f"{name}Selector"), spec.get(f"{name}NamespaceSelector")
-    metadata = obj["metadata"]
-    if selector is None or not selects(selector, metadata.get("labels") or {}):
-        return False
-    if namespaces is None:
-        return bool(metadata["namespace"] == by["metadata"]["namespace"])
-    return selects(namespaces, live.labels_of(metadata["namespace"]))
+    spec = instance.get("spec") or {}
+    selector = spec.get(f"{_SELECTORS[kind]}Selector")
+    of_namespaces = spec.get(f"{_SELECTORS[kind]}NamespaceSelector")
+    if selector is None:
+        return
+    namespaces = [instance["metadata"]["namespace"]]
+    if of_namespaces is not None:
+        namespaces = [name for name, labels in live.namespaces.items() if selects(of_namespaces, labels)]
+    for namespace in namespaces:
+        for obj in live.by_namespace.get((kind, namespace), ()):
+            if selects(selector, obj["metadata"].get("labels") or {}):
+                yield obj
 
 
 Check = t.Callable[[Case], Iterable[Evidence]]
