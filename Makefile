@@ -13,7 +13,7 @@ PROVE_ARGS ?=
 PART ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format lint sanity unit integration molecule test prove ledger bench rights findings health matrix workloads stamp demo down clean
+.PHONY: help venv format lint sanity unit integration molecule test prove ledger bench rights findings health matrix upgrades workloads stamp demo down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ matrix: venv ## Generate the tables of docs/isolation.md from the isolation matr
 workloads: venv ## Generate docs/runbooks.md, the table of docs/workloads.md and the dashboards from the catalogue of workloads
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.workloads
 	@PYTHONPATH=.:.venv/collections .venv/bin/python -m tests.tools.dashboards
+
+upgrades: venv ## Generate the table of docs/upgrades.md from the table of risks
+	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.upgrades
 
 health: venv ## Generate the health checks of GitOps controllers in docs/files from the table of readiness
 	@PYTHONPATH=.venv/collections .venv/bin/python -m tests.tools.health

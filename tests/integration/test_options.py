@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.policy.capability import POLICY
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.workloads.capability import WORKLOADS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.bundle import (
@@ -204,6 +205,8 @@ RUNS: dict[str, list[JsonObject]] = {
         },
         {"state": "absent"},
     ],
+    "upgrade_outdated": [{"cluster": "hub", "capabilities": {"operator": {}}}],
+    "upgrade_plan": [{"cluster": "hub", "capabilities": {"operator": {}}, "crds": {"version": PROMETHEUS_OPERATOR}}],
     "workload_monitors": [{**WATCHING, **WRITING}, {**FLEET, "state": "absent"}],
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right, covers
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.contents import contents_of
 
@@ -51,6 +52,7 @@ OF_POLICIES = {
 OF_THE_TRAIL = {"create events", "update configmaps"}
 # Without nodes no claim ever goes: tests/integration/test_teams.py removes one.
 ON_NODES_ONLY = {"delete persistentvolumeclaims", "get persistentvolumeclaims"}
+OPERATOR: JsonObject = {"cluster": "hub", "capabilities": {"operator": {}}}
 VERIFY: JsonObject = {**SHARED, "sources": ENDPOINTS, "exposed": SOURCES, "wait": False}
 WRITERS = ("promfleet-operator", "promfleet-teams")
 REMOVER = ACCOUNTS["promfleet-remover"]
@@ -246,6 +248,9 @@ def test_the_reader_sees_that_nothing_differs_and_may_do_nothing(installed: Benc
         assert not installed.call(name, check=True)["outcome"].changes
     for name, options in (("cluster_info", {}), ("crds_info", {}), ("monitoring_verify", VERIFY)):
         installed.module(name, **options)
+    assert all(row["running"] is not None for row in installed.module("upgrade_outdated", **OPERATOR)["rows"])
+    plan = installed.module("upgrade_plan", **OPERATOR, crds={"version": PROMETHEUS_OPERATOR})
+    assert (plan["versions"], [step["unknown"] for step in plan["steps"]]) == ([], ["", ""])
     # No pod runs here, so not all is well; but nobody says that it is forbidden to ask.
     assert not [event for event in audit.events(TESTER) if event.status == 403]
     with pytest.raises(Forbidden):

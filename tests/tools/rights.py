@@ -299,8 +299,8 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
         Account(
             name="promfleet-reader",
             purpose=(
-                "For the playbooks verify, doctor, images and policy_audit, and for check mode where nothing differs. "
-                "Changes nothing."
+                "For the playbooks verify, doctor, images, upgrade_*, policy_audit, and check mode where nothing "
+                "differs."
             ),
             sections=(
                 Section(reason="The objects of all sets.", rights=on_kinds(every_kind, "list")),

@@ -5,8 +5,8 @@
 """The catalogue: every code that a finding can have, with its meaning and its fix. Pure.
 
 A code never changes its meaning and is never used again: one that is given up moves to RETIRED. PF0xx is what could not
-be observed, PF1xx the operator, PF2xx the instances, PF3xx the federation, PF4xx policies, PF5xx workloads, PF9xx
-findings about suppressions.
+be observed, PF1xx the operator, PF2xx the instances, PF3xx the federation, PF4xx policies, PF5xx workloads, PF7xx
+upgrades, PF9xx findings about suppressions.
 The page docs/findings.md and the JSON schema are generated from this file (``make findings``).
 """
 
@@ -52,6 +52,7 @@ _FORGED = (
 _AUDIT = f"{PAGE.removesuffix('findings.md')}audit.md"
 _WORKLOADS = f"{PAGE.removesuffix('findings.md')}workloads.md"
 _ISOLATION = f"{PAGE.removesuffix('findings.md')}isolation.md"
+_UPGRADES = f"{PAGE.removesuffix('findings.md')}upgrades.md"
 _SUPPRESSIONS = f"{PAGE}#suppressions"
 # A change by hand has made somebody else the owner of a field.
 _APPLY_FEDERATION = "run the playbook promfleet.monitoring.federation (with force_conflicts if it names other managers)"
@@ -2205,6 +2206,68 @@ CODES: dict[str, Code] = {
             fix="run it again, it removes what is left; or delete the namespaces that the message names",
             reference=_ISOLATION,
             when=("after",),
+        ),
+        Code(
+            code="PF701",
+            severity="error",
+            title="An upgrade would break something",
+            says="{title}: {places}. {breaks} Before the upgrade: {todo}",
+            meaning=(
+                "The table of risks has a row about these versions, and objects of the cluster are exposed to it. The "
+                "row names the upstream change that it comes from."
+            ),
+            fix="do that, or suppress the finding for {cluster}/Risk/{name} with a reason",
+            reference=_UPGRADES,
+            when=("before",),
+        ),
+        Code(
+            code="PF702",
+            severity="error",
+            title="It is not known whether an upgrade would break something",
+            says="{title}: {places}. {breaks} Before the upgrade: {todo}; not known: {checks}",
+            meaning=(
+                "The table of risks has a row about these versions, or about versions that could not be read, and what "
+                "could be read does not decide whether the cluster is exposed."
+            ),
+            fix=(
+                "do that, suppress the finding for {cluster}/Risk/{name} with a reason, or set allow_unknown for all "
+                "unknown risks"
+            ),
+            reference=_UPGRADES,
+            # A row about something that no object shows would block for ever, if it could not be allowed.
+            when=("before", "after"),
+            observed=False,
+        ),
+        Code(
+            code="PF703",
+            severity="info",
+            title="An upgrade may break something, and the run allows it",
+            says="{title}: {places}. {breaks} Before the upgrade: {todo}",
+            meaning="It is not known whether the cluster is exposed to a risk, and unknown risks are allowed.",
+            fix="do that",
+            reference=_UPGRADES,
+            when=("before",),
+        ),
+        Code(
+            code="PF704",
+            severity="error",
+            title="A step of the upgrade would be refused",
+            says="{step}: {reason}",
+            meaning="The run would end at this step, before it writes anything of it. The reason names the way out.",
+            fix="do what the reason says, then plan again",
+            reference=_UPGRADES,
+            when=("before",),
+        ),
+        Code(
+            code="PF705",
+            severity="error",
+            title="What a step of the upgrade would do is not known",
+            says="{step}: {reason}; not known: {checks}",
+            meaning="The account of the run lacks rights, or the API server gave an error, so the plan is not whole.",
+            fix="plan with the account that will write, see docs/rights.md",
+            reference=_UPGRADES,
+            when=("before", "after"),
+            observed=False,
         ),
         Code(
             code="PF801",

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asks registries for the digests of images, by the HTTP API of https://github.com/opencontainers/distribution-spec.
+"""Asks registries for digests and tags, by the HTTP API of https://github.com/opencontainers/distribution-spec.
 
-Only the head of a manifest is asked for; no image is read. Of several platforms it is that of their common index, which
-is what nodes note as the image's digest.
+Only the head of a manifest, or the list of tags, is asked for; no image is read. Of several platforms the digest is
+that of their common index, which is what nodes note as the image's digest.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ _UNAUTHORIZED = 401
 # Where docker.io answers, and how credentials files call it.
 _HOSTS = {DEFAULT_REGISTRY: "registry-1.docker.io"}
 _OTHER_KEYS = {DEFAULT_REGISTRY: ("index.docker.io", "registry-1.docker.io")}
+# So many pages of tags are read, of a hundred or more each.
+PAGES = 100
+_NEXT_PAGE = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -64,11 +67,10 @@ class Registries:
 
     def digest(self, image: Reference) -> str | None:
         """The digest of *image*, None if its registry does not have it; raises RegistryError."""
-        scheme = "http" if image.registry in self.plain_http else "https"
         host = _HOSTS.get(image.registry, image.registry)
-        url = f"{scheme}://{host}/v2/{image.repository}/manifests/{image.pulled}"
+        url = f"{self._scheme(image)}://{host}/v2/{image.repository}/manifests/{image.pulled}"
         try:
-            answer, authorization = self._head(url, image=image)
+            answer, authorization = self._permitted("HEAD", url, image=image)
             if answer.status == _ABSENT:
                 return None
             if answer.status != _GOOD:
@@ -84,15 +86,43 @@ class Registries:
             raise RegistryError(f"{image}: {image.registry} answers with a digest that is not one: {problem}")
         return found
 
-    def _head(self, url: str, *, image: Reference) -> tuple[_Answer, str]:
-        """What a registry says of a manifest, and the header of authorization with which it says it."""
+    def tags(self, image: Reference) -> tuple[str, ...]:
+        """All tags of the repository of *image*, in the registry's order; raises RegistryError."""
+        host = f"{self._scheme(image)}://{_HOSTS.get(image.registry, image.registry)}"
+        path, found = f"/v2/{image.repository}/tags/list", list[str]()
+        try:
+            for _page in range(PAGES):
+                answer, _authorization = self._permitted("GET", host + path, image=image)
+                if answer.status != _GOOD:
+                    raise RegistryError(
+                        f"{image.name}: {image.registry} answers HTTP {answer.status}{_hint(answer.status)}"
+                    )
+                given = json.loads(answer.body)
+                tags = given.get("tags") if isinstance(given, dict) else None
+                found += [str(tag) for tag in (tags if isinstance(tags, list) else ())]
+                following = _NEXT_PAGE.search(answer.headers.get("link", ""))
+                if following is None:
+                    return tuple(found)
+                path = following[1].removeprefix(host)
+                if not path.startswith("/v2/"):
+                    # Another host would get the credentials.
+                    raise RegistryError(f"{image.name}: {image.registry} says that more tags are elsewhere: {path}")
+        except (OSError, ValueError, HTTPException) as error:
+            raise RegistryError(f"{image.name}: {image.registry} cannot be asked: {error}") from error
+        raise RegistryError(f"{image.name}: {image.registry} has more than {PAGES} pages of tags")
+
+    def _scheme(self, image: Reference) -> str:
+        return "http" if image.registry in self.plain_http else "https"
+
+    def _permitted(self, method: str, url: str, *, image: Reference) -> tuple[_Answer, str]:
+        """What a registry answers, and the header of authorization with which it does."""
         basic = self.credentials.get(image.registry, "")
-        answer = self._ask("HEAD", url, authorization=basic)
+        answer = self._ask(method, url, authorization=basic)
         challenge = answer.headers.get("www-authenticate", "")
         if answer.status != _UNAUTHORIZED or not challenge.lower().startswith("bearer "):
             return answer, basic
         bearer = f"Bearer {self._token(challenge, image=image, basic=basic)}"
-        return self._ask("HEAD", url, authorization=bearer), bearer
+        return self._ask(method, url, authorization=bearer), bearer
 
     def _ask(self, method: str, url: str, *, authorization: str) -> _Answer:
         """One request. No redirect is followed: it could carry credentials elsewhere."""

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import traceback
+import typing as t
 import urllib.parse
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 try:
@@ -50,6 +53,15 @@ class Selector:
 
     text: str
     matchers: tuple[Matcher, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subquery:
+    """A subquery: its *text*, its *range* and its *step* in seconds, None where the step is that of the server."""
+
+    text: str
+    range: float
+    step: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,17 +124,38 @@ def selectors_in(text: str) -> tuple[Selector, ...]:
     """
     if IMPORT_ERROR:
         raise RuntimeError("the Python library promql-parser is missing")
-    found: list[Selector] = []
+    nodes = (node for node in _nodes(text) if isinstance(node, promql_parser.VectorSelector))
+    return tuple(Selector(text=node.prettify(), matchers=_matchers(node)) for node in nodes)
+
+
+def subqueries_in(text: str) -> tuple[Subquery, ...]:
+    """All subqueries of an expression of PromQL, in their order.
+
+    Raises ValueError where promql-parser does not understand it. Needs promql-parser, as `read_selector` does.
+    """
+    if IMPORT_ERROR:
+        raise RuntimeError("the Python library promql-parser is missing")
+    nodes = (node for node in _nodes(text) if isinstance(node, promql_parser.SubqueryExpr))
+    return tuple(
+        Subquery(text=node.prettify(), range=_seconds(node.range) or 0.0, step=_seconds(node.step)) for node in nodes
+    )
+
+
+def _seconds(length: dt.timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
+
+
+def _nodes(text: str) -> Iterator[t.Any]:
+    """The nodes of an expression, in their order; a selector's own parts are not among them."""
     rest = [promql_parser.parse(text)]
     while rest:
         node = rest.pop()
+        yield node
         if isinstance(node, promql_parser.VectorSelector):
-            found.append(Selector(text=node.prettify(), matchers=_matchers(node)))
             continue
         inner = [getattr(node, name, None) for name in ("lhs", "rhs", "expr", "param", "vector_selector")]
         inner += getattr(node, "args", None) or ()
         rest += [one for one in reversed(inner) if one is not None]
-    return tuple(found)
 
 
 def _read(text: str) -> Selector | Fault:

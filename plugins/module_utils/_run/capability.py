@@ -30,6 +30,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.rule_check import examine
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import JsonObject, Run
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, SetId
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
@@ -61,6 +62,24 @@ def _where_supported(request: Request, cluster: Cluster) -> Request:
     return request.guarded(guard)
 
 
+def request_of(
+    run: Run, capability: Capability[Model], model: Model | None, params: t.Mapping[str, t.Any], *, options: Options
+) -> Request:
+    """What the engine is asked to do for a *model*, None to remove the set, by the module's *params*.
+
+    Raises what the capability's policy raises.
+    """
+    request = Request(
+        owner=set_of(str(run.params["fleet"]), capability=capability.name),
+        desired=tuple(in_shared(capability.desired(model), options.shared_namespaces)) if model is not None else (),
+        kinds=capability.kinds,
+        neighbours=capability.neighbours,
+    )
+    situation = Situation(cluster=run.cluster, params=params, check=options.check, to_come=options.to_come)
+    request = capability.policy(request, model, situation)
+    return request if model is None else _where_supported(request, run.cluster)
+
+
 def definition_of(capability: Capability[Model], *, after: After = _nothing) -> Definition:
     """The module of *capability*; *after* gives what its result has beside the outcome."""
 
@@ -71,16 +90,7 @@ def definition_of(capability: Capability[Model], *, after: After = _nothing) -> 
             with Collecting(None) as errors:
                 judged = examine(capability, model, run.params, errors=errors)
         options = run.options()
-        request = Request(
-            owner=set_of(run.params["fleet"], capability=capability.name),
-            desired=tuple(in_shared(capability.desired(model), options.shared_namespaces)) if model is not None else (),
-            kinds=capability.kinds,
-            neighbours=capability.neighbours,
-        )
-        situation = Situation(cluster=run.cluster, params=run.params, check=run.check, to_come=options.to_come)
-        request = capability.policy(request, model, situation)
-        if model is not None:
-            request = _where_supported(request, run.cluster)
+        request = request_of(run, capability, model, run.params, options=options)
         outcome = converge(run.cluster, request, options=options)
         by = {"rules_judged_by": judged} if judged is not None else {}
         return {"outcome": outcome, **by, **after(run, model)}

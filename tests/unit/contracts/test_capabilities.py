@@ -126,12 +126,19 @@ def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
         "module_utils/_run/check.py",
         "module_utils/_run/rendering.py",
     }
-    assert importers(f"{OWN}._run.rendering") == {"module_utils/_run/images_info.py", "modules/render.py"}
+    assert importers(f"{OWN}._run.rendering") == {
+        "module_utils/_run/images_info.py",
+        "module_utils/_run/upgrade_plan.py",
+        "modules/render.py",
+    }
     assert importers(f"{OWN}._run.images_info") == {
         "module_utils/_run/images_running.py",
+        "module_utils/_run/upgrade_outdated.py",
+        "module_utils/_run/upgrade_plan.py",
         "modules/images_info.py",
     }
-    assert importers(f"{OWN}._run.images_running") == {"modules/images_running.py"}
+    for name in ("images_running", "upgrade_outdated", "upgrade_plan"):
+        assert importers(f"{OWN}._run.{name}") == {f"modules/{name}.py"}
     assert importers(f"{OWN}._run.check") <= {
         "action/input_check.py",
         "module_utils/_run/input_check.py",

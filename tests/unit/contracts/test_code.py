@@ -37,6 +37,7 @@ ROOMS = (
     "_doctor",
     "_audit",
     "_isolation",
+    "_upgrade",
     "_run",
 )
 HTTP = {"urllib3", "requests", "urllib.request", "http.client", "ansible.module_utils.urls"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._images import registry
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.reference import parse_reference
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.registry import Registries, RegistryError
 
@@ -61,8 +62,29 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, {"Docker-Content-Digest": "md5:1"})
         elif kind == "plain":
             self._answer(200, body=BODY)
+        elif self.path.startswith("/v2/tags/"):
+            self._tags(self.path.split("/")[3])
         else:
             self._answer(200, {"Docker-Content-Digest": DIGEST}, body=BODY)
+
+    def _tags(self, sort: str) -> None:
+        """Two pages of tags, with the address of the second one in each form that registries write."""
+        server = t.cast("Server", self.server)
+        query = parse_qs(urlsplit(self.path).query)
+        second = f"/v2/tags/{sort}/tags/list?last=b"
+        links = {"path": second, "whole": server.realm + second, "elsewhere": f"http://127.0.0.1:1{second}"}
+        if sort == "none":
+            self._answer(200, body=b'{"name": "none", "tags": null}')
+        elif sort == "broken":
+            self._answer(200, body=b"[")
+        elif sort == "endless":
+            self._answer(200, {"Link": f'<{self.path}>; rel="next"'}, body=b'{"tags": ["a"]}')
+        elif "last" in query:
+            self._answer(200, body=b'{"tags": ["c"]}')
+        elif sort in links:
+            self._answer(200, {"Link": f'<{links[sort]}>; rel="next"'}, body=b'{"tags": ["a", "b"]}')
+        else:
+            self._answer(404)
 
     def _answer(self, status: int, headers: dict[str, str] | None = None, *, body: bytes = b"") -> None:
         self.send_response(status)
@@ -102,6 +124,41 @@ def ask(server: Server, repository: str, **options: t.Any) -> str | None:
         credentials={host: BASIC} if options.get("credentials") else {},
     )
     return registries.digest(parse_reference(f"{host}/{repository}:v1"))
+
+
+def tags(server: Server, repository: str, **options: t.Any) -> tuple[str, ...]:
+    host = f"127.0.0.1:{server.server_port}"
+    credentials = {host: BASIC} if options.get("credentials") else {}
+    registries = Registries(plain_http=frozenset({host}), credentials=credentials)
+    return registries.tags(parse_reference(f"{host}/{repository}:v1"))
+
+
+@pytest.mark.parametrize("sort", ["path", "whole"])
+def test_all_pages_of_tags_are_read(server: Server, sort: str) -> None:
+    assert tags(server, f"tags/{sort}", credentials=True) == ("a", "b", "c")
+    assert {authorization for _path, authorization in server.asked} == {BASIC}
+
+
+def test_an_image_without_tags(server: Server) -> None:
+    assert tags(server, "tags/none") == ()
+
+
+@pytest.mark.parametrize(
+    ("sort", "message"),
+    {
+        "absent": "answers HTTP 404",
+        "broken": "cannot be asked",
+        "endless": "has more than 3 pages of tags",
+        # Another registry would get the credentials.
+        "elsewhere": "says that more tags are elsewhere",
+    }.items(),
+)
+def test_tags_that_cannot_be_had_are_errors(
+    server: Server, sort: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "PAGES", 3)
+    with pytest.raises(RegistryError, match=rf"^127\.0\.0\.1:\d+/tags/{sort}: .*{message}"):
+        tags(server, f"tags/{sort}")
 
 
 def test_the_registrys_own_digest_counts(server: Server) -> None:
