@@ -265,6 +265,13 @@ _TIERS = _on_clusters(
     minutes=20,
     program="tiers/main",
 )
+_LIFECYCLE = _on_clusters(
+    "lifecycle",
+    part="lifecycle",
+    shows="A scraped instance is paused, archived and restored: same claims, its oldest sample, no fault is found",
+    minutes=6,
+    program="lifecycle/main",
+)
 _HEALTHY = _on_clusters(
     "doctor healthy",
     part="doctor-healthy",
@@ -385,6 +392,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _EGRESS,
         _RESTARTING,
         _TIERS,
+        _LIFECYCLE,
         _SELECTORS,
         _CORPUS,
         _ENVIRONMENT,
