@@ -147,6 +147,14 @@ _BENCHES = (
         inputs=(*COLLECTION, "tests/integration/support/*"),
     ),
     _bench(
+        "sizing",
+        part="sizing",
+        shows="The highest working set of a Prometheus is predicted within 25 % for three loads not used to fit it",
+        minutes=40,
+        rounds=6,
+        inputs=("plugins/module_utils/_prometheus/memory.py",),
+    ),
+    _bench(
         "capacity",
         part="capacity",
         shows="What the operator needs for large rules and many monitors of teams, as its peak of memory",
