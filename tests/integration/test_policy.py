@@ -261,8 +261,8 @@ def test_what_the_inventory_has_for_a_team_is_judged_as_if_the_team_wrote_it(app
     run = apply(name="check_input", team_monitoring_teams=[team]).require_failure()
     (failure,) = run.failures
     assert failure.message.startswith(
-        "One error in the input; nothing was written.\n- team_monitoring_teams[0].monitors[1]: the policies of teams do "
-        "not allow it (relabelings: relabelings[].targetLabel "
+        "One error in the input; nothing was written.\n- team_monitoring_teams[0].monitors[1]: the policies of teams "
+        "do not allow it (relabelings: relabelings[].targetLabel "
     )
     assert "INVALID_ARGUMENT" not in failure.message, "texts of Ansible are plain texts for CEL"
 
