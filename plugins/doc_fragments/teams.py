@@ -25,6 +25,22 @@ options:
           nothing else.
         type: bool
         default: true
+      state:
+        description:
+          - V(active) runs the instance.
+          - V(paused) lets the operator change nothing of it; its pods go on.
+          - V(archived) stops its pods and keeps its volume claims, with a label that says since when. Back to
+            V(active) the same claims are used. Federation leaves out an archived instance.
+        type: str
+        choices: [active, paused, archived]
+        default: active
+      archive_may_lose:
+        description: Parts whose data may be lost when the instance is archived. Without it a part without volume claims
+          is an error, and so are claims that would be deleted.
+        type: list
+        elements: str
+        choices: [alertmanager, prometheus]
+        default: []
       clusters:
         description: The clusters in which the team has its instance; by default all.
         type: list
@@ -190,6 +206,15 @@ options:
           enabled:
             description: Whether the team has an instance there.
             type: bool
+          state:
+            description: Whether the instance runs there, is paused, or archived.
+            type: str
+            choices: [active, paused, archived]
+          archive_may_lose:
+            description: Parts whose data may be lost there when the instance is archived.
+            type: list
+            elements: str
+            choices: [alertmanager, prometheus]
           size:
             description: How large the instance is there.
             type: str
@@ -1064,6 +1089,22 @@ options:
           nothing else.
         type: bool
         default: true
+      state:
+        description:
+          - V(active) runs the instance.
+          - V(paused) lets the operator change nothing of it; its pods go on.
+          - V(archived) stops its pods and keeps its volume claims, with a label that says since when. Back to
+            V(active) the same claims are used. Federation leaves out an archived instance.
+        type: str
+        choices: [active, paused, archived]
+        default: active
+      archive_may_lose:
+        description: Parts whose data may be lost when the instance is archived. Without it a part without volume claims
+          is an error, and so are claims that would be deleted.
+        type: list
+        elements: str
+        choices: [alertmanager, prometheus]
+        default: []
       clusters:
         description: The clusters in which the team has its instance; by default all.
         type: list
@@ -1229,6 +1270,15 @@ options:
           enabled:
             description: Whether the team has an instance there.
             type: bool
+          state:
+            description: Whether the instance runs there, is paused, or archived.
+            type: str
+            choices: [active, paused, archived]
+          archive_may_lose:
+            description: Parts whose data may be lost there when the instance is archived.
+            type: list
+            elements: str
+            choices: [alertmanager, prometheus]
           size:
             description: How large the instance is there.
             type: str

@@ -32,6 +32,7 @@ from tests.bench import (  # noqa: E402
     render,
     report,
     rights,
+    sizing,
     speed,
     truth,
 )
@@ -52,6 +53,7 @@ TOPICS: dict[str, tuple[t.Callable[..., t.Mapping[str, t.Any]], int]] = {
     "policy": (policy.measure, 200),
     "capacity": (capacity.measure, 5),
     "render": (render.measure, 5),
+    "sizing": (sizing.measure, 6),
 }
 
 

@@ -158,6 +158,7 @@ RUNS: dict[str, list[JsonObject]] = {
         {**WRITING, "name": "read", "manifests": [NAMESPACE, MANIFEST]},
         {"name": "read", "state": "absent"},
     ],
+    "size_advice": [{**FLEET, "timeout": 5}],
     "operator_shares": [{**FLEET, "operators": 2}],
     "policy": [{**POLICIES, **WRITING}, {"state": "absent"}],
     "policy_audit": [POLICIES],

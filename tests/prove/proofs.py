@@ -147,6 +147,14 @@ _BENCHES = (
         inputs=(*COLLECTION, "tests/integration/support/*"),
     ),
     _bench(
+        "sizing",
+        part="sizing",
+        shows="The highest working set of a Prometheus is predicted within 25 % for three loads not used to fit it",
+        minutes=40,
+        rounds=6,
+        inputs=("plugins/module_utils/_prometheus/memory.py",),
+    ),
+    _bench(
         "capacity",
         part="capacity",
         shows="What the operator needs for large rules and many monitors of teams, as its peak of memory",
@@ -264,6 +272,13 @@ _TIERS = _on_clusters(
     shows="20 scraped instances go from one operator to three and back: same pods, no gap, each has an operator",
     minutes=20,
     program="tiers/main",
+)
+_LIFECYCLE = _on_clusters(
+    "lifecycle",
+    part="lifecycle",
+    shows="A scraped instance is paused, archived and restored: same claims, its oldest sample, no fault is found",
+    minutes=6,
+    program="lifecycle/main",
 )
 _HEALTHY = _on_clusters(
     "doctor healthy",
@@ -403,6 +418,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _EGRESS,
         _RESTARTING,
         _TIERS,
+        _LIFECYCLE,
         _SELECTORS,
         _CORPUS,
         _JOBS,

@@ -471,6 +471,16 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
             ),
         ),
         Account(
+            name="promfleet-archiving",
+            purpose="Beside promfleet-teams, for runs that archive instances of teams, and that restore them.",
+            sections=(
+                Section(
+                    reason="The mark of volume claims whose instance is archived; promfleet-teams lists them.",
+                    rights=on("", "persistentvolumeclaims", "patch"),
+                ),
+            ),
+        ),
+        Account(
             name="promfleet-isolation",
             purpose="Beside promfleet-teams and promfleet-remover, for the playbook isolation and as long as it runs.",
             sections=(

@@ -22,6 +22,11 @@ SERVED_KINDS_ANNOTATION = "promfleet.monitoring/served-kinds"
 RECORDS_LABEL = "promfleet.monitoring/records"
 # The namespace of records and Leases by default: every cluster has it, before any capability is installed.
 RECORDS_NAMESPACE = "kube-system"
+# On the custom resources of an instance that the inventory pauses or archives; and the value that readiness knows.
+STATE_LABEL = "promfleet.monitoring/state"
+PAUSED = "paused"
+# On the volume claims of an archived instance, beside TEAM_LABEL: since when, in UTC.
+ARCHIVED_LABEL = "promfleet.monitoring/archived"
 ADOPTED_ANNOTATION = "promfleet.monitoring/adopted"
 # Its values: the object existed before us; its content, too, was taken over from another tool; or another tool put it
 # back with our label, as a restore from a backup does.

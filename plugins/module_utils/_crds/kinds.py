@@ -36,9 +36,9 @@ class Instance:
 
 # ``Available`` alone ignores updated pods and may be of an older generation.
 _RECONCILED = (
+    ready.NotPaused(),
     ready.TrueCondition(name="Reconciled", failed_if_false=True),
     ready.TrueCondition(name="Available"),
-    ready.NotPaused(),
 )
 _SHARDED = ready.Counters(factors=("replicas", "shards"))
 INSTANCES = {

@@ -32,7 +32,7 @@ class InstanceFacts(Facts):
     *prometheus_kind* is the kind of the first, which can be an agent. *prometheus_name*, *alertmanager_name* are the
     names of these objects, by default the team's. *desired* is the Prometheus that a run applies, None where that is
     not known. *place*: where it is looked at from, by default the cluster itself. *routed*: the namespaces of the team
-    that have an AlertmanagerConfig.
+    that have an AlertmanagerConfig. *is_paused*, *is_archived*: what the inventory says.
     """
 
     cluster: str
@@ -49,6 +49,8 @@ class InstanceFacts(Facts):
     alertmanager_name: str = ""
     desired: JsonObject | None = None
     place: tuple[str, ...] = ()
+    is_paused: bool = False
+    is_archived: bool = False
     routed: Fact[t.Collection[str]] = ()
 
     @property
@@ -73,7 +75,9 @@ class InstanceFacts(Facts):
     def checks(self) -> tuple[Check[t.Any], ...]:
         """What is asked of the parts that are wanted."""
         alertmanager = ALERTMANAGER_CHECKS if self.wants_alertmanager else ()
-        return (*alertmanager, *(PROMETHEUS_CHECKS if self.wants_prometheus else ()))
+        both = (*alertmanager, *(PROMETHEUS_CHECKS if self.wants_prometheus else ()))
+        # Without pods there is an object, and nothing that answers.
+        return tuple(check for check in both if check.name in OF_OBJECTS) if self.is_archived else both
 
     def subject_of(self, check: Check[t.Any]) -> Subject:
         """The part that a check is about."""
@@ -163,7 +167,7 @@ def _as_described(facts: InstanceFacts) -> list[Finding] | None:
     for field in drift(facts.desired, live):
         fields.setdefault(_meaning(field.path), []).append(field)
     # Pausing is asked for by name: a field of our own that somebody took over may say it, too.
-    if (live.get("spec") or {}).get("paused"):
+    if (live.get("spec") or {}).get("paused") and not facts.is_paused:
         fields.setdefault("PF231", [])
     return [
         found(code, facts.object, **({} if code == "PF231" else {"fields": in_short(fields[code])}))
@@ -171,6 +175,8 @@ def _as_described(facts: InstanceFacts) -> list[Finding] | None:
     ]
 
 
+# What is asked of an archived instance too.
+OF_OBJECTS = frozenset({"alertmanager_available", "prometheus_available", "prometheus_as_described"})
 ALERTMANAGER_CHECKS: tuple[Check[InstanceFacts], ...] = (
     Check(name="alertmanager_available", reads=("alertmanager",), judge=_alertmanager_available, kind="Alertmanager"),
     Check(name="receivers", reads=("routed",), judge=_notifies, kind="Alertmanager"),

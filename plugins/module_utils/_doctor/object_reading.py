@@ -15,6 +15,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client i
     Resource,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    ARCHIVED_LABEL,
     MANAGED_BY_LABEL,
     MONITORING,
     MONITORING_ALPHA,
@@ -79,6 +80,8 @@ _INSTANCES = {
     )
 }
 _PODS = _kind(CORE, "Pod", "pods")
+_CLAIMS = _kind(CORE, "PersistentVolumeClaim", "persistentvolumeclaims")
+_ARCHIVED = ("claims", "archived")
 _ROUTES = _kind(MONITORING_ALPHA, "AlertmanagerConfig", "alertmanagerconfigs")
 _OPERATED = f"{MANAGED_BY_LABEL}={OPERATOR_NAME}"
 
@@ -96,13 +99,15 @@ class Resources:
 class Objects:
     """What was read. *instances*: of each team that is looked at. *central*, *worker*: by kind, of either side.
 
-    *others*: the Prometheus of teams that federate and are not looked at, by the team's name.
+    *others*: the Prometheus of teams that federate and are not looked at, by the team's name. *archived*: the volume
+    claims of archived instances, their metadata only.
     """
 
     instances: tuple[Resources, ...]
     central: t.Mapping[str, Fact[t.Sequence[JsonObject]]]
     worker: t.Mapping[str, Fact[t.Sequence[JsonObject]]]
     others: t.Mapping[str, Fact[JsonObject | None]]
+    archived: Fact[t.Sequence[JsonObject]] = ()
 
     def prometheus(self, wanted: Wanted, team: Team) -> Fact[JsonObject | None]:
         """The Prometheus of a team that federates."""
@@ -119,6 +124,7 @@ def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
         **_of_routes(wanted, reader),
         **_of_central(wanted, reader),
         **_of_exposed(wanted, reader),
+        **_of_archived(wanted, reader),
     }
     reader.progress.step("looking at", total=len(asked), unit="objects")
     found = reader.ask_about({key: question for key, (_subject, question) in asked.items()}, lambda key: asked[key][0])
@@ -138,7 +144,13 @@ def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
     sides: dict[str, dict[str, Fact[t.Sequence[JsonObject]]]] = {"central": {}, "worker": {}}
     for (side, kind), fact in _pairs(found):
         sides.get(side, {})[kind] = fact
-    return Objects(instances=tuple(resources), central=sides["central"], worker=sides["worker"], others=others)
+    return Objects(
+        instances=tuple(resources),
+        central=sides["central"],
+        worker=sides["worker"],
+        others=others,
+        archived=found.get(_ARCHIVED, ()),
+    )
 
 
 def _of_instances(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
@@ -209,6 +221,15 @@ def _of_exposed(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subjec
     }
     asked["worker", _PODS.kind] = subject, reader.listing(_PODS, exposed.keys(), selector=_OPERATED)
     return asked
+
+
+def _of_archived(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
+    """A question for the volume claims that are kept of archived instances, where there is one."""
+    namespaces = {team.namespace for team in wanted.teams if team.lifecycle.is_archived}
+    if not namespaces:
+        return {}
+    subject = Subject(cluster=wanted.cluster, kind="PersistentVolumeClaim", name="*")
+    return {_ARCHIVED: (subject, reader.listing(_CLAIMS, namespaces, selector=ARCHIVED_LABEL, metadata_only=True))}
 
 
 def pod_times(wanted: Wanted, teams: t.Sequence[Team], *, reader: Reader) -> list[Fact[t.Sequence[JsonObject]]]:

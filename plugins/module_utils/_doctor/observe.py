@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import SILENT, Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.instance import prometheus_object
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.lifecycle import ACTIVE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answers import Answers
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Late, Limit
@@ -42,6 +43,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.insta
     is_well,
     own_targets,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.lifecycle import lifecycle_facts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.object_reading import (
     Objects,
     Resources,
@@ -176,6 +178,11 @@ class _Observer:
             *changing,
             *instances,
             *exposed,
+            *(
+                lifecycle_facts(team, cluster=wanted.cluster, claims=objects.archived)
+                for team in wanted.teams
+                if team.lifecycle.state != ACTIVE
+            ),
             *sources,
             *self._view.more(self._reader),
         ]
@@ -274,6 +281,8 @@ class _Observer:
             alertmanager_name=team.alertmanager.name,
             wants_prometheus=team.prometheus.enabled,
             wants_alertmanager=team.alertmanager.enabled,
+            is_paused=team.lifecycle.is_paused,
+            is_archived=team.lifecycle.is_archived,
             prometheus=mapped(resources.prometheus, shown_of_team),
             alertmanager=mapped(resources.alertmanager, shown_of_team),
             routed=resources.routed,
@@ -290,7 +299,7 @@ class _Observer:
         """
         wanted = self._wanted
         federated = {team.name for _source, team in wanted.exposed} | {team.name for team, _read in wanted.federating}
-        unwell = {one.team for one in instances if one.wants_prometheus and not is_well(one)}
+        unwell = {one.team for one in instances if one.wants_prometheus and not one.is_archived and not is_well(one)}
         teams = [team for team in wanted.teams if team.name in federated | unwell]
         return [
             InstanceChangeFacts(

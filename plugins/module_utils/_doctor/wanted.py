@@ -90,7 +90,7 @@ class Wanted:
     @property
     def asked(self) -> tuple[Team, ...]:
         """The teams whose Prometheus is asked, each once: the central one may not be among those that are looked at."""
-        asked = {team.name: team for team in self.teams if team.prometheus.enabled}
+        asked = {team.name: team for team in self.teams if team.prometheus.enabled and not team.lifecycle.is_archived}
         asked |= {team.name: team for team, _sources in self.federating}
         return tuple(asked.values())
 

@@ -67,7 +67,7 @@ def watched_facts(cluster: Cluster, model: Workloads, reader: Reader) -> list[Fa
     said = _ask(cluster, model.cluster, by_team, reader)
     facts: list[Facts] = []
     for one in model.found:
-        # An agent answers no queries: nothing can be said of what it watches.
+        # An agent answers no queries, and neither does an archived instance: nothing can be said of what it watches.
         if one.team.name in said:
             facts += _facts(one, model, exist, said[one.team.name])
     return facts
@@ -109,7 +109,7 @@ def _ask(
     questions: dict[t.Hashable, Question[Fact[_Said]]] = {}
     for team_name, workloads in by_team.items():
         team = workloads[0].team
-        if not team.prometheus.serves:
+        if not team.prometheus.serves or team.lifecycle.is_archived:
             continue
         key = ("workloads", team_name)
         subjects[key] = Subject(

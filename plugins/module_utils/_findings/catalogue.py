@@ -44,6 +44,7 @@ _SELECTORS = f"{PAGE.removesuffix('findings.md')}federation.md#what-is-federated
 _FINALIZERS = "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/"
 _WEBHOOKS = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 _RESIZING = "https://prometheus-operator.dev/docs/platform/storage/#resizing-volumes"
+_LIFECYCLE = f"{PAGE.removesuffix('findings.md')}teams.md#pause-archive-restore"
 _POLICIES = f"{PAGE.removesuffix('findings.md')}policy.md"
 _FORGED = (
     "find out in the API server's audit log who wrote to the ConfigMaps of the trail; copies outside of the cluster "
@@ -859,6 +860,45 @@ CODES: dict[str, Code] = {
                 "team_monitoring), and run the playbook promfleet.monitoring.teams"
             ),
             reference=f"{PAGE.removesuffix('findings.md')}teams.md#receivers",
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF237",
+            severity="info",
+            title="An instance is paused by the inventory",
+            says="the inventory has state: paused for team {team}: the operator changes nothing of its instance",
+            meaning="Its pods go on. Monitors, rules and settings that change have an effect when it is active again.",
+            fix="set state: active for team {team}, and run the playbook promfleet.monitoring.teams",
+            reference=_LIFECYCLE,
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF238",
+            severity="info",
+            title="An instance is archived by the inventory",
+            says=(
+                "the inventory has state: archived for team {team}: its instance has no pods, and {claims} volume "
+                "claims are kept (archived since: {since})"
+            ),
+            meaning="Nothing is scraped, and no alert is sent. The samples until then are in the volume claims.",
+            fix="set state: active for team {team}, and run the playbook promfleet.monitoring.teams to have it back",
+            reference=_LIFECYCLE,
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF239",
+            severity="warning",
+            title="An archived instance lacks volume claims",
+            says="team {team} is archived, and {claims} of {wanted} volume claims of this part are marked as archived",
+            meaning=(
+                "A claim was deleted, or has lost the label promfleet.monitoring/archived, or the instance never ran. "
+                "What is not there cannot be restored."
+            ),
+            fix=(
+                "see kubectl -n {namespace} get pvc --show-labels; the next run of the playbook "
+                "promfleet.monitoring.teams marks the claims that are there"
+            ),
+            reference=_LIFECYCLE,
             when=("before", "after"),
         ),
         Code(

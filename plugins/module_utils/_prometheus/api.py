@@ -113,6 +113,11 @@ class Prometheus:
         """``/api/v1/status/runtimeinfo``: among others ``reloadConfigSuccess``."""
         return self._get("/api/v1/status/runtimeinfo")
 
+    def largest_metrics(self, number: int) -> tuple[tuple[str, int], ...]:
+        """The *number* metrics with the most series in its head, each with their count (``/api/v1/status/tsdb``)."""
+        found = self._get_list("seriesCountByMetricName", "/api/v1/status/tsdb", {"limit": str(number)})
+        return tuple((str(one["name"]), int(one["value"])) for one in found)
+
     def configuration(self) -> str:
         """``/api/v1/status/config``: the configuration that it runs with, in YAML, without secrets."""
         return str(self._get("/api/v1/status/config")["yaml"])

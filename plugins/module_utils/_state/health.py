@@ -20,6 +20,7 @@ import typing as t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import PAUSED, STATE_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import (
     Counters,
     HasAddress,
@@ -100,7 +101,15 @@ def _lua_generation(step: SeenGeneration) -> str:
 
 
 def _lua_paused(_step: NotPaused) -> str:
-    return _lines([f'if status.paused then return answer("{_STOPPED}", "it is paused") end'])
+    return _lines(
+        [
+            f"if (obj.metadata.labels or {{}})[{json.dumps(STATE_LABEL)}] == {json.dumps(PAUSED)} and spec.paused then",
+            '  if status.paused then return answer("Healthy", "it is paused, as its mark asks") end',
+            f'  return answer("{_WAITING}", "the operator has not paused it yet")',
+            "end",
+            f'if status.paused then return answer("{_STOPPED}", "it is paused") end',
+        ]
+    )
 
 
 def _lua_counters(step: Counters) -> str:
@@ -170,6 +179,8 @@ _GENERATION = "metadata.?generation.orValue(0)"
 def cel(steps: Sequence[Step]) -> Expressions:
     """The health check of Flux for a kind with these *steps*."""
     current = "\n&& ".join(_CEL[type(step)](step) for step in steps)
+    if any(isinstance(step, NotPaused) for step in steps):
+        current = f"{_CEL_ASKED} ? {_CEL_SAYS_PAUSED} :\n({current})"
     failed = " || ".join(
         _cel_failed(step) for step in steps if isinstance(step, TrueCondition) and step.failed_if_false
     )
@@ -193,8 +204,14 @@ def _cel_generation(_step: SeenGeneration) -> str:
     return f"status.?observedGeneration.orValue(0) >= {_GENERATION}"
 
 
+_CEL_SAYS_PAUSED = "status.?paused.orValue(false)"
+_CEL_ASKED = (
+    f"(metadata.?labels[?{json.dumps(STATE_LABEL)}].orValue('') == {json.dumps(PAUSED)} && spec.?paused.orValue(false))"
+)
+
+
 def _cel_paused(_step: NotPaused) -> str:
-    return "!status.?paused.orValue(false)"
+    return f"!{_CEL_SAYS_PAUSED}"
 
 
 def _cel_counters(step: Counters) -> str:

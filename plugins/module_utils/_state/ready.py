@@ -12,13 +12,21 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import PAUSED, STATE_LABEL
+
 JsonObject = dict[str, t.Any]
 
 
 def not_ready(obj: JsonObject) -> str | None:
     """Why *obj* is not ready yet, or None if it is; kinds without steps are ready when they exist."""
-    reasons = (step.reason(obj) for step in STEPS.get(obj["kind"], ()))
-    return next((reason for reason in reasons if reason is not None), None)
+    for step in STEPS.get(obj["kind"], ()):
+        reason = step.reason(obj)
+        if reason is not None:
+            return reason
+        # What the operator leaves alone because we asked for that will not come nearer to its spec.
+        if isinstance(step, NotPaused) and step.is_asked_for(obj):
+            return None
+    return None
 
 
 def register(kind: str, *steps: Step, stateful_sets: str = "") -> None:
@@ -85,11 +93,22 @@ class SeenGeneration:
 
 @dataclass(frozen=True, kw_only=True)
 class NotPaused:
-    """The operator works on the object (``status.paused``)."""
+    """The operator works on the object (``status.paused``), or leaves it alone where its mark asks for that.
+
+    It is the first step of a kind: none of the others counts for an object that is to be paused.
+    """
 
     def reason(self, obj: JsonObject) -> str | None:
-        """That it does not."""
-        return "it is paused: the operator changes nothing" if (obj.get("status") or {}).get("paused") else None
+        """Which of these is not so."""
+        paused = bool((obj.get("status") or {}).get("paused"))
+        if self.is_asked_for(obj):
+            return None if paused else "the operator has not paused it yet"
+        return "it is paused: the operator changes nothing" if paused else None
+
+    def is_asked_for(self, obj: JsonObject) -> bool:
+        """Whether our mark is there beside ``spec.paused``, which alone anybody may have set."""
+        marked = (obj["metadata"].get("labels") or {}).get(STATE_LABEL) == PAUSED
+        return marked and bool((obj.get("spec") or {}).get("paused"))
 
 
 @dataclass(frozen=True, kw_only=True)

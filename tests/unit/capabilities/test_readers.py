@@ -13,8 +13,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_federated,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import Region
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.left_out import (
+    told_archived,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors, InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan
 
 JsonObject = dict[str, t.Any]
 
@@ -25,6 +29,7 @@ TEAMS: list[JsonObject] = [
     {"name": "off", "enabled": False},
     {"name": "alerts-only", "prometheus": {"enabled": False}},
     {"name": "no-rights", "rbac": False},
+    {"name": "kept", "state": "archived", "archive_may_lose": ["alertmanager", "prometheus"]},
 ]
 FLEET: JsonObject = {"teams": TEAMS, "clusters": ["hub", "edge"]}
 
@@ -124,7 +129,29 @@ def test_each_reader_watches_its_own_sources() -> None:
     }
 
 
-@pytest.mark.parametrize("team", ["off", "edge-only", "alerts-only"])
+def test_an_archived_source_is_left_out() -> None:
+    assert read_by(source("edge", "kept", 1), source("edge", "payments", 2)) == {
+        "monitoring-platform": {"federation-edge-payments"}
+    }
+
+
+def test_a_source_that_is_archived_is_named_when_its_objects_go() -> None:
+    labels = {"promfleet.monitoring/source-cluster": "edge", "promfleet.monitoring/source-team": "kept"}
+    plan = Plan(deletes=({"kind": "Service", "metadata": {"name": "a", "labels": labels}},))
+    archived = frozenset({("edge", "kept"), ("hub", "kept")})
+    (text,) = told_archived(plan, archived, frozenset())
+    assert text.startswith("edge/kept is not federated: the inventory has state: archived")
+    # One that was given all the same.
+    assert len(told_archived(Plan(), archived, frozenset({("hub", "kept")}))) == 1
+    assert told_archived(plan, frozenset(), frozenset()) == []
+
+
+def test_an_archived_instance_reads_nothing() -> None:
+    with pytest.raises(InputError, match=r"^central_team: the instance of 'kept' is archived, and reads nothing"):
+        read_by(source("edge", "payments", 1), central_team="kept")
+
+
+@pytest.mark.parametrize("team", ["off", "edge-only", "alerts-only", "kept"])
 def test_a_team_without_an_instance_there_reads_nothing(team: str) -> None:
     assert read_by(source("edge", "payments", 1, into=[team])) == {}
 
@@ -140,7 +167,7 @@ def test_no_instance_reads_itself(options: JsonObject) -> None:
     [
         ([{"team": "payments", "into": ["payments", "platform"]}], []),
         # It will be back.
-        ([{"team": "payments", "into": ["off"]}], []),
+        ([{"team": "payments", "into": ["off", "kept"]}], []),
         (
             [{}, {"team": "payments", "into": ["paymets"]}],
             ["sources[1].into[0]: unknown team 'paymets'; did you mean 'payments'?"],

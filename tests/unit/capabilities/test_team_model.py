@@ -88,6 +88,8 @@ def test_no_clusters_means_all_of_them(clusters: list[str], where: set[str]) -> 
         ({"enabled": False}, False),
         ({"prometheus": {"enabled": False}}, False),
         ({"clusters": ["hub"]}, False),
+        ({"state": "paused"}, True),
+        ({"state": "archived", "archive_may_lose": ["prometheus", "alertmanager"]}, False),
     ],
 )
 def test_where_prometheus_runs(options: dict[str, t.Any], runs: bool) -> None:

@@ -150,7 +150,7 @@ def test_an_override_counts_only_where_the_team_is() -> None:
             "teams[0].overrides[1]: prometheus.retention_size: 8Gi is more than 85 % of the volume claim",
         ),
         ({"overrides": [{"size": "large"}]}, "teams[0].overrides[0]: needs clusters, cluster_groups or cluster_labels"),
-        ({"overrides": [{"clusters": ["eu1"]}]}, "teams[0].overrides[0]: changes nothing; it may have enabled, size"),
+        ({"overrides": [{"clusters": ["eu1"]}]}, "teams[0].overrides[0]: changes nothing; it may have enabled, state"),
         ({"overrides": [{"clusters": ["eu"], "size": "large"}]}, "teams[0].overrides[0].clusters[0]: unknown cluster"),
         ({"overrides": [{"clusters": ["eu1"], "namespace": "x"}]}, "teams[0].overrides[0].namespace: unknown key"),
     ],

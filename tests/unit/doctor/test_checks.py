@@ -37,6 +37,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.sc
 from tests.unit.doctor import (
     test_changing,
     test_enforcement,
+    test_lifecycle,
     test_preconditions,
     test_surroundings,
     test_targets,
@@ -379,6 +380,7 @@ def test_every_code_of_a_check_has_a_case() -> None:
     elsewhere |= test_changing.CODES
     elsewhere |= test_enforcement.CODES
     elsewhere |= test_preconditions.CODES
+    elsewhere |= test_lifecycle.CODES
     elsewhere |= {code for code, _prometheus, _seen, _words in test_written.CASES}
     assert {code for _facts, _change, code, _words in CASES} | elsewhere == judged
 

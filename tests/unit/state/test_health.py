@@ -9,6 +9,7 @@ from pathlib import Path
 import lupa.lua51
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import parse
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import PAUSED, STATE_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.health import cel, lua
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import STEPS, not_ready
 from cel_expr_python import cel as cel_library
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.health import files
-from tests.unit.state.test_ready import NOT_READY, READY, JsonObject, instance
+from tests.unit.state.test_ready import NOT_READY, READY, JsonObject, instance, paused
 
 KINDS = sorted(kind for kind in STEPS if kind in READY)
 # What Argo CD gives to a script is nothing but Lua's basic functions.
@@ -97,6 +98,14 @@ def test_what_is_not_ready_is_not_healthy(
     assert flux.verdict(obj) != CURRENT, reason
 
 
+def test_what_is_paused_on_request_is_healthy(argo: Lua, flux: Cel) -> None:
+    assert argo.verdict(paused(seen=True)) == ("Healthy", "it is paused, as its mark asks")
+    assert argo.verdict(paused(seen=False))[0] == "Progressing"
+    assert argo.verdict(paused(seen=True, marked=False))[0] == "Suspended"
+    assert flux.verdict(paused(seen=True)) == CURRENT
+    assert flux.verdict(paused(seen=False)) != CURRENT
+
+
 def test_what_the_operator_says_has_failed_has_failed(argo: Lua, flux: Cel) -> None:
     obj = instance("Prometheus")
     obj["status"]["conditions"][1].update(status="False", message="no such secret")
@@ -132,16 +141,18 @@ STATUS = st.fixed_dictionaries(
 SPEC = st.fixed_dictionaries(
     {},
     optional={
+        "paused": st.booleans(),
         "replicas": st.integers(min_value=0, max_value=2),
         "shards": st.integers(min_value=1, max_value=2),
         "mode": st.sampled_from(["StatefulSet", "DaemonSet"]),
         "type": st.sampled_from(["ClusterIP", "LoadBalancer"]),
     },
 )
+LABELS = st.sampled_from([{}, {STATE_LABEL: PAUSED}, {STATE_LABEL: "archived"}])
 OBJECTS = st.builds(
     lambda kind, metadata, spec, status: {"kind": kind, "metadata": metadata, "spec": spec, **status},
     st.sampled_from(KINDS),
-    st.fixed_dictionaries({"name": st.just("x")}, optional={"generation": GENERATION}),
+    st.fixed_dictionaries({"name": st.just("x")}, optional={"generation": GENERATION, "labels": LABELS}),
     SPEC,
     st.fixed_dictionaries({}, optional={"status": STATUS}),
 )

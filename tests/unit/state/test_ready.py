@@ -6,6 +6,7 @@ import copy
 import typing as t
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import PAUSED, STATE_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
 
 JsonObject = dict[str, t.Any]
@@ -69,6 +70,21 @@ READY: dict[str, JsonObject] = {
     "Namespace": {"kind": "Namespace", "metadata": {"name": "n"}, "status": {"phase": "Active"}},
     "ConfigMap": {"kind": "ConfigMap", "metadata": {"name": "c"}},
 }
+
+
+def paused(*, seen: bool, marked: bool = True) -> JsonObject:
+    """A Prometheus that is to be paused, of an older generation and with too few pods."""
+    obj = instance("Prometheus", replicas=2, paused=True)
+    obj["metadata"].update(generation=4, labels={STATE_LABEL: PAUSED} if marked else {})
+    obj["status"].update(paused=seen, availableReplicas=1)
+    return obj
+
+
+def test_of_what_is_paused_on_request_only_the_pause_counts() -> None:
+    assert not_ready(paused(seen=True)) is None
+    assert not_ready(paused(seen=False)) == "the operator has not paused it yet"
+    # Somebody else paused it.
+    assert not_ready(paused(seen=True, marked=False)) == "it is paused: the operator changes nothing"
 
 
 @pytest.mark.parametrize("kind", READY)

@@ -68,6 +68,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     given_targets,
     require_family,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.left_out import (
+    Place,
+    archived_places,
+    told_archived,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.reaching import (
     is_way,
     keeping_ways,
@@ -353,12 +358,15 @@ class Federated:
 
     One that several teams read is there once for each. *rules* are groups of rules with which each of them watches its
     sources. *forms*: the rule by which each of them has the form that it has. *cluster* is the name of the cluster.
+    *archived*: the clusters and teams whose instances are archived, and so no sources; those *left_out* were given.
     """
 
     read: tuple[tuple[FederationTargetSet, Team], ...]
     rules: t.Sequence[JsonObject]
     forms: Forms = field(default_factory=Forms)
     cluster: str = ""
+    archived: frozenset[Place] = frozenset()
+    left_out: frozenset[Place] = frozenset()
 
     @property
     def by_team(self) -> list[tuple[Team, list[FederationTargetSet]]]:
@@ -383,7 +391,15 @@ def parse_federated(params: t.Mapping[str, t.Any], errors: Errors) -> Federated:
         teams=teams,
         errors=errors,
     )
-    read = [(one, team) for one in found for team in one.readers(params["cluster"], central=central, teams=teams)]
+    archived = archived_places(teams, params["clusters"])
+    read = [
+        (one, team)
+        for one in found
+        if (one.cluster, one.team) not in archived
+        for team in one.readers(params["cluster"], central=central, teams=teams)
+    ]
+    for name in sorted({team.name for _one, team in read if team.lifecycle.is_archived}):
+        errors.add("central_team", f"the instance of {name!r} is archived, and reads nothing; set its state to active")
     for one, team in read:
         check_limits(one, team, path=place_of(one, params["sources"]), errors=errors)
     forms = parse_forms(params, errors=errors)
@@ -392,6 +408,8 @@ def parse_federated(params: t.Mapping[str, t.Any], errors: Errors) -> Federated:
         rules=params["rules"] if params["alert_rules"] else (),
         forms=forms,
         cluster=params["cluster"],
+        archived=archived,
+        left_out=archived & {(one.cluster, one.team) for one in found},
     )
 
 
@@ -423,12 +441,14 @@ def policy_federated(request: Request, model: Federated | None, situation: Situa
     """
     stale = frozenset(situation.params["stale"]) if model is not None else frozenset[str]()
     if model is not None:
-        forms = model.forms
+        forms, archived, left_out = model.forms, model.archived, model.left_out
         model = _keeping(_keeping_forms(model, request.owner, situation.cluster, stale=stale), situation.cluster)
         desired = desired_federated(model)
         if stale:
             desired = keeping_ways(desired, situation.cluster)
-        request = request.wanting(desired).guarded(lambda plan: told_changes(plan, forms))
+        request = request.wanting(desired).guarded(
+            lambda plan: [*told_changes(plan, forms), *told_archived(plan, archived, left_out)]
+        )
     if model is not None and not situation.check:
         parse_endpoints(situation.params["sources"], check_match=check_selector)
     watches = bool(stale and model is not None and model.rules)

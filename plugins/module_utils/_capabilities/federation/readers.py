@@ -27,9 +27,9 @@ def readers_of(
 def cannot_read(team: Team, *, centrals: t.Sequence[str]) -> str | None:
     """Why no instance of *team* on the central clusters can read a source; None where there is one.
 
-    A team that is switched off will be back, and until then reads nothing.
+    A team that is switched off or archived will be back, and until then reads nothing.
     """
-    if not centrals or not team.enabled:
+    if not centrals or not team.enabled or any(team.on(cluster).lifecycle.is_archived for cluster in centrals):
         return None
     if any(team.runs_prometheus_on(cluster) for cluster in centrals):
         # Its Prometheus finds targets in the API server, and has no right to that.

@@ -147,6 +147,9 @@ def _fewer(before: JsonObject, after: JsonObject, *, part: str) -> t.Iterator[st
     # Each replica and each shard has data of its own.
     for name in ("replicas", "shards"):
         old, new = before.get(name, 1), after.get(name, 1)
+        if not new:
+            yield f"{name} {old} -> 0 (set state: active until it is the team's)"
+            continue
         if new < old:
             yield f"{name} {old} -> {new} (set {part}.{name}: {old})"
 

@@ -10,8 +10,12 @@ import functools
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, MONITORING_ALPHA
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MONITORING,
+    MONITORING_ALPHA,
+    MONITORING_GROUP,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
     Capability,
     Kinds,
@@ -34,6 +38,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     ApiServerSource,
     parse_api_server_sources,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.archive import archive_claims
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.closing import (
     CLOSING_RIGHTS,
     api_server_addresses,
@@ -62,6 +67,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     team_objects,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
+    PARTS,
     VolumeClaims,
     instances_of,
     is_of_other_teams,
@@ -315,6 +321,13 @@ def policy(request: Request, model: FleetTeams | None, situation: Situation) -> 
         request = request.guarded(instance_guard(situation.cluster, replaced=replaced), reads=OPERATOR_RIGHTS)
         request = request.guarded(refuse_losses).guarded(remarks)
         request = request.doing(grow_volumes)
+        lost = {
+            Key(MONITORING_GROUP, kind, team.namespace, team.resource_name(kind))
+            for team in model.wanted
+            for kind, part in PARTS.items()
+            if part in team.lifecycle.may_lose
+        }
+        request = request.doing(functools.partial(archive_claims, desired=request.desired, may_lose=lost))
         request = request.doing(functools.partial(change_instances, fleet=request.owner.fleet, check=situation.check))
         selected = _selected(model, situation)
         if selected:

@@ -22,6 +22,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of, url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER, MANAGED_BY_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.lifecycle import (
+    ACTIVE,
+    ARCHIVED,
+    state_of,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.policy import (
     OPERATOR_MANAGED,
     PARTS,
@@ -120,6 +125,13 @@ def _class_of(spec: JsonObject) -> str | None:
 def _problem(write: Write) -> str:
     """Why the claims cannot be as the instance asks for, empty if they can. Pure."""
     old, new = _template(write.live) or {}, _template(write.desired) or {}
+    state = state_of(write.desired)
+    if state != ACTIVE or state_of(write.live) == ARCHIVED:
+        return (
+            f"{key_of(write.desired)}: volumes change only while the instance runs: leave "
+            f"{PARTS[write.desired['kind']]}.storage as it was ({_size_of(old)}) until a run with state: {ACTIVE} is "
+            "through"
+        )
     key, part = key_of(write.desired), PARTS[write.desired["kind"]]
     if _class_of(old) != _class_of(new):
         was = _class_of(old)

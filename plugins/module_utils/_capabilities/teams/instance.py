@@ -219,9 +219,9 @@ def prometheus_object(
         part.kind,
         part.name,
         namespace=team.namespace,
-        labels=common_labels("prometheus", team=team.name),
+        labels={**common_labels("prometheus", team=team.name), **team.lifecycle.labels()},
         annotations=_served_by(team),
-        spec=with_extra(spec, part.extra),
+        spec={**with_extra(spec, part.extra), **team.lifecycle.fields()},
     )
 
 
@@ -303,7 +303,7 @@ def _alertmanager(team: Team) -> JsonObject:
         "alertmanagerConfigNamespaceSelector": team_namespaces(team.name),
         "alertmanagerConfigMatcherStrategy": {"type": MATCHER_STRATEGY},
     }
-    labels = common_labels("alertmanager", team=team.name)
+    labels = {**common_labels("alertmanager", team=team.name), **team.lifecycle.labels()}
     return make(
         MONITORING,
         "Alertmanager",
@@ -311,7 +311,7 @@ def _alertmanager(team: Team) -> JsonObject:
         namespace=team.namespace,
         labels=labels,
         annotations=_served_by(team),
-        spec=with_extra(spec, part.extra),
+        spec={**with_extra(spec, part.extra), **team.lifecycle.fields()},
     )
 
 

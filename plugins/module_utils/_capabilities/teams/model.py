@@ -12,6 +12,16 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_PREFIX, PLATFORM_TEAM
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import team_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.lifecycle import (
+    LIFECYCLE_OPTIONS,
+    RUNS,
+    Lifecycle,
+    parse_lifecycle,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.overlaps import (
+    Placed,
+    refuse_overlaps,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.overrides import (
     by_clusters,
     merged,
@@ -54,7 +64,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_tenancy,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors, Place
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
     Values,
     nearest,
@@ -73,6 +83,7 @@ RESERVED_LABELS = ("cluster", "team", "prometheus", "prometheus_replica")
 TEAM_OPTIONS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
     "enabled": {"type": "bool", "default": True},
+    **LIFECYCLE_OPTIONS,
     **SELECTION_OPTIONS,
     "namespace": {"type": "str"},
     "namespaces": {"type": "list", "elements": "str", "default": []},
@@ -118,16 +129,6 @@ _ALIKE = FleetSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Placed:
-    """A team with its place in the input and that of its name, and its own namespaces in the order of the input."""
-
-    path: str
-    name_path: str
-    team: Team
-    namespaces: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Team:
     """One team's monitoring. *platform* is the name of the platform's own team; no *clusters* means all of them.
 
@@ -156,6 +157,7 @@ class Team:
     prometheus: PrometheusPart
     alertmanager: AlertmanagerPart
     largest: Size
+    lifecycle: Lifecycle = RUNS
     weight: int = 1
     controller_id: str = ""
     path: str = field(default="", compare=False)
@@ -175,13 +177,23 @@ class Team:
 
     def runs_prometheus_on(self, cluster: str) -> bool:
         """Whether the team has a Prometheus in this cluster that answers queries."""
-        here = self.on(cluster)
-        return self.active_on(cluster) and here.enabled and here.prometheus.serves
+        return self.sends_on(cluster) and self.on(cluster).prometheus.serves
 
     def sends_on(self, cluster: str) -> bool:
         """Whether the team has in this cluster what can write: a Prometheus, or an agent."""
+        return self.scrapes_on(cluster) and not self.on(cluster).lifecycle.is_archived
+
+    def scrapes_on(self, cluster: str) -> bool:
+        """Whether the team has a Prometheus or an agent in this cluster, though an archived one has no pods."""
         here = self.on(cluster)
         return self.active_on(cluster) and here.enabled and here.prometheus.enabled
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Placed(Placed):
+    """A team with its place in the input."""
+
+    team: Team
 
 
 def parse_teams(
@@ -207,7 +219,7 @@ def parse_teams(
             settings=settings,
             errors=errors,
         )
-        _refuse_overlaps(placed, errors=errors)
+        refuse_overlaps(placed, errors=errors)
     return _sorted(placed)
 
 
@@ -247,7 +259,7 @@ def parse_fleet_teams(
             settings=settings,
             errors=found,
         )
-        _refuse_overlaps([own, *placed], errors=found)
+        refuse_overlaps([own, *placed], errors=found)
     return (own.team, *_sorted(placed))
 
 
@@ -328,7 +340,14 @@ def _placed_team(
     team = make_team(values, errors)
     if values["overrides"]:
         team = _with_variants(team, values, make_team, clusters=clusters, facts=settings.facts, errors=errors)
-    return _Placed(path=path, name_path=name_path, team=team, namespaces=tuple(values["namespaces"]))
+    return _Placed(
+        path=path,
+        name_path=name_path,
+        name=name,
+        namespace=team.namespace,
+        namespaces=tuple(values["namespaces"]),
+        team=team,
+    )
 
 
 def _team(
@@ -366,6 +385,9 @@ def _team(
         path=path,
         errors=errors,
     )
+    alertmanager = alertmanager_part(
+        values["alertmanager"], team=name, size=size.alertmanager, path=f"{path}.alertmanager", errors=errors
+    )
     return Team(
         name=name,
         platform=platform,
@@ -390,10 +412,9 @@ def _team(
         own=own,
         tenancy=parse_tenancy(values, namespace=namespace, path=path, errors=errors),
         prometheus=prometheus,
-        alertmanager=alertmanager_part(
-            values["alertmanager"], team=name, size=size.alertmanager, path=f"{path}.alertmanager", errors=errors
-        ),
+        alertmanager=alertmanager,
         largest=settings.sizes.largest,
+        lifecycle=parse_lifecycle(values, prometheus=prometheus, alertmanager=alertmanager, path=path, errors=errors),
         weight=checked_weight(values["weight"], path=f"{path}.weight", errors=errors),
         path=path,
     )
@@ -463,34 +484,6 @@ def _instance_namespace(given: str | None, *, name: str, prefix: str, path: str,
 
 def _sorted_each(check: grammar.Check, values: t.Sequence[str], *, path: str, errors: Errors) -> tuple[str, ...]:
     return tuple(sorted(require_each(check, values, path=path, errors=errors)))
-
-
-def _refuse_overlaps(placed: t.Sequence[_Placed], *, errors: Errors) -> None:
-    """Names are unique, and a namespace belongs to one team, as the place of its instance or as one of its own."""
-    names: dict[str, str] = {}
-    owners: dict[str, tuple[str, str]] = {}
-    for item in placed:
-        name = item.team.name
-        if not errors.is_good(item.name_path):
-            continue
-        if name in names:
-            errors.add(item.name_path, f"{name!r} is the name of ", Place(names[name]), " too")
-            continue
-        names[name] = item.path
-        places = {f"{item.path}.namespaces[{index}]": namespace for index, namespace in enumerate(item.namespaces)}
-        for place, namespace in {f"{item.path}.namespace": item.team.namespace, **places}.items():
-            if not errors.is_good(place):
-                continue
-            if namespace in owners:
-                owner, first = owners[namespace]
-                errors.add(
-                    place,
-                    f"namespace {namespace!r} belongs to team {owner!r} (",
-                    Place(first),
-                    "); a namespace has one team",
-                )
-            else:
-                owners[namespace] = (name, place)
 
 
 def _sorted(placed: t.Iterable[_Placed]) -> tuple[Team, ...]:

@@ -27,8 +27,8 @@ Spec = dict[str, dict[str, t.Any]]
 
 # What an override may set. A team's name, namespaces and people are the same everywhere.
 OVERRIDABLE = (
-    "enabled", "size", "weight", "labels", "quota", "network_policy", "base_rules", "image_registry",
-    "image_pull_secrets", "run_as", "prometheus", "alertmanager",
+    "enabled", "state", "archive_may_lose", "size", "weight", "labels", "quota", "network_policy", "base_rules",
+    "image_registry", "image_pull_secrets", "run_as", "prometheus", "alertmanager",
 )  # fmt: skip
 _MAPPINGS = ("prometheus", "alertmanager")
 _STEP = re.compile(r"[.\[]")

@@ -137,7 +137,7 @@ def parse_workloads(params: t.Mapping[str, t.Any], errors: Errors) -> Workloads:
             errors.add(path, f"team {team.name!r} watches {entry.id!r} by ", Place(seen[team.name, entry.id]), " too")
         seen.setdefault((team.name, entry.id), path)
         one = _workload(values, entry, team, path=path, errors=errors)
-        if values["enabled"] and team.sends_on(params["cluster"]):
+        if values["enabled"] and team.scrapes_on(params["cluster"]):
             found.append(one)
     return Workloads(
         cluster=params["cluster"],
