@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-import time
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
@@ -611,12 +610,9 @@ def test_forty_templates_without_a_change(fake: FakeAwx, keeper: Keeper) -> None
     for check in (True, False):
         fake.requests.clear()
         fake.most_at_once = 0
-        started = time.monotonic()
         again = keeper.ok(check=check, **options)
-        seconds = time.monotonic() - started
         assert not again["changed"]
         hidden = [one for one in fake.requests if "__id=" in one]
         assert len(fake.requests) - surveys - len(hidden) <= 30
         assert len(hidden) <= associations
         assert fake.most_at_once <= client.CONNECTIONS
-        assert seconds < 3
