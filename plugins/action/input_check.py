@@ -42,10 +42,12 @@ class ActionModule(NormalAction):
         result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
-        errors, failure = check_input(params, environ={**os.environ, **environment})
-        result.update(changed=False, errors=errors)
-        if failure:
-            result.update(failed=True, msg=failure)
+        checked = check_input(params, environ={**os.environ, **environment})
+        result.update(changed=False, errors=list(checked.errors))
+        if checked.warnings:
+            result["warnings"] = list(checked.warnings)
+        if checked.failure:
+            result.update(failed=True, msg=checked.failure)
         return result
 
     def _possible_here(self, params: t.Mapping[str, t.Any], *, task_vars: t.Mapping[str, t.Any]) -> bool:

@@ -48,6 +48,7 @@ requirements:
   - cryptography >= 41.0.7
   - kubernetes >= 31.0.0
   - promql-parser >= 0.8.1
+  - python-dateutil >= 2.8.2
   - PyYAML >= 6.0.1
   - urllib3 >= 2.0.2
 attributes:

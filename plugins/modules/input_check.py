@@ -97,6 +97,12 @@ options:
       - Errors name the variables of the roles that give these options.
     type: dict
     default: {}
+  policies:
+    description:
+      - The policies by which the rules and monitors of the capability V(teams) are judged, as if a person of the team
+        wrote them. The keys are options of M(promfleet.monitoring.policy_lint).
+      - What a policy that denies does not allow, or cannot judge, is an error. What others do not allow is a warning.
+    type: dict
 extends_documentation_fragment:
   - promfleet.monitoring.attributes.info
 """
@@ -134,8 +140,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run impo
 
 
 def work(run: Run) -> dict[str, object]:
-    errors, failure = check_input(run.params, environ=os.environ)
-    return {"errors": errors, "failure": failure}
+    checked = check_input(run.params, environ=os.environ)
+    return {"errors": list(checked.errors), "failure": checked.failure, "warnings": list(checked.warnings)}
 
 
 DEFINITION = Definition(name="input_check", options=OPTIONS, work=work, needs_cluster=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import socket
-import typing as t
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -22,14 +21,15 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 
 from tests.integration.support import lab
+from tests.integration.support.awx_fleet import AwxFleet
 from tests.integration.support.cluster import Cluster, JsonObject
-from tests.integration.support.inventory import LOCAL
-from tests.integration.support.managed import managed, read
-from tests.integration.support.playbook import CHECKOUT, Run
+from tests.integration.support.managed import managed
+from tests.integration.support.playbook import Run
 from tests.integration.support.prometheus import LabelSet, Prometheus, with_labels
+from tests.integration.support.site import EDGE, HUB, awx, edge, expected, hub, inventory
 
-SCENARIO = CHECKOUT / "molecule/site"
-HUB, EDGE = lab.HUB, lab.EDGE
+# Fixtures.
+__all__ = ["awx", "edge", "hub"]
 NAMESPACE = "monitoring-platform"
 FEDERATION = {
     "Service monitoring-platform/federation-test-edge-platform",
@@ -45,35 +45,6 @@ FEDERATION = {
 }
 # What the worker exposes, and the labels that its source declares beside its name.
 SOURCES: dict[str, dict[str, str]] = {"platform": {"site": "lab"}, "payments": {}}
-
-
-@pytest.fixture(scope="session")
-def hub() -> Cluster:
-    return lab.cluster(HUB)
-
-
-@pytest.fixture(scope="session")
-def edge() -> Cluster:
-    return lab.cluster(EDGE)
-
-
-def inventory(**edge_variables: t.Any) -> JsonObject:
-    """The scenario's inventory, with variables of its own for the edge."""
-    data: JsonObject = yaml.safe_load((SCENARIO / "inventory.yml").read_text(encoding="utf-8"))
-    everything = data["all"]
-    everything["vars"] = {
-        **LOCAL,
-        "promfleet_kubeconfig": str(lab.account_kubeconfig()),
-        "promfleet_context": "kind-{{ inventory_hostname }}",
-        **everything["vars"],
-    }
-    everything["children"]["promfleet_workers"]["hosts"][EDGE] = edge_variables
-    return data
-
-
-def expected(cluster: str) -> list[str]:
-    """What the scenario manages in a cluster."""
-    return read(SCENARIO / f"managed/{cluster}.txt")
 
 
 def recap_line(run: Run, cluster: str) -> str:
@@ -113,11 +84,17 @@ def test_a_run_repairs_what_was_deleted_and_nothing_else(playbook: Callable[...,
     assert run.warnings == []
 
 
-def test_check_mode_after_a_run_predicts_nothing(playbook: Callable[..., Run]) -> None:
-    run = playbook("site", inventory=inventory(), arguments=["--check", "--diff"]).require_success()
-    assert run.objects() == []
-    assert run.changed() == {HUB: 0, EDGE: 0}
-    assert run.warnings == []
+def test_jobs_of_awx_find_what_a_laptop_made(awx: AwxFleet) -> None:
+    """The same check, site and doctor; the scenario `awx` proves the other templates."""
+    answers: JsonObject = {
+        "site": {"promfleet_wait": "true", "promfleet_wait_timeout": 300},
+        "doctor": {"promfleet_doctor_mode": "live", "promfleet_fail_on": "error"},
+    }
+    for template in ("check", "site", "doctor"):
+        run = awx.launch(template, answers.get(template)).run.require_success()
+        assert run.objects() == []
+        assert run.changed() == {HUB: 0, EDGE: 0}
+        assert run.warnings == []
 
 
 @pytest.mark.parametrize("team", SOURCES)

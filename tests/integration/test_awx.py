@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 import time
 import typing as t
 from collections.abc import Iterator
@@ -11,10 +13,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import Patience
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx import client, marks
+from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects import KINDS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 
 from tests.integration.support.awx import TOKEN, FakeAwx, Fault
-from tests.integration.support.awx_keeper import KUBECONFIG, Keeper
+from tests.integration.support.awx_keeper import KUBECONFIG, Keeper, rows
+from tests.integration.support.playbook import CHECKOUT
 
 JsonObject = dict[str, t.Any]
 
@@ -75,6 +79,31 @@ def test_nothing_secret_is_returned_or_stored_readably(fake: FakeAwx, keeper: Ke
     for text in (json.dumps(result), json.dumps([one["description"] for one in fake.objects["credentials"].values()])):
         assert "hidden" not in text
         assert TOKEN not in text
+
+
+def test_the_address_of_a_webhook_is_a_secret_that_awx_shows(fake: FakeAwx, keeper: Keeper) -> None:
+    address = "https://chat.example.com/hooks/hidden-in-the-address"
+    (keeper.folder / "address").write_text(f"{address}\n")
+    hook: JsonObject = {
+        "name": "hook", "type": "webhook", "configuration": {"headers": {}},
+        "secret_files": {"url": str(keeper.folder / "address"), "password": str(keeper.folder / "slack")},
+    }  # fmt: skip
+    keeper.definition["notifications"] = [hook]
+    # AWX adds the defaults of the other fields; a second run knows them.
+    results = [keeper.ok()]
+    made = fake.named("notification_templates", "Monitoring: hook")["notification_configuration"]
+    assert (made["url"], made["password"]) == (address, "hidden-token-of-slack")
+    assert not keeper.ok()["changed"]
+    # What others changed is found where AWX shows it; the password stays as it is.
+    made["url"] = "https://evil.example.com"
+    made["headers"] = {"a": "b"}
+    results.append(keeper.ok())
+    hook["configuration"]["headers"] = {"c": "d"}
+    results.append(keeper.ok())
+    made = fake.named("notification_templates", "Monitoring: hook")["notification_configuration"]
+    assert (made["url"], made["password"], made["headers"]) == (address, "hidden-token-of-slack", {"c": "d"})
+    assert not keeper.ok()["changed"]
+    assert "hidden" not in json.dumps([{**one, "diff": one["diff"]()} for one in results])
 
 
 def test_another_secret_is_found_sent_and_then_known(fake: FakeAwx, keeper: Keeper) -> None:
@@ -223,6 +252,107 @@ def test_every_error_of_the_input_is_reported_at_once(fake: FakeAwx, keeper: Kee
         assert part in told
 
 
+GIT = "https://git.example.com/fleet.git"
+CHAT: JsonObject = {"name": "chat", "type": "slack", "configuration": {"channels": ["#a"]}}
+NIGHTLY: JsonObject = {"name": "nightly", "template": "doctor"}
+# Each would be refused by AWX in the middle of a run, or make jobs that fail, or show a secret.
+REFUSED: tuple[tuple[JsonObject, str], ...] = (
+    ({"organization": " "}, "organization: must not be empty"),
+    ({"name_prefix": "Monitoring "}, "name_prefix: must not begin or end with a space, found 'Monitoring '"),
+    ({"name_prefix": "x" * 300}, "name_prefix: must have at most 256 characters, found 300"),
+    ({"execution_environment": {"image": "a/b:1 "}}, "execution_environment.image: must not begin or end with a space"),
+    ({"execution_environment": {"image": ""}}, "execution_environment.image: must not be empty"),
+    ({"project": {"url": "fleet"}}, "project.url: must be the address of a Git repository"),
+    ({"project": {"url": "https://me:secret@git.example.com/x.git"}}, "project.url: must not hold a password"),
+    ({"project": {"url": GIT, "playbooks": "../other"}}, "project.playbooks: must be a path in the repository"),
+    ({"inventory": {"path": "/etc/hosts"}}, "inventory.path: must be a path in the repository"),
+    ({"workflow": {"approval_timeout": -1}}, "workflow.approval_timeout: must be 0 or more, found -1"),
+    ({"templates": [{"name": "site", "forks": -1}]}, "templates[0].forks: must be 0 or more, found -1"),
+    ({"templates": [{"name": "site", "extra_vars": {"promfleet_wait_timeout": "soon"}}]},
+     "templates.site.extra_vars.promfleet_wait_timeout: must be a whole number, found 'soon'"),
+    ({"templates": [{"name": "site", "extra_vars": {"promfleet_api_key": "secret"}}]},
+     "templates.site.extra_vars.promfleet_api_key: is a secret, which AWX would show"),
+    ({"templates": [{"name": "site", "extra_vars": {"promfleet_expected_workers": 1}}]},
+     "templates.site.extra_vars.promfleet_expected_workers: is given by the collection"),
+    ({"templates": [{"name": "uninstall", "extra_vars": {"promfleet_confirmed_fleet": "default"}}]},
+     "templates.uninstall.extra_vars.promfleet_confirmed_fleet: is given by the collection"),
+    ({"templates": [{"name": "site", "survey": ["promfleet_wait", "promfleet_wait"]}]},
+     "templates.site.survey.promfleet_wait: is asked for already"),
+    ({"notifications": [{"name": "a", "type": "slak"}]}, "notifications[0].type: unknown type; did you mean 'slack'?"),
+    ({"notifications": [CHAT]}, "notifications[0].configuration: a notification of the type slack needs token"),
+    ({"notifications": [{**CHAT, "configuration": {"channels": "#a"}}]},
+     "notifications[0].configuration.channels: must be a list"),
+    ({"notifications": [{**CHAT, "configuration": {"channels": []}}]},
+     "notifications[0].configuration.channels: must not be empty"),
+    ({"notifications": [{"name": "a", "type": "webhook", "configuration": {"http_method": "GET"}}]},
+     "notifications[0].configuration.http_method: must be one of POST, PUT, found 'GET'"),
+    ({"notifications": [{**CHAT, "configuration": {"channels": ["#a"], "token": "secret"}}]},
+     "notifications[0].configuration.token: is a secret; name a file that holds it in secret_files"),
+    ({"schedules": [{**NIGHTLY, "rrule": "DTSTART:20261301T030000Z RRULE:FREQ=DAILY;INTERVAL=1"}]},
+     "schedules[0].rrule: cannot be read: month must be in 1..12"),
+    ({"schedules": [{**NIGHTLY, "rrule": "DTSTART;TZID=Europe/Berlon:20260101T030000 RRULE:FREQ=DAILY;INTERVAL=1"}]},
+     "schedules[0].rrule: unknown time zone 'Europe/Berlon'; did you mean 'Europe/Berlin'?"),
+)  # fmt: skip
+
+
+def test_what_awx_would_refuse_is_said_before_the_first_request(fake: FakeAwx, keeper: Keeper) -> None:
+    said = []
+    for change, message in REFUSED:
+        with pytest.raises(InputError) as raised:
+            keeper.run(definition=change, folder=str(keeper.folder))
+        assert f"promfleet_awx.{message}" in str(raised.value)
+        assert "secret@" not in str(raised.value)
+        said.append(str(raised.value))
+    assert fake.requests == []
+    guide = (CHECKOUT / "docs/awx.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in guide if line.startswith("promfleet_awx.") and line not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("a: [", "is not YAML"),
+        ("hello: world", "is not a kubeconfig"),
+        ("kind: Secret\nusers: []", "is not a kubeconfig"),
+        ("users: [{name: a, user: {client-key: /home/me/key}}]", "names other files (users.client-key), which a job"),
+    ],
+)
+def test_a_file_that_is_no_kubeconfig_for_a_job(fake: FakeAwx, keeper: Keeper, content: str, problem: str) -> None:
+    (keeper.folder / "kubeconfig").write_text(content)
+    with pytest.raises(InputError) as raised:
+        keeper.run()
+    assert f"promfleet_awx.credentials[0].kubeconfig_file: {keeper.folder}/kubeconfig {problem}" in str(raised.value)
+    assert fake.requests == []
+
+
+def test_a_further_playbook_is_one_more_row(fake: FakeAwx, keeper: Keeper) -> None:
+    checkout = keeper.folder / "checkout"
+    checkout.mkdir()
+    row = {"name": "isolation", "playbook": "isolation", "survey": ["promfleet_fail_on"], "whole": True}
+    keeper.ok(templates=[*rows(), row], definition={"project": {"url": GIT, "checkout": str(checkout)}})
+    made = fake.named("job_templates", "Monitoring: isolation")
+    assert made["playbook"] == "playbooks/isolation.yml"
+    assert json.loads(made["extra_vars"]) == {"promfleet_expected_workers": 3}
+    assert [asked["variable"] for asked in fake.surveys[made["id"]]["spec"]] == ["promfleet_fail_on"]
+    assert "promfleet.monitoring.isolation" in (checkout / made["playbook"]).read_text()
+
+
+def test_a_playbook_is_in_the_project_as_long_as_a_template_runs_it(fake: FakeAwx, keeper: Keeper) -> None:
+    """Templates of teams and regions run it also where the template for everybody is switched off."""
+    checkout = keeper.folder / "checkout"
+    checkout.mkdir()
+    keeper.ok(
+        definition={
+            "project": {"url": GIT, "checkout": str(checkout)},
+            "templates": [{"name": "teams", "enabled": False}, {"name": "audit", "enabled": False}],
+        }
+    )
+    wanted = {one["playbook"] for one in fake.objects["job_templates"].values()}
+    assert {f"playbooks/{path.name}" for path in (checkout / "playbooks").iterdir()} == wanted
+    assert "playbooks/teams.yml" in wanted
+    assert "playbooks/audit.yml" not in wanted
+
+
 def launch(fake: FakeAwx, name: str, data: JsonObject) -> tuple[int, JsonObject]:
     identity = fake.named("job_templates", name)["id"]
     body = json.dumps(data).encode()
@@ -331,6 +461,7 @@ def test_a_run_that_is_cut_off_is_finished_by_the_next(
     ]
     result = keeper.run()
     assert "HTTP 500" in result["failure"]
+    # What only follows from a failure is named after it, not instead of it.
     assert result["counts"]["created"] > 0
     fake.faults = []
     assert keeper.ok()["changed"]
@@ -371,8 +502,8 @@ def test_one_cluster_by_its_token_slices_and_what_awx_has_already(
     options: JsonObject = {"definition": definition, "folder": str(keeper.folder)}
     with pytest.raises(InputError) as raised:
         keeper.run(**options)
-    assert "credential Vault: does not exist in AWX" in str(raised.value)
-    assert "credential Deploy key: does not exist in AWX" in str(raised.value)
+    assert "promfleet_awx.credentials[1].name: AWX has no credential 'Vault'" in str(raised.value)
+    assert "promfleet_awx.project.credential: AWX has no credential 'Deploy key'" in str(raised.value)
     assert writes(fake) == []
     for name in ("Vault", "Deploy key"):
         fake.add("credentials", name=name, organization=organization, credential_type=kind)
@@ -397,6 +528,66 @@ def test_an_awx_that_refuses_the_login_is_named(fake: FakeAwx, keeper: Keeper) -
     assert len(fake.requests) <= client.CONNECTIONS
 
 
+class OtherServer(http.server.BaseHTTPRequestHandler):
+    """Something else than AWX, that has one answer to all."""
+
+    answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
+
+    def do_GET(self) -> None:
+        status, headers, body = self.answer
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        ((200, {}, b"<html>Log in</html>"), "the answer is not JSON; is http://127.0.0.1:"),
+        ((200, {}, b'{"ha": true}'), "the answer is not a list of AWX; is http://127.0.0.1:"),
+        ((301, {"Location": "https://awx.example.com/"}, b""), "sends to https://awx.example.com/: give that one's"),
+        ((403, {}, b"{}"), "the user of the token must administer the organization"),
+        ((404, {}, b"<html>"), "is controller.api_path right (/api/controller/v2 with Automation Platform 2.5)"),
+    ],
+    ids=["a page", "another API", "moved", "forbidden", "another path"],
+)
+def test_a_server_that_is_not_awx_is_asked_once(
+    keeper: Keeper, answer: tuple[int, dict[str, str], bytes], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OtherServer, "answer", answer)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), OtherServer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        keeper.definition["controller"]["host"] = f"http://127.0.0.1:{server.server_address[1]}"
+        result = keeper.elsewhere()
+        server.shutdown()
+        thread.join()
+    assert advice in result["failure"]
+    assert result["requests"] <= client.CONNECTIONS
+
+
+@pytest.mark.parametrize(
+    ("controller", "message"),
+    [
+        ({"timeout": 0}, "controller.timeout: must be 1 or more, found 0"),
+        ({"ca_file": "no-such-file"}, "controller.ca_file: "),
+        ({"ca_file": "token"}, "controller.ca_file: "),
+        ({"token_file": "kubeconfig"}, "controller.token_file: must hold the token alone, in one line"),
+    ],
+)
+def test_a_login_that_cannot_be_used(fake: FakeAwx, keeper: Keeper, controller: JsonObject, message: str) -> None:
+    keeper.definition["controller"] |= controller
+    with pytest.raises(InputError) as raised:
+        keeper.run(folder=str(keeper.folder))
+    assert f"promfleet_awx.{message}" in str(raised.value)
+    assert fake.requests == []
+
+
 def test_forty_templates_without_a_change(fake: FakeAwx, keeper: Keeper) -> None:
     """The bound on requests: 30, one for each survey, and one for each association that lists do not show."""
     fake.add("instance_groups", name="eu")
@@ -416,14 +607,16 @@ def test_forty_templates_without_a_change(fake: FakeAwx, keeper: Keeper) -> None
     templates = [one for one in fake.objects["job_templates"].values() if "promfleet" in one["description"]]
     surveys = sum(bool(fake.surveys.get(one["id"])) for one in templates)
     assert len(templates) == 40
-    fake.requests.clear()
-    fake.most_at_once = 0
-    started = time.monotonic()
-    again = keeper.ok(**options)
-    seconds = time.monotonic() - started
-    assert not again["changed"]
-    hidden = [one for one in fake.requests if "__id=" in one]
-    assert len(fake.requests) - surveys - len(hidden) <= 30
-    assert len(hidden) <= 8
-    assert fake.most_at_once <= client.CONNECTIONS
-    assert seconds < 3
+    associations = sum(len(kind.hidden) for kind in KINDS.values())
+    for check in (True, False):
+        fake.requests.clear()
+        fake.most_at_once = 0
+        started = time.monotonic()
+        again = keeper.ok(check=check, **options)
+        seconds = time.monotonic() - started
+        assert not again["changed"]
+        hidden = [one for one in fake.requests if "__id=" in one]
+        assert len(fake.requests) - surveys - len(hidden) <= 30
+        assert len(hidden) <= associations
+        assert fake.most_at_once <= client.CONNECTIONS
+        assert seconds < 3

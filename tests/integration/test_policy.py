@@ -251,6 +251,22 @@ def test_an_exemption_lets_one_object_pass(enforced: Apply, api: Cluster) -> Non
     api.wait_until(lambda: denied(person(api), monitor(ADDRESS)) is not None, "the exemption is over")
 
 
+def test_what_the_inventory_has_for_a_team_is_judged_as_if_the_team_wrote_it(apply: Apply) -> None:
+    """An account of the platform writes it, which no policy stops: only this check does."""
+    led, fine = (
+        {"name": name, "spec": monitor(*relabelings)["spec"]}
+        for name, relabelings in (("led", [ADDRESS]), ("fine", ()))
+    )
+    team = {"name": "pay", "namespaces": [TEAM], "monitors": [fine, led]}
+    run = apply(name="check_input", team_monitoring_teams=[team]).require_failure()
+    (failure,) = run.failures
+    assert failure.message.startswith(
+        "One error in the input; nothing was written.\n- team_monitoring_teams[0].monitors[1]: the policies of teams "
+        "do not allow it (relabelings: relabelings[].targetLabel "
+    )
+    assert "INVALID_ARGUMENT" not in failure.message, "texts of Ansible are plain texts for CEL"
+
+
 def test_files_are_judged_without_a_cluster(playbook: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "monitor.json").write_text(json.dumps(monitor(ADDRESS)))
     variables = {

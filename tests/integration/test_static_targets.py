@@ -23,7 +23,6 @@ from tests.integration.support.prometheus_process import PrometheusProcess, appl
 
 JsonObject = dict[str, t.Any]
 
-INTERVAL = 0.2
 KINDS = {"discovered": "serviceMonitor", "static": "scrapeConfig"}
 SOURCE: JsonObject = {
     "cluster": "edge",
@@ -123,12 +122,11 @@ def test_series_go_on_when_a_source_changes_its_form(pair: Pair, first: str, sec
     assert refused(pair, REFUSED) == dict.fromkeys(REFUSED, 0)
     # No gap: the record has a value at each moment from the first to the last, so no change marked the series as ended.
     (series,) = pair.central.get("query", query="team:now:seconds[1h]")["result"]
-    start, end = (float(series["values"][position][0]) for position in (0, -1))
-    steps = math.floor((end - start) / INTERVAL) + 1
-    (ranged,) = pair.central.get(
-        "query_range", query="team:now:seconds", start=f"{start:.3f}", end=f"{end:.3f}", step=str(INTERVAL)
-    )["result"]
-    assert len(ranged["values"]) == steps
+    start, end = math.ceil(float(series["values"][0][0])), math.floor(float(series["values"][-1][0]))
+    (ranged,) = pair.central.get("query_range", query="team:now:seconds", start=str(start), end=str(end), step="1")[
+        "result"
+    ]
+    assert len(ranged["values"]) == end - start + 1
 
 
 # -- an instance around the limit ---------------------------------------------------------------------------------

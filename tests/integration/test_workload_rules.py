@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.reads import without_variables
 
+from tests.integration.support.alert_proofs import as_test, require_proofs
 from tests.integration.support.prometheus_process import lab_program
 from tests.tools.dashboards import definitions
 from tests.tools.workloads import catalogue, common_alerts
@@ -41,33 +42,6 @@ def rule_of(entry: str, alert: str) -> JsonObject:
     return next(rule for group in groups_of(entry) for rule in group["rules"] if rule.get("alert") == alert)
 
 
-def filled(text: str, labels: Mapping[str, str]) -> str:
-    """An annotation with its labels."""
-    return re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], text)
-
-
-def as_test(entry: str, proof: Mapping[str, Any]) -> JsonObject:
-    """What promtool is to check: silent at first, then one alert with these words, then silent again."""
-    rule, labels = rule_of(entry, proof["alert"]), proof["labels"]
-    alert = {
-        "exp_labels": {**rule["labels"], **labels},
-        "exp_annotations": {name: filled(text, labels) for name, text in rule["annotations"].items()},
-    }
-    moments: tuple[tuple[str, list[JsonObject]], ...] = (
-        (proof["quiet"], []),
-        (proof["fires"], [alert]),
-        (proof["resolved"], []),
-    )
-    return {
-        "name": f"{proof['alert']} at {proof['fires']}",
-        "interval": "1m",
-        "input_series": [{"series": series, "values": values} for series, values in proof["series"].items()],
-        "alert_rule_test": [
-            {"eval_time": moment, "alertname": proof["alert"], "exp_alerts": alerts} for moment, alerts in moments
-        ],
-    }
-
-
 def test_every_alert_has_a_proof() -> None:
     proved = {(entry, proof["alert"]) for entry, proofs in PROOFS.items() for proof in proofs}
     common = {alert["alert"] for alert in common_alerts()}
@@ -78,19 +52,8 @@ def test_every_alert_has_a_proof() -> None:
 
 @pytest.mark.parametrize("entry", sorted(PROOFS))
 def test_each_alert_fires_and_resolves(entry: str, promtool: Path, tmp_path: Path) -> None:
-    groups = groups_of(entry)
-    # JSON is YAML.
-    (tmp_path / "rules.yml").write_text(json.dumps({"groups": groups}))
-    given = {
-        "rule_files": ["rules.yml"],
-        "group_eval_order": [group["name"] for group in groups],
-        "tests": [as_test(entry, proof) for proof in PROOFS[entry]],
-    }
-    (tmp_path / "tests.yml").write_text(json.dumps(given))
-    done = subprocess.run(
-        [str(promtool), "test", "rules", str(tmp_path / "tests.yml")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    tests = [as_test(rule_of(entry, proof["alert"]), proof) for proof in PROOFS[entry]]
+    require_proofs(tests, groups=groups_of(entry), promtool=promtool, folder=tmp_path)
 
 
 def test_promtool_takes_all_rules_and_the_queries_of_all_panels(promtool: Path, tmp_path: Path) -> None:

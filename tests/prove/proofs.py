@@ -351,6 +351,13 @@ _CORES = (
         minutes=15,
     ),
 )
+_JOBS = _in_full(
+    "jobs of AWX",
+    part="awx",
+    test="tests/integration/test_awx_jobs.py",
+    shows="Jobs over 12,000 objects, run as AWX runs them: each event below 700,000 bytes, and no secret in any",
+    minutes=10,
+)
 _ENVIRONMENT = Proof(
     name="execution environment",
     part="awx",
@@ -361,6 +368,10 @@ _ENVIRONMENT = Proof(
 )
 
 
+# What scenarios use beside their own folder.
+_BESIDE = {"awx": ("molecule/site/*", "tests/integration/fleet_jobs.py", "docs/rights/*")}
+
+
 def _scenario(name: str) -> Proof:
     return Proof(
         name=f"molecule {name}",
@@ -368,7 +379,14 @@ def _scenario(name: str) -> Proof:
         shows=f"The molecule scenario {name}",
         minutes=30,
         commands=(("molecule", "test", "--scenario-name", name),),
-        inputs=(*COLLECTION, f"molecule/{name}/*", "molecule/shared/*", "tests/integration/support/*", "tests/lab/*"),
+        inputs=(
+            *COLLECTION,
+            f"molecule/{name}/*",
+            "molecule/shared/*",
+            "tests/integration/support/*",
+            "tests/lab/*",
+            *_BESIDE.get(name, ()),
+        ),
         on_lab=True,
     )
 
@@ -387,6 +405,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _TIERS,
         _SELECTORS,
         _CORPUS,
+        _JOBS,
         _ENVIRONMENT,
         *_RUNS,
         *_CORES,

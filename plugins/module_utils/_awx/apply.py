@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx import marks
-from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.client import Awx, AwxError, Unclear
+from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.client import Awx, AwxError, KeptBack, Unclear
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects import (
     ENCRYPTED,
     KINDS,
@@ -35,10 +35,11 @@ _APART = frozenset({"survey", "credentials"}.union(*([*kind.links, *kind.hidden]
 
 @dataclass(kw_only=True)
 class Done:
-    """What was carried out: the *changes* that were made, and the failures, each with its object."""
+    """What was carried out: the *changes*, the *failures*, each with its object, and the objects that need those."""
 
     changes: list[Change] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    kept_back: list[str] = field(default_factory=list)
 
 
 def apply(awx: Awx, plan: Plan, live: Live, *, fleet: str) -> Done:
@@ -64,16 +65,19 @@ class _Run:
         self.ids: dict[Key, int] = {key: found["id"] for key, found in live.by_key.items()}
 
     def all(self, do: t.Callable[[Change], None], changes: list[Change]) -> None:
-        def one(change: Change) -> str | None:
+        def one(change: Change) -> tuple[list[str], str] | None:
             try:
                 do(change)
+            except KeptBack:
+                return self.done.kept_back, str(change.key)
             except AwxError as error:
-                return f"{change.key}: {error}"
+                return self.done.failures, f"{change.key}: {error}"
             return None
 
         for change, failure in zip(changes, self.awx.each(one, changes), strict=True):
             if failure is not None:
-                self.done.failures.append(failure)
+                among, text = failure
+                among.append(text)
                 if change in self.done.changes:
                     self.done.changes.remove(change)
             elif change not in self.done.changes:
@@ -132,7 +136,7 @@ class _Run:
         known = change is not None and change.secrets_known
         for path, secret in desired.secrets.items():
             name, _dot, inner = path.partition(".")
-            body[name][inner] = ENCRYPTED if known else secret
+            body[name][inner] = ENCRYPTED if known and path not in desired.shown else secret
         if kind.marked:
             body["description"] = self._description(desired, change=change)
         return body
@@ -146,7 +150,7 @@ class _Run:
         return marks.write(desired.description, fleet=self.fleet, salt=salt, secrets=desired.secrets)
 
     def _missing(self, key: Key) -> int:
-        raise AwxError(f"needs the {key}, which could not be written")
+        raise KeptBack(f"needs the {key}, which could not be written")
 
     # -- associations ----------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import random
+import ssl
 import time
 import traceback
 import typing as t
@@ -47,6 +48,10 @@ class AwxError(Exception):
     def __init__(self, text: str, *, status: int = 0) -> None:
         super().__init__(text)
         self.status = status
+
+
+class KeptBack(AwxError):
+    """Something else, which this needs, could not be written."""
 
 
 class Unclear(AwxError):
@@ -132,7 +137,9 @@ class Awx:
             except _Refused as refused:
                 conflict = refused.status == 409 and method == "DELETE"
                 again = refused.status == 429 or conflict or (refused.status in BROKEN and not once)
-                text = f"{method} {path}: HTTP {refused.status}: {refused.text}"
+                text = (
+                    f"{method} {path}: HTTP {refused.status}: {refused.text}{_advice(refused, host=self._login.host)}"
+                )
                 if refused.status in BROKEN and once:
                     raise Unclear(text, status=refused.status) from refused
                 if not again or last:
@@ -140,8 +147,13 @@ class Awx:
                 pause = pause_before(
                     attempt, patience=self._patience, retry_after=refused.retry_after, spread=_spread()
                 )
-            except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
+            except _NotJson as error:
+                text = f"{method} {path}: the answer is not JSON; is {self._login.host} AWX, or a page before it?"
+                raise (Unclear(text) if once else AwxError(text)) from error
+            except (OSError, urllib3.exceptions.HTTPError) as error:
                 text = f"{method} {path}: {self._login.host} gave no usable answer: {error}"
+                if isinstance(error, (ssl.SSLCertVerificationError, urllib3.exceptions.SSLError)):
+                    raise AwxError(f"{text}; name the certificates of who issued it in controller.ca_file") from error
                 if once:
                     raise Unclear(text) from error
                 if last:
@@ -163,8 +175,11 @@ class Awx:
             retries=False,
         )
         if not 200 <= answer.status < 300:
-            raise _Refused(answer.status, _readable(answer.data, answer.status), answer.headers.get("Retry-After"))
-        found = json.loads(answer.data) if answer.data else {}
+            raise _Refused(answer.status, _readable(answer.data), answer.headers)
+        try:
+            found = json.loads(answer.data) if answer.data else {}
+        except ValueError as error:
+            raise _NotJson from error
         return found if isinstance(found, dict) else {}
 
 
@@ -186,9 +201,25 @@ def _pool(login: Login) -> urllib3.PoolManager:
 class _Refused(Exception):
     """An answer that is not one of success."""
 
-    def __init__(self, status: int, text: str, retry_after: str | None) -> None:
+    def __init__(self, status: int, text: str, headers: t.Mapping[str, str]) -> None:
         super().__init__(text)
-        self.status, self.text, self.retry_after = status, text, retry_after
+        self.status, self.text = status, text
+        self.retry_after, self.location = headers.get("Retry-After"), headers.get("Location")
+
+
+class _NotJson(Exception):
+    """An answer of success that did not come from AWX."""
+
+
+def _advice(refused: _Refused, *, host: str) -> str:
+    """What to do about an answer, where that is known."""
+    if refused.location:
+        return f"; {host} sends to {refused.location}: give that one's address in controller.host"
+    return {
+        401: "; is the token or password in the file of controller the right one, and not expired?",
+        403: "; the user of the token must administer the organization, and may need to be a system administrator",
+        404: "; is controller.api_path right (/api/controller/v2 with Automation Platform 2.5), and AWX 24.6 or newer?",
+    }.get(refused.status, "")
 
 
 def _local(path: str) -> str:
@@ -197,12 +228,12 @@ def _local(path: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def _readable(data: bytes, status: int) -> str:
+def _readable(data: bytes) -> str:
     """What AWX says about an error, without the page of a proxy."""
     try:
         return json.dumps(json.loads(data))[:1000]
     except ValueError:
-        return f"an answer that is not JSON ({status})"
+        return "an answer that is not JSON"
 
 
 def _spread() -> float:

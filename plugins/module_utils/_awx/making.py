@@ -75,12 +75,12 @@ class Making:
         """Note an object, once, and return its key."""
         if desired.key in self.objects and desired != self.objects[desired.key]:
             self.errors.add(f"{PATH}.name_prefix", f"two objects would be called {desired.key}; give one another name")
-        self.objects[desired.key] = desired
+        self.objects.setdefault(desired.key, desired)
         return desired.key
 
-    def existing(self, kind: str, name: str) -> Key:
-        """Note an object that must exist in AWX and is not written."""
-        return self.add(Desired(key=key(kind, name), is_given=True))
+    def existing(self, kind: str, name: str, *, place: str) -> Key:
+        """Note an object that must exist in AWX and is not written; the dictionary names it at *place*."""
+        return self.add(Desired(key=key(kind, name), is_given=True, place=place))
 
     def setting(self, row: str, option: str, *, default: t.Any = None) -> t.Any:
         """What the dictionary says of a template, else the default."""

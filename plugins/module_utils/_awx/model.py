@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._awx import sources, starts, templates
+from ansible_collections.promfleet.monitoring.plugins.module_utils._awx import refusals, sources, starts, templates
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.making import PATH, Fleet, Making, ReadFile
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects import Desired, JsonObject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
@@ -55,9 +55,11 @@ def make(
         for index, row in enumerate(rows if isinstance(rows, list) else [])
     ]
     made = Making(given=given, rows={row["name"]: row for row in table}, fleet=fleet, read=read, errors=errors)
+    refusals.texts(given, spec, errors=errors)
     for name in ("templates", "credentials", "teams", "regions", "notifications", "schedules"):
         _once_each(made, name)
     _unknown_rows(made)
+    refusals.repository(made)
     sources.organization(made)
     sources.credentials(made)
     sources.notifications(made)
@@ -69,8 +71,7 @@ def make(
     templates.region_templates(made)
     starts.workflow(made, frozenset(row["name"] for row in enabled))
     starts.schedules(made)
-    files = _files(made, enabled)
-    return Model(given=given, objects=tuple(made.objects.values()), files=files, not_asked=made.not_asked)
+    return Model(given=given, objects=tuple(made.objects.values()), files=_files(made), not_asked=made.not_asked)
 
 
 def _once_each(made: Making, option: str) -> None:
@@ -93,14 +94,13 @@ def _unknown_rows(made: Making) -> None:
             made.errors.add(f"{PATH}.{place}", f"unknown template; {nearest(name, made.rows)}")
 
 
-def _files(made: Making, rows: list[JsonObject]) -> dict[str, str]:
+def _files(made: Making) -> dict[str, str]:
     """The files without which AWX cannot run the templates: it runs playbooks of the project only."""
-    folder = made.given["project"]["playbooks"]
+    names = {made.playbook(row): row["playbook"] for row in made.rows.values()}
     files = {
-        made.playbook(row): f"---\n- name: Run the collection's playbook\n  import_playbook: {COLLECTION}.{name}\n"
-        for row in rows
-        for name in (row["playbook"],)
+        path: f"---\n- name: Run the collection's playbook\n  import_playbook: {COLLECTION}.{names[path]}\n"
+        for path in sorted(
+            {str(one.fields["playbook"]) for key, one in made.objects.items() if key.kind == "job_template"}
+        )
     }
-    if folder.startswith("/") or ".." in folder.split("/"):
-        made.errors.add(f"{PATH}.project.playbooks", "must be a folder in the repository")
     return {"collections/requirements.yml": f"---\ncollections:\n  - name: {COLLECTION}\n", **files}

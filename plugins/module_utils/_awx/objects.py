@@ -158,20 +158,24 @@ class Desired:
     """What one object has to be.
 
     *fields* are AWX's own, with a Key in place of another object's ID. *secrets* are values at paths of two names
-    (``inputs.token``). *links* are associations: the keys of all objects in each. *teams* are those that may do
-    something with it, by the role that allows it. *survey* is its whole survey, None where the kind has none.
-    *approval* is a workflow node's approval instead of a template. *is_given*: it must exist, and is not written.
+    (``inputs.token``); AWX shows those of the paths *shown*, and results none. *links* are associations: the keys of
+    all objects in each. *teams* are those that may do something with it, by the role that allows it. *survey* is its
+    whole survey, None where the kind has none.
+    *approval* is a workflow node's approval instead of a template. *is_given*: it must exist, and is not written;
+    *place* is then where the input names it.
     """
 
     key: Key
     description: str = ""
     fields: t.Mapping[str, t.Any] = field(default_factory=dict)
     secrets: t.Mapping[str, str] = field(default_factory=dict)
+    shown: frozenset[str] = frozenset()
     links: t.Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     teams: t.Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     survey: JsonObject | None = None
     approval: JsonObject | None = None
     is_given: bool = False
+    place: str = field(default="", compare=False)
 
 
 def key(kind: str, name: str, *, parent: str = "") -> Key:

@@ -21,6 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.read import Live, is_ours
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
 
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 # What results have in place of secrets, which are never shown.
@@ -99,7 +100,7 @@ class _Maker:
         found = self.live.by_key.get(one.key)
         if one.is_given:
             if found is None:
-                self.errors.add(str(one.key), "does not exist in AWX, or its organization is another one")
+                self.errors.add(one.place, self._why_missing(one.key))
             return None
         if found is None:
             return Change(key=one.key, action=CREATED, fields=tuple(self._as_created(one)), desired=one)
@@ -119,6 +120,15 @@ class _Maker:
         if not fields:
             return None
         return Change(key=one.key, action=UPDATED, fields=fields, desired=one, found=found, secrets_known=known)
+
+    def _why_missing(self, key: Key) -> str:
+        kind = KINDS[key.kind]
+        known = {other.name for other in self.live.by_key if other.kind == key.kind}
+        elsewhere = kind.scoped and any(found.get(kind.name) == key.name for found in self.live.found[key.kind])
+        which = f"AWX has no {kind.title} {key.name!r}"
+        if elsewhere:
+            return f"{which} in this organization, only in another one"
+        return f"{which}; {nearest(key.name, known)}"
 
     # -- fields ----------------------------------------------------------------------------------------------------
 
@@ -141,7 +151,8 @@ class _Maker:
         """Whether AWX has the desired secrets: each has some value there, and the fingerprint is that of ours."""
         for path in one.secrets:
             field, _dot, name = path.partition(".")
-            if (found.get(field) or {}).get(name) != ENCRYPTED:
+            wanted = one.secrets[path] if path in one.shown else ENCRYPTED
+            if (found.get(field) or {}).get(name) != wanted:
                 return False
         return marks.read(found.get("description")).proves(one.secrets)
 

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._awx import notices, refusals
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.making import (
     PATH,
     Making,
     server_url_without_login,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects import Desired, JsonObject, key
+from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects import Desired, JsonObject, Key, key
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require
 
 CLUSTERS_TYPE = "Kubeconfig"
@@ -32,7 +33,7 @@ def credentials(made: Making) -> None:
         if len(ways) != 1:
             made.errors.add(place, "needs one of kubeconfig_file, host with token_file, and existing: true")
         elif entry["existing"]:
-            made.existing("credential", entry["name"])
+            made.existing("credential", entry["name"], place=f"{place}.name")
         elif entry["kubeconfig_file"]:
             _kubeconfig(made, entry, place=place)
         else:
@@ -66,6 +67,9 @@ def _kubeconfig(made: Making, entry: JsonObject, *, place: str) -> None:
         )
     )
     content = made.content(entry["kubeconfig_file"], place=f"{place}.kubeconfig_file")
+    problem = refusals.kubeconfig_problem(content) if content.strip() else None
+    if problem:
+        made.errors.add(f"{place}.kubeconfig_file", f"{entry['kubeconfig_file']} {problem}")
     made.add(
         Desired(
             key=made.credential(entry),
@@ -88,7 +92,7 @@ def _one_cluster(made: Making, entry: JsonObject, *, place: str) -> None:
             description="One cluster",
             fields={
                 "organization": made.organization,
-                "credential_type": made.existing("credential_type", ONE_CLUSTER_TYPE),
+                "credential_type": made.existing("credential_type", ONE_CLUSTER_TYPE, place=place),
                 "inputs": {"host": entry["host"], "verify_ssl": bool(authority)},
             },
             secrets={
@@ -107,19 +111,23 @@ def notifications(made: Making) -> None:
             f"notification_configuration.{name}": made.content(path, place=f"{place}.secret_files.{name}").strip()
             for name, path in entry["secret_files"].items()
         }
-        for name in set(entry["configuration"]) & set(entry["secret_files"]):
-            made.errors.add(f"{place}.configuration.{name}", "is in secret_files, too")
+        notices.check(entry, place=place, errors=made.errors)
         made.add(
             Desired(
                 key=key("notification_template", made.name(entry["name"])),
                 fields={
                     "organization": made.organization,
                     "notification_type": entry["type"],
-                    "notification_configuration": entry["configuration"],
+                    "notification_configuration": notices.completed(entry),
                 },
                 secrets=secrets,
+                shown=frozenset(f"notification_configuration.{name}" for name in notices.shown(entry)),
             )
         )
+
+
+def _named(made: Making, option: str, name: str | None) -> Key | None:
+    return made.existing("credential", name, place=f"{PATH}.{option}.credential") if name else None
 
 
 def sources(made: Making) -> None:
@@ -132,7 +140,7 @@ def sources(made: Making) -> None:
                 "organization": made.organization,
                 "image": image["image"],
                 "pull": image["pull"],
-                "credential": made.existing("credential", image["credential"]) if image["credential"] else None,
+                "credential": _named(made, "execution_environment", image["credential"]),
             },
         )
     )
@@ -147,7 +155,7 @@ def sources(made: Making) -> None:
                 "scm_branch": project["branch"],
                 "allow_override": False,
                 "scm_update_on_launch": project["update_on_launch"],
-                "credential": made.existing("credential", project["credential"]) if project["credential"] else None,
+                "credential": _named(made, "project", project["credential"]),
             },
         )
     )

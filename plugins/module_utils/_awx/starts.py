@@ -7,10 +7,19 @@
 from __future__ import annotations
 
 import re
+import traceback
+import zoneinfo
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.making import PATH, Making
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects import Desired, JsonObject, key
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
+
+try:
+    from dateutil.rrule import rrulestr
+
+    IMPORT_ERROR: str | None = None
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
 
 WORKFLOW_STEPS = ("check", "approve", "site", "verify")
 # What AWX could ask before a workflow; nothing is asked.
@@ -114,10 +123,29 @@ def rrule_problems(text: str) -> list[str]:
         count = re.search(r"COUNT=(\d+)", rule)
         if "INTERVAL" not in rule:
             problems.append(f"needs an INTERVAL in each rule: {rule}")
+        if re.search(r"INTERVAL=0+(?:;|$)", rule):
+            problems.append(f"needs an INTERVAL above 0: {rule}")
         if "SECONDLY" in rule:
             problems.append(f"must not be SECONDLY: {rule}")
         if re.search(r"BYDAY[:=]\d+[a-zA-Z]{2}", rule):
             problems.append(f"must not have a number before a day: {rule}")
         if count and ("UNTIL" in rule or int(count[1]) > 999):
             problems.append(f"must have a COUNT up to 999, and none with UNTIL: {rule}")
+    problems = problems or _cannot_be_read(text)
     return ["; ".join(problems)] if problems else []
+
+
+def _cannot_be_read(text: str) -> list[str]:
+    """What the library says by which AWX reads such a text; it takes an unknown time zone for none."""
+    found = re.search(r"DTSTART;TZID=([^:]+):", text)
+    # Where a machine has no table of zones AWX alone knows.
+    zones = zoneinfo.available_timezones()
+    if found and zones and found[1] not in zones:
+        return [f"unknown time zone {found[1]!r}; {nearest(found[1], zones)}"]
+    if IMPORT_ERROR is not None:
+        return []
+    try:
+        rrulestr(text, forceset=True)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        return [f"cannot be read: {error}"]
+    return []

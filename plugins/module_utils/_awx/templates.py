@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._awx import survey
+from ansible_collections.promfleet.monitoring.plugins.module_utils._awx import refusals, survey
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.making import PATH, Making
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.objects import Desired, JsonObject, Key, key
 from ansible_collections.promfleet.monitoring.plugins.module_utils._awx.sources import CLUSTERS_TYPE, ONE_CLUSTER_TYPE
@@ -64,8 +64,9 @@ def template(made: Making, row: JsonObject, *, place: str = "", **changes: t.Any
     # People who may work for one team only are asked for nothing.
     asked = [] if teams else _questions(made, row, fixed=frozenset(extra))
     group = changes.pop("instance_group", made.setting(name, "instance_group"))
+    group_place = changes.pop("group_place", f"{PATH}.templates.{name}.instance_group")
     links: dict[str, tuple[Key, ...]] = {"credentials": keys}
-    links["instance_groups"] = (made.existing("instance_group", group),) if group else ()
+    links["instance_groups"] = (made.existing("instance_group", group, place=group_place),) if group else ()
     for event in ("started", "success", "error"):
         links[f"notification_templates_{event}"] = made.told(name, event)
     forks, timeout = (made.setting(name, option, default=0) for option in ("forks", "timeout"))
@@ -122,18 +123,20 @@ def _of_jobs(made: Making, names: list[str] | None, *, place: str) -> tuple[Key,
 def _fixed(made: Making, row: JsonObject) -> JsonObject:
     """The variables of a template that cannot be changed at a launch."""
     fixed = dict(made.setting(row["name"], "extra_vars", default={}))
-    for name in fixed:
-        _variable(made, name, place=f"{PATH}.templates.{row['name']}.extra_vars.{name}")
+    for name, value in fixed.items():
+        place = f"{PATH}.templates.{row['name']}.extra_vars.{name}"
+        option = made.fleet.variables.get(name)
+        if option is None:
+            made.errors.add(place, f"unknown variable; {nearest(name, made.fleet.variables)}")
+        elif name in (EXPECTED, row["confirm"]):
+            made.errors.add(place, "is given by the collection; leave it out")
+        else:
+            refusals.fixed(name, value, option, place=place, errors=made.errors)
     if row["whole"]:
         fixed[EXPECTED] = made.fleet.workers
     if any(entry["host"] for entry in made.given["credentials"]):
         fixed["promfleet_use_environment"] = True
     return fixed
-
-
-def _variable(made: Making, name: str, *, place: str) -> None:
-    if name not in made.fleet.variables:
-        made.errors.add(place, f"unknown variable; {nearest(name, made.fleet.variables)}")
 
 
 def _questions(made: Making, row: JsonObject, *, fixed: frozenset[str]) -> list[JsonObject]:
@@ -143,7 +146,8 @@ def _questions(made: Making, row: JsonObject, *, fixed: frozenset[str]) -> list[
     if row["confirm"]:
         found.append(_confirmation(made, row["confirm"]))
     for name in row["survey"] if wanted is None else wanted:
-        reason = _why_not_asked(made, name, fixed=fixed, place=place)
+        asked = any(question["variable"] == name for question in found)
+        reason = "is asked for already" if asked else _why_not_asked(made, name, fixed=fixed)
         if not reason:
             found.append(survey.question(name, made.fleet.variables[name]))
         elif wanted is None:
@@ -153,14 +157,13 @@ def _questions(made: Making, row: JsonObject, *, fixed: frozenset[str]) -> list[
     return found
 
 
-def _why_not_asked(made: Making, name: str, *, fixed: frozenset[str], place: str) -> str:
+def _why_not_asked(made: Making, name: str, *, fixed: frozenset[str]) -> str:
     if name not in made.fleet.variables:
         return f"unknown variable; {nearest(name, made.fleet.variables)}"
     if name in fixed:
         return "has a fixed value in the template, which an answer would replace"
     if name in made.fleet.given:
         return "is set in the inventory; an answer left blank would take the role's default instead of it"
-    del place
     return survey.why_not_held(made.fleet.variables[name])
 
 
@@ -218,5 +221,6 @@ def region_templates(made: Making) -> None:
                     title=made.name(f"{name} in {entry['name']}"),
                     limit=f"{REGION_GROUP}{entry['name']}",
                     instance_group=entry["instance_group"],
+                    group_place=f"{place}.instance_group",
                     **({"credentials": entry["credentials"]} if entry["credentials"] is not None else {}),
                 )

@@ -17,6 +17,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.polic
 
 JsonObject = dict[str, t.Any]
 
+# Whom objects are judged as that are not on a cluster yet: somebody who is none of the platform's accounts.
+PERSON = "promfleet:a-person-of-the-team"
+PEOPLE = ("system:authenticated",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import ssl
 import typing as t
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -70,6 +71,14 @@ def login(
         require(server_url_without_login, found["host"], path=f"{place}.host", errors=errors)
     if errors.is_good(place) and not found.get("token") and not (found.get("username") and found.get("password")):
         errors.add(place, "needs token_file, or username and password_file, or use_environment")
+    for name in ("token", "password"):
+        if found.get(name) and not (found[name].isascii() and found[name].isprintable()):
+            errors.add(f"{place}.{name}_file", f"must hold the {name} alone, in one line")
+    authority = str(place_of(given["ca_file"], folder=folder)) if given["ca_file"] else None
+    if authority:
+        _trusted(authority, place=f"{place}.ca_file", errors=errors)
+    if given["timeout"] < 1:
+        errors.add(f"{place}.timeout", f"must be 1 or more, found {given['timeout']}")
     if not errors.is_good(place):
         return None
     return Login(
@@ -77,10 +86,10 @@ def login(
         token=found.get("token", ""),
         username=found.get("username", ""),
         password=found.get("password", ""),
-        api_path=given["api_path"],
+        api_path="/" + given["api_path"].strip("/"),
         validate_certs=given["validate_certs"],
         timeout=given["timeout"],
-        ca_file=str(place_of(given["ca_file"], folder=folder)) if given["ca_file"] else None,
+        ca_file=authority,
     )
 
 
@@ -89,6 +98,15 @@ def _secret(given: JsonObject, name: str, read: ReadFile) -> str:
         return read(given[f"{name}_file"]).strip()
     except ValueError as error:
         raise InputError(f"{PATH}.controller.{name}_file", str(error)) from error
+
+
+def _trusted(path: str, *, place: str, errors: Errors) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        errors.add(place, f"{path} holds no certificates in PEM")
+    except OSError as error:
+        errors.add(place, f"{path} cannot be read: {error.strerror or error}")
 
 
 def place_of(path: str, *, folder: str | None) -> Path:
@@ -165,9 +183,9 @@ def _with(awx: Awx, made: model.Model, *, run: Run) -> JsonObject:
         planned = plan.make(desired, live, fleet=fleet, adopt=given["adopt"], read_text=read_text, errors=errors)
     files = _files(made, folder=run.params["folder"], check=run.check) if given["state"] == "present" else []
     if run.check:
-        return _result(awx, made, planned, list(planned.changes), files=files, failures=[])
+        return _result(awx, made, planned, list(planned.changes), files=files, failures=[], kept_back=[])
     done = apply.apply(awx, planned, live, fleet=fleet)
-    return _result(awx, made, planned, done.changes, files=files, failures=done.failures)
+    return _result(awx, made, planned, done.changes, files=files, failures=done.failures, kept_back=done.kept_back)
 
 
 def _result(
@@ -178,6 +196,7 @@ def _result(
     *,
     files: list[str],
     failures: list[str],
+    kept_back: list[str],
 ) -> JsonObject:
     room = Room(RESULT_BYTES)
     changes = sorted(changes, key=lambda change: change.key)
@@ -193,8 +212,15 @@ def _result(
         "not_asked": dict(made.not_asked),
         "requests": len(awx.requests),
         "diff": lambda: [_diff(change) for change in changes[:500]],
-        "failure": first_of(failures, separator="; ") if failures else None,
+        "failure": _failure(failures, kept_back),
     }
+
+
+def _failure(failures: list[str], kept_back: list[str]) -> str | None:
+    if not failures:
+        return None
+    text = first_of(failures, separator="; ")
+    return f"{text}; not written, because they need it: {first_of(kept_back, most=5)}" if kept_back else text
 
 
 def _diff(change: plan.Change) -> JsonObject:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 import typing as t
+from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import model_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import listed
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors, needs_promql
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.team_policies import judge_teams
 
 # The packages that modules import, and the distributions that bring them.
 LIBRARIES = {"kubernetes": "kubernetes", "yaml": "PyYAML", "promql_parser": "promql-parser"}
@@ -23,15 +28,41 @@ def missing_libraries(params: t.Mapping[str, t.Any]) -> list[str]:
     return [LIBRARIES[name] for name in LIBRARIES if name in needed and importlib.util.find_spec(name) is None]
 
 
-def check_input(params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str]) -> tuple[list[str], str | None]:
-    """Every error in *params*, the parameters of input_check, and all of them as one message (None if all is well).
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Every error, and all of them as one message (None if all is well); and what is worth a warning."""
+
+    errors: tuple[str, ...]
+    failure: str | None
+    warnings: tuple[str, ...] = ()
+
+
+def check_input(params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str]) -> Checked:
+    """What is wrong with *params*, the parameters of input_check.
 
     *environ* is the environment that modules run with: connection options may come from it.
     """
+    warnings: tuple[str, ...] = ()
     missing = " ".join(missing_libraries(params))
     if missing:
         install = f"{sys.executable} -m pip install {missing}"
         errors = [f"Python libraries are missing where modules run: {missing}. Install them with: {install}"]
     else:
         errors = find_errors(params, environ=environ)
-    return errors, f"{params['role']}: {listed(errors)}" if errors else None
+        if not errors and params["policies"]:
+            errors, warnings = _judged(params)
+    failure = f"{params['role']}: {listed(errors)}" if errors else None
+    return Checked(errors=tuple(errors), failure=failure, warnings=warnings)
+
+
+def _judged(params: t.Mapping[str, t.Any]) -> tuple[list[str], tuple[str, ...]]:
+    """What policies say of what the teams wrote, whose input is good."""
+    given = params["capabilities"].get(TEAMS.name)
+    if given is None:
+        return [], ()
+    model = model_of(TEAMS, validate_mapping(given, TEAMS.options, path=""))
+    judgement = judge_teams(model, params["policies"])
+    errors, warnings = (
+        [str(one.renamed(TEAMS.variable)) for one in found] for found in (judgement.errors, judgement.warnings)
+    )
+    return errors, tuple(warnings)

@@ -274,8 +274,12 @@ def carry_out(plan: Plan) -> None:
 def _apply(root: Path, change: Change) -> None:
     place = root / change.path
     if change.after is not None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_shared(place, change.after)
+        try:
+            write_shared(place, change.after)
+        except FileNotFoundError:
+            # Most files are beside others: asking for the folder of each takes as long as writing it.
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_shared(place, change.after)
         return
     place.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # a folder that still has something

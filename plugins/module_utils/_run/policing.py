@@ -35,7 +35,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.polic
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.rego import gatekeeper_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.report import CHECK, Item, Judged, judged
-from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.requests import Request
+from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.requests import (
+    PEOPLE,
+    PERSON,
+    Request,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.stored import Schemas
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.comparing import earlier_result
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import tell
@@ -60,9 +64,6 @@ RENDER_OPTIONS: dict[str, dict[str, t.Any]] = {
     "form": {"type": "str", "choices": list(FORMS), "default": "gatekeeper"},
     "folder": {"type": "path", "required": True},
 }
-# Whom the objects of files and clusters are judged as: somebody who is none of the platform's accounts.
-PERSON = "promfleet:a-person-of-the-team"
-PEOPLE = ("system:authenticated",)
 # What controllers of Kubernetes write, as the names of their field managers say.
 CONTROLLER = "system:kube-controller-manager"
 CONTROLLERS = frozenset({"kube-controller-manager", "endpointslice-controller", "endpoint-controller"})

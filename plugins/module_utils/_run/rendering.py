@@ -58,7 +58,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.result import RESULT_BYTES, Room
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.rule_check import examine
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run, shared_namespaces
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrecy import SECRET_NAMES, secret_values
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrecy import (
+    is_named_secret,
+    names_a_secret,
+    secret_values,
+)
 
 JsonObject = dict[str, t.Any]
 
@@ -72,7 +76,9 @@ OPTIONS: JsonObject = {
     "overwrite_edited": {"type": "bool", "default": False},
     **{name: SET_OPTIONS[name] for name in ("fleet", "shared_namespaces")},
 }
-_NAMED_SECRETS = tuple(f"{name}{quote}: " for name in sorted(SECRET_NAMES) for quote in ("", '"'))
+# The keys of a text of YAML in block style, and the texts behind ``name``. A line of a longer text may look like one.
+_KEY = re.compile(r'^[ ?-]*(?:"((?:[^"\\\n]|\\.)*)"|([^\s"?-].*?))(?:: |:?$)', re.MULTILINE)
+_NAME = re.compile(r'^[ -]*name: "?(.*?)"?$', re.MULTILINE)
 _IN_ADDRESS = re.compile(r"://[^/@\s]*@")
 
 
@@ -183,8 +189,12 @@ def _check_secrets(files: Mapping[str, str], objects: list[JsonObject], *, path:
 
 def _may_have_secrets(text: str) -> bool:
     """Whether it is worth looking at each value of a text of YAML: most have nothing that looks like a secret."""
-    plain = text.lower().replace("-", "").replace("_", "")
-    return any(name in plain for name in _NAMED_SECRETS) or ("@" in text and _IN_ADDRESS.search(text) is not None)
+    keys = {quoted or plain for quoted, plain in _KEY.findall(text)}
+    return (
+        any(map(is_named_secret, keys))
+        or any(map(names_a_secret, set(_NAME.findall(text))))
+        or ("@" in text and _IN_ADDRESS.search(text) is not None)
+    )
 
 
 def plan_of(params: Mapping[str, t.Any], made: Rendered) -> Plan:

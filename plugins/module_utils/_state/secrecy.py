@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 import typing as t
 
@@ -98,7 +99,7 @@ def _hide(value: t.Any, other: t.Any, *, path: tuple[str, ...]) -> t.Any:
 def _called(pair: JsonObject, name: str) -> str:
     """The name under which a value stands: in ``{name: DB_PASSWORD, value: ...}`` it is the other field's text."""
     given = pair.get("name")
-    if name == "value" and isinstance(given, str) and _SECRET_ENDING.search(_plain(given)):
+    if name == "value" and isinstance(given, str) and names_a_secret(given):
         return "password"
     return name
 
@@ -110,7 +111,19 @@ def _plain(name: str) -> str:
 def _is_secret(path: tuple[str, ...]) -> bool:
     if path[0] == "Secret" and len(path) > 1 and path[1] in _SECRET_PARTS:
         return True
-    return path[-1] in _WHOLE_OBJECTS or _plain(path[-1]) in SECRET_NAMES
+    return is_named_secret(path[-1])
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether an environment variable or argument of this name has a secret as its value."""
+    return _SECRET_ENDING.search(_plain(name)) is not None
+
+
+# Fields have few names.
+@functools.lru_cache(maxsize=4096)
+def is_named_secret(name: str) -> bool:
+    """Whether a text under this name is a secret."""
+    return name in _WHOLE_OBJECTS or _plain(name) in SECRET_NAMES
 
 
 def safe_text(text: str) -> str:
@@ -143,23 +156,25 @@ def _named(found: re.Match[str]) -> str:
 
 def secret_values(obj: JsonObject) -> frozenset[str]:
     """Every text in *obj* that is hidden, as it stands there and, in a Secret, decoded."""
-    return frozenset(_values(obj, path=(str(obj.get("kind")),)))
+    found: list[str] = []
+    _collect(obj, path=(str(obj.get("kind")),), found=found)
+    return frozenset(found)
 
 
-def _values(value: t.Any, *, path: tuple[str, ...]) -> t.Iterator[str]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _values(item, path=(*path, _called(value, name)))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _values(item, path=path)
-    elif isinstance(value, str):
-        if _is_secret(path):
-            yield value
-            if path[:2] == ("Secret", "data"):
-                yield from _decoded(value)
-        else:
-            yield from _USER_INFO.findall(value)
+def _collect(value: t.Any, *, path: tuple[str, ...], found: list[str]) -> None:
+    """Add the secret texts in a mapping or list to *found*. Renderings call it for tens of thousands of objects."""
+    pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+    for name, item in pairs:
+        if isinstance(item, str):
+            whole = path if name is None else (*path, _called(value, name))
+            if _is_secret(whole):
+                found.append(item)
+                if whole[:2] == ("Secret", "data"):
+                    found += _decoded(item)
+            elif "://" in item:
+                found += _USER_INFO.findall(item)
+        elif isinstance(item, (dict, list)):
+            _collect(item, path=path if name is None else (*path, _called(value, name)), found=found)
 
 
 def _decoded(value: str) -> t.Iterator[str]:

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import yaml
+from dateutil.rrule import rrulestr
 
 from tests.integration.support import awx_rules as rules
 from tests.integration.support.awx_surveys import job_variables, launched, survey_error
@@ -383,9 +384,16 @@ class FakeAwx:
         if fields is None:
             raise Answer(400, {"notification_type": [f'"{values["notification_type"]}" is not a valid choice.']})
         given = values["notification_configuration"]
-        missing = [name for name in fields if name not in given and name not in rules.WITH_DEFAULTS]
-        if missing:
-            raise Answer(400, {"notification_configuration": [f"Missing required fields: {missing}."]})
+        for name, default in rules.NOTIFICATION_DEFAULTS.get(values["notification_type"], {}).items():
+            given.setdefault(name, default)
+        missing = [name for name in fields if name not in given]
+        wrong = [
+            name for name in fields if name in given and type(given[name]) is not rules.NOTIFICATION_TYPES[fields[name]]
+        ]
+        empty = [name for name in fields if fields[name] == "list" and not given.get(name)]
+        method = given.get("http_method", "POST") if "http_method" in fields else "POST"
+        if missing or wrong or empty or method.lower() not in ("put", "post"):
+            raise Answer(400, {"notification_configuration": [f"missing {missing}, incorrect type {wrong + empty}"]})
         self._keep_secrets("notification_configuration", "notification_templates", values, old)
 
     def _keep_secrets(self, name: str, path: str, values: JsonObject, old: JsonObject | None) -> None:
@@ -421,6 +429,11 @@ class FakeAwx:
         found = re.findall(r".*?(RULE\:[^\s]*)", text)
         if not found or any("INTERVAL" not in rule or "SECONDLY" in rule for rule in found):
             problems.append("INTERVAL required in rrule")
+        if not problems:
+            try:
+                rrulestr(text, forceset=True)
+            except (ValueError, AttributeError, OverflowError) as error:
+                problems.append(f"rrule parsing failed validation: {error}")
         if problems:
             raise Answer(400, {"rrule": problems})
 
@@ -523,5 +536,13 @@ class FakeAwx:
         if errors:
             raise Answer(400, errors)
         variables = job_variables(template, survey if template["survey_enabled"] else {}, accepted)
-        self.launched.append({"template": template["name"], "limit": template["limit"], "extra_vars": variables})
+        self.launched.append(
+            {
+                "template": template["name"],
+                "limit": template["limit"],
+                "extra_vars": variables,
+                # A job gets these as text that is no template, what else it gets are the variables of its template.
+                "answers": {name: variables[name] for name in accepted},
+            }
+        )
         return 201, {"job": next(self._ids), "ignored_fields": ignored}

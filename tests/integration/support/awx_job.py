@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,21 @@ from pathlib import Path
 
 import yaml
 
-from tests.integration.support.playbook import environment
+from tests.integration.support.playbook import Result, Run, environment
 
 JsonObject = dict[str, t.Any]
 # AWX cuts an event off here (MAX_EVENT_RES_DATA in awx/settings/defaults.py).
 EVENT_BYTES = 700_000
 # As OpenShift gives them to pods: any number, in group 0.
 USER = 1_000_650_000
+# Events of a task's result, and what they say; what the last event calls the counts of the recap.
+STATUSES = {
+    "runner_on_ok": "ok",
+    "runner_on_failed": "failed",
+    "runner_on_unreachable": "unreachable",
+    "runner_on_skipped": "skipped",
+}
+STATS = {"ok": "ok", "changed": "changed", "failures": "failures", "unreachable": "dark"}
 # What AWX tells every job about itself (awx_meta_vars in awx/main/models).
 META: JsonObject = {
     f"{prefix}_{name}": value
@@ -44,6 +53,40 @@ class Job:
     def largest(self) -> int:
         """The size of the largest event as AWX keeps it."""
         return max(len(json.dumps(event)) for event in self.events)
+
+    @property
+    def text(self) -> str:
+        """All that AWX shows and keeps of it."""
+        return "\n".join([*(json.dumps(event) for event in self.events), self.output])
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that AWX shows, one event after the other, without colours."""
+        shown = "\n".join(event["stdout"] for event in self.events if event["stdout"])
+        return re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
+
+    @property
+    def run(self) -> Run:
+        """The same as other runs are judged by, made of its events."""
+        results, recap = [], {}
+        for event in self.events:
+            data = event.get("event_data") or {}
+            if event["event"] in STATUSES:
+                ignored = event["event"] == "runner_on_failed" and data.get("ignore_errors")
+                results.append(
+                    Result(
+                        status="ignored" if ignored else STATUSES[event["event"]],
+                        host=data["host"],
+                        task=data["task"],
+                        action=data["resolved_action"],
+                        data=data.get("res") or {},
+                    )
+                )
+            elif event["event"] == "playbook_on_stats":
+                recap = {
+                    host: {name: data[one].get(host, 0) for name, one in STATS.items()} for host in data["processed"]
+                }
+        return Run(status=self.status, output="\n".join(self.lines), results=tuple(results), recap=recap)
 
 
 class Unsafe(str):
@@ -70,19 +113,24 @@ def unsafe(value: t.Any) -> t.Any:
 
 def run_job(
     playbook: str, *, folder: Path, inventory: JsonObject, fixed: JsonObject, answers: JsonObject,
-    arguments: str = "", files: t.Mapping[str, str] | None = None,
+    arguments: str = "", files: t.Mapping[str, str] | None = None, env: t.Mapping[str, str] | None = None,
+    project: Path | None = None,
 ) -> Job:  # fmt: skip
-    """Run a playbook of the collection; *inventory* is what an inventory script prints.
+    """Run a playbook of the collection, or one of the folder *project*; *inventory* is what an inventory script prints.
 
     *fixed* are the variables of the job template, *answers* those of its survey. *files* are credentials, by the name
-    of the variable that gets the path of each.
+    of the variable that gets the path of each, *env* those that a job finds in its environment.
     """
     private = folder / "private"
-    for name in ("project", "inventory", "env", "artifacts", "cp", "tmp"):
+    for name in ("inventory", "env", "artifacts", "cp", "tmp"):
         (private / name).mkdir(parents=True)
-    (private / "project" / "run.yml").write_text(
-        f"---\n- name: Run\n  import_playbook: promfleet.monitoring.{playbook}\n", encoding="utf-8"
-    )
+    if project is None:
+        (private / "project").mkdir()
+        (private / "project/run.yml").write_text(
+            f"---\n- name: Run\n  import_playbook: promfleet.monitoring.{playbook}\n", encoding="utf-8"
+        )
+    else:
+        shutil.copytree(project, private / "project")
     script = private / "inventory/hosts"
     script.write_text(f"#!/usr/bin/env python3\nprint({json.dumps(inventory)!r})\n", encoding="utf-8")
     script.chmod(0o700)
@@ -97,15 +145,16 @@ def run_job(
     home.mkdir()
     home.chmod(0o555)
     prefix = Path(sys.prefix)
-    env = environment(
+    given = environment(
         prefix, HOME=str(home), TMPDIR=str(private / "tmp"), AWX_PRIVATE_DATA_DIR=str(private), JOB_ID="17",
         ANSIBLE_RETRY_FILES_ENABLED="False", MAX_EVENT_RES=str(EVENT_BYTES), ANSIBLE_FORCE_COLOR="True",
         ANSIBLE_HOST_KEY_CHECKING="False", ANSIBLE_INVENTORY_UNPARSED_FAILED="True", ANSIBLE_HOME=str(private / "tmp"),
-        ANSIBLE_REMOTE_TMP=str(private / "tmp/remote"),
+        ANSIBLE_REMOTE_TMP=str(private / "tmp/remote"), **(env or {}),
     )  # fmt: skip
-    command = [str(prefix / "bin/ansible-runner"), "run", str(private), "-p", "run.yml", "--ident", "17"]
+    target = "run.yml" if project is None else playbook
+    command = [str(prefix / "bin/ansible-runner"), "run", str(private), "-p", target, "--ident", "17"]
     done = subprocess.run(
-        [*_as_another_user(private), *command], env=env, cwd=private / "project", capture_output=True, text=True,
+        [*_as_another_user(private), *command], env=given, cwd=private / "project", capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     home.chmod(0o755)

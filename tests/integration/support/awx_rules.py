@@ -308,9 +308,26 @@ NOTIFICATION_FIELDS: dict[str, dict[str, str]] = {
         "password": "password", "headers": "object",
     },
     "mattermost": {"mattermost_url": "string", "mattermost_no_verify_ssl": "bool"},
+    "rocketchat": {"rocketchat_url": "string", "rocketchat_no_verify_ssl": "bool"},
+    "grafana": {"grafana_url": "string", "grafana_key": "password"},
+    "irc": {
+        "server": "string", "port": "int", "nickname": "string", "password": "password", "use_ssl": "bool",
+        "targets": "list",
+    },
+    "twilio": {"account_sid": "string", "account_token": "password", "from_number": "string", "to_numbers": "list"},
+    "awssns": {
+        "aws_region": "string", "aws_access_key_id": "string", "aws_secret_access_key": "password",
+        "aws_session_token": "password", "sns_topic_arn": "string",
+    },
     "pagerduty": {"subdomain": "string", "token": "password", "service_key": "string", "client_name": "string"},
 }  # fmt: skip
-WITH_DEFAULTS = {"timeout", "http_method", "disable_ssl_verification", "username", "password"}
+NOTIFICATION_DEFAULTS: dict[str, JsonObject] = {
+    "email": {"timeout": 30},
+    "webhook": {"http_method": "POST", "disable_ssl_verification": False, "username": "", "password": ""},
+    "awssns": dict.fromkeys(NOTIFICATION_FIELDS["awssns"], ""),
+}
+# type_map of the serializer.
+NOTIFICATION_TYPES = {"string": str, "int": int, "bool": bool, "list": list, "password": str, "object": dict}
 # The type of AWX's own that the collection uses (awx_plugins.credentials.plugins / awx/main/models/credential).
 OWN_TYPES: list[JsonObject] = [
     {
@@ -363,7 +380,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "notification_templates",
-        "fields of its type are required unless they have a default; secrets as above",
+        "fields of its type are required, or get their default; their types, no empty list; secrets as above",
         "awx/api/serializers.py: NotificationTemplateSerializer",
     ),
     ("job_templates", "the organization is the project's", "awx/main/models/jobs.py: JobTemplate.save"),
@@ -412,7 +429,11 @@ RULES: tuple[tuple[str, str, str], ...] = (
         "makes one and gives it to the node (201)",
         "awx/api/views: WorkflowJobTemplateNodeCreateApproval",
     ),
-    ("schedules", "rules about rrule", "awx/api/serializers.py: SchedulePreviewSerializer.validate_rrule"),
+    (
+        "schedules",
+        "rules about rrule, which python-dateutil must be able to read",
+        "awx/api/serializers.py: SchedulePreviewSerializer.validate_rrule",
+    ),
     (
         "role_team_assignments",
         "the role's type and the object's must fit; object_id is text",

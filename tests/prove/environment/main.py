@@ -63,6 +63,7 @@ def run(command: Sequence[str | Path], **options: t.Any) -> str:
 def inventory(fake: FakeAwx, folder: Path) -> dict[str, t.Any]:
     """A fleet of one cluster, that is rendered, and its templates in AWX."""
     (folder / "token").write_text(TOKEN)
+    (folder / "kubeconfig").write_text("kind: Config\n")
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
@@ -72,7 +73,7 @@ def inventory(fake: FakeAwx, folder: Path) -> dict[str, t.Any]:
         "promfleet_awx": {
             "controller": {"host": fake.url, "token_file": "token"},
             "execution_environment": {"image": "registry.example.com/promfleet-ee:1"},
-            "credentials": [{"name": "clusters", "kubeconfig_file": "token"}],
+            "credentials": [{"name": "clusters", "kubeconfig_file": "kubeconfig"}],
             "project": {"url": "https://git.example.com/fleet.git"},
         },
     }

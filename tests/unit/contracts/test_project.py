@@ -23,9 +23,10 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 FILES = tracked_files()
 SCENARIOS = scenarios.folders()
 STEPS = ("check", "converge", "idempotence", "verify", "absent")
-# Scenarios that are about something else than how a role writes and removes its objects, and that of the whole job,
-# which plays its check mode as a side effect and judges what it says.
-SHORT = {"isolation": ("converge", "verify"), "site": ("converge", "idempotence", "verify", "absent")}
+# Scenarios that are about something else than how a role writes and removes its objects, and those of the whole job,
+# where check mode and the second run are rules that judge what they say.
+WHOLE = ("converge", "verify", "absent")
+SHORT = {"isolation": ("converge", "verify"), "site": WHOLE, "awx": WHOLE}
 # Written apart, so that this file does not hold what it forbids.
 PUBLIC_INDEXES = ("pypi" + ".org", "files.pythonhosted" + ".org", "proxy.golang" + ".org", "registry.npmjs" + ".org")
 MACHINE_PATHS = ("/work" + "/", "/root" + "/", "/tmp" + "/spec")

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api import block_yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import parse
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run import rendering
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.execute import Answer, execute
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.rendering import DEFINITION
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrecy import secret_values
+from hypothesis import given as for_all
+from hypothesis import strategies as st
 
 JsonObject = dict[str, t.Any]
 TEAMS: JsonObject = {
@@ -104,3 +108,37 @@ def test_results_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     result = run(tmp_path, diff=True).result
     assert result["truncated"] + len(result["files"]) == result["counts"]["created"]
     assert len(json.dumps([result["files"], result["diff"]])) < 400
+
+
+NAMES = st.sampled_from(
+    ["token", "x-api-key", "API_KEY", "a.password", "pass: word", 'secret"key', "bearer token", "- token", "? token",
+     "automountServiceAccountToken", "tokens", "name", "value", "url",
+     "kubectl.kubernetes.io/last-applied-configuration"]
+)  # fmt: skip
+TEXTS = [
+    "",
+    "text",
+    "DB_PASSWORD",
+    "db-password: x",
+    "two\nlines\ntoken: x\n",
+    "https://a:b@example.com",
+    "a@b",
+    " token",
+]
+LEAVES = st.none() | st.booleans() | st.just(5) | st.sampled_from(TEXTS)
+BODIES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=8
+)
+
+
+@for_all(st.dictionaries(NAMES, BODIES, max_size=4))
+def test_a_text_that_holds_a_secret_is_looked_at(body: JsonObject) -> None:
+    obj = {"kind": "Any", "spec": body}
+    if secret_values(obj):
+        assert rendering._may_have_secrets(block_yaml.dump([obj]))
+
+
+def test_most_texts_need_not_be_looked_at(tmp_path: Path) -> None:
+    """To look at each value of 20,000 objects takes a second."""
+    run(tmp_path)
+    assert [path for path, text in content(tmp_path).items() if rendering._may_have_secrets(text.decode())] == []

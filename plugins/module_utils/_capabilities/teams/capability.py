@@ -77,8 +77,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.rules import (
     RuleSet,
-    own_configuration,
+    Written,
     sets_of_files,
+    written,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.selected import (
     selected_namespaces,
@@ -273,9 +274,19 @@ def desired(model: FleetTeams) -> list[JsonObject]:
             routing=model.routing,
             egress=model.egress,
         )
-        if team.enabled and team.active_on(model.cluster):
-            found += own_configuration(team.own, model.files.get(team.name, ()), team=team.name)
+        found += [one.obj for one in _written(model, team)]
     return found
+
+
+def _written(model: FleetTeams, team: Team) -> list[Written]:
+    if not team.enabled or not team.active_on(model.cluster):
+        return []
+    return written(team.own, model.files.get(team.name, ()), team=team.name)
+
+
+def written_by_teams(model: FleetTeams) -> list[Written]:
+    """The rules and monitors that the inventory has for the teams of this run, in this cluster."""
+    return [one for team in model.wanted for one in _written(model, team)]
 
 
 def _selected(model: FleetTeams, situation: Situation) -> list[JsonObject]:

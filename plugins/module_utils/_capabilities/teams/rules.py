@@ -115,12 +115,13 @@ class RulesFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Monitor:
-    """One ServiceMonitor, PodMonitor or Probe."""
+    """One ServiceMonitor, PodMonitor or Probe. *path*: its place in the input."""
 
     kind: str
     name: str
     namespace: str
     spec: JsonObject
+    path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,8 @@ def parse_own(values: Values, *, namespaces: t.Sequence[str], evaluates: bool, p
         name = require(grammar.dns_subdomain, one["name"], path=f"{at}.name", errors=errors)
         if not one["spec"] and errors.is_good(f"{at}.spec"):
             errors.add(f"{at}.spec", f"must not be empty: it is the spec of the {one['kind']}")
-        monitors.append(Monitor(kind=one["kind"], name=name, namespace=place(one, at=at), spec=tidy(one["spec"])))
+        namespace = place(one, at=at)
+        monitors.append(Monitor(kind=one["kind"], name=name, namespace=namespace, spec=tidy(one["spec"]), path=at))
     _refuse_twice(
         [(f"{path}.rules[{number}].name", (one.namespace, one.name)) for number, one in enumerate(rules)], errors=errors
     )
@@ -238,25 +240,28 @@ def _set_of_file(file: str, text: str, *, of: RulesFile, errors: Errors) -> Rule
     return RuleSet(name=stem, namespace=of.namespace, groups=groups, path=of.path, file=file)
 
 
-def own_configuration(own: OwnObjects, sets: t.Iterable[RuleSet], *, team: str) -> list[JsonObject]:
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """An object that *team* wrote into the inventory, and its place there: the *path*, and the *file* or nothing."""
+
+    obj: JsonObject
+    team: str
+    path: str
+    file: str = ""
+
+
+def written(own: OwnObjects, sets: t.Iterable[RuleSet], *, team: str) -> list[Written]:
     """The objects of a team's rules, those of files (*sets*) too, and of its monitors."""
+    found = []
     labels = common_labels("team-monitoring", team=team)
-    rules = [
-        make(
-            MONITORING,
-            "PrometheusRule",
-            one.name,
-            namespace=one.namespace,
-            labels=labels,
-            spec={"groups": list(one.groups)},
-        )
-        for one in (*own.rules, *sets)
-    ]
-    monitors = [
-        make(MONITORING, one.kind, one.name, namespace=one.namespace, labels=labels, spec=one.spec)
-        for one in own.monitors
-    ]
-    return [*rules, *monitors]
+    for rules in (*own.rules, *sets):
+        spec = {"groups": list(rules.groups)}
+        obj = make(MONITORING, "PrometheusRule", rules.name, namespace=rules.namespace, labels=labels, spec=spec)
+        found.append(Written(obj=obj, team=team, path=rules.path, file=rules.file))
+    for one in own.monitors:
+        obj = make(MONITORING, one.kind, one.name, namespace=one.namespace, labels=labels, spec=one.spec)
+        found.append(Written(obj=obj, team=team, path=one.path))
+    return found
 
 
 def _namespace(given: str | None, *, namespaces: t.Sequence[str], path: str, errors: Errors) -> str:
