@@ -54,7 +54,7 @@ options:
     type: list
     elements: str
     default: []
-  ca_cert:
+  registry_ca_cert:
     description: A file with the authorities that registries' certificates come from, beside those of the system.
     type: path
   fail_on:

@@ -54,7 +54,9 @@ OPTIONS: JsonObject = cluster_options(
         **INPUT,
         "crds_version": {"type": "str"},
         "index": {"type": "path"},
-        **{name: IMAGES_OPTIONS[name] for name in ("ask", "credentials_file", "plain_http", "ca_cert")},
+        **{name: IMAGES_OPTIONS[name] for name in ("ask", "credentials_file", "plain_http")},
+        # ca_cert is that of the API server.
+        "registry_ca_cert": IMAGES_OPTIONS["ca_cert"],
         "fail_on": {"type": "str", "choices": [NEVER, OUTDATED], "default": NEVER},
         "shared_namespaces": SET_OPTIONS["shared_namespaces"],
     }
@@ -78,7 +80,7 @@ def work(run: Run) -> JsonObject:
     registries = Registries(
         credentials=read_credentials(_path(params["credentials_file"])),
         plain_http=frozenset(params["plain_http"]),
-        ca_cert=_path(params["ca_cert"]),
+        ca_cert=_path(params["registry_ca_cert"]),
     )
     objects = objects_of_cluster(params["capabilities"])
     shared = shared_namespaces(params["shared_namespaces"])
