@@ -24,6 +24,7 @@ from tests.integration.support.rights import (
     AGENT,
     CRDS,
     ENDPOINTS,
+    GROUPS,
     PRESENT,
     SHARED,
     SOURCES,
@@ -52,7 +53,8 @@ OF_POLICIES = {
 OF_THE_TRAIL = {"create events", "update configmaps"}
 # Without nodes no claim ever goes: tests/integration/test_teams.py removes one.
 ON_NODES_ONLY = {"delete persistentvolumeclaims", "get persistentvolumeclaims"}
-OPERATOR: JsonObject = {"cluster": "hub", "capabilities": {"operator": {}}}
+# As the operator was installed.
+OPERATOR: JsonObject = {"cluster": "hub", "capabilities": {"operator": {"rules": GROUPS}}}
 VERIFY: JsonObject = {**SHARED, "sources": ENDPOINTS, "exposed": SOURCES, "wait": False}
 WRITERS = ("promfleet-operator", "promfleet-teams")
 REMOVER = ACCOUNTS["promfleet-remover"]
