@@ -147,7 +147,7 @@ def test_a_plan_says_what_the_upgrade_does(stage: Stage, tmp_path: Path) -> None
 @pytest.fixture
 def exposed(stage: Stage) -> Iterator[None]:
     """The older CRDs, which take an object that the newer ones refuse."""
-    # All of them: what a source does not have, and of which there are no objects, a run removes.
+    # All of them: a downgrade removes what the older source does not have and no object uses.
     crds = {"source": str(crd_folder(OLDER, only=SOME)), "allow_downgrade": True, "allow_data_loss": True}
     waiting = {"wait": False, "wait_timeout": 60, "audit": {"enabled": False}}
     stage.run("crds", version=OLDER, **crds, **waiting)
