@@ -56,6 +56,9 @@ KNOWN_AFTER_APPLY = "(known after apply)"
 # Names of Services, of label values, and of what the operator derives from them end here.
 DNS_LABEL_MAX = 63
 
+# The API server puts it on each namespace, and keeps its value.
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+
 PLATFORM_TEAM = "platform"
 NAMESPACE_PREFIX = "monitoring-"
 CLUSTER_WIDE_PREFIX = "promfleet-"

@@ -22,6 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     MANAGED_BY_LABEL,
     MONITORING_GROUP,
     NAME_LABEL,
+    NAMESPACE_LABEL,
     TEAM_LABEL,
     common_labels,
 )
@@ -257,7 +258,7 @@ def _places(teams: t.Sequence[Team], operator_namespace: str, namespaces: Fact[d
     live = {} if isinstance(namespaces, Unobserved) else namespaces
     # The API server gives each namespace its name as a label; one that does not exist has that one when it is made.
     return [
-        {**((live.get(name) or {"metadata": {}})["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": name}
+        {**((live.get(name) or {"metadata": {}})["metadata"].get("labels") or {}), NAMESPACE_LABEL: name}
         for name in sorted(names)
     ]
 

@@ -19,6 +19,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.offli
 from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.policies import Policy
 from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.requests import Request, all_about
 
+NAMED = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -31,6 +33,11 @@ class Verdict:
     policy: Policy
     failed: tuple[str, ...] = ()
     unknown: str = ""
+
+    @property
+    def said(self) -> str:
+        """The first of the sentences as one, without a full stop at its end."""
+        return "; ".join(text.rstrip(".") for text in self.failed[:NAMED])
 
     @property
     def passes(self) -> bool:

@@ -24,7 +24,6 @@ CODES_OF_SEVERITIES = {"error": "PF401", "warning": "PF402", "info": "PF403"}
 CHECK = "policies"
 EXEMPTION_CHECK = "exemption"
 NO_TEAM = "(not known)"
-NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +93,9 @@ def _findings(item: Item, policies: tuple[Policy, ...], *, subject: Subject, tea
 
 def _failed(verdict: Verdict, item: Item, *, subject: Subject, team: str) -> Finding:
     code = CODES_OF_SEVERITIES[verdict.policy.row.severity]
-    said = "; ".join(text.rstrip(".") for text in verdict.failed[:NAMED])
     policy = verdict.policy
     return found(
-        code, subject, place=item.place, policy=policy.id, enforcement=policy.enforcement, team=team, said=said
+        code, subject, place=item.place, policy=policy.id, enforcement=policy.enforcement, team=team, said=verdict.said
     )
 
 

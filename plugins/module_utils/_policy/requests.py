@@ -38,6 +38,11 @@ class Request:
     groups: tuple[str, ...] = ()
     labels: t.Mapping[str, str] | None = field(default=None)
 
+    @classmethod
+    def of_person(cls, obj: JsonObject, *, labels: t.Mapping[str, str] | None) -> Request:
+        """A person of a team creates *obj* in a namespace with these *labels*."""
+        return cls(operation="CREATE", obj=obj, username=PERSON, groups=PEOPLE, labels=labels)
+
     @property
     def one(self) -> JsonObject:
         """The object that the request is about."""

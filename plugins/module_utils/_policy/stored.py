@@ -11,10 +11,17 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.schema import Schema, schema_of, stored
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.canonical import canonical
 
 JsonObject = dict[str, t.Any]
+
+# Where the schemas are from: a release of the operator, or files of its CRDs.
+SCHEMA_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "crds_version": {"type": "str", "default": PROMETHEUS_OPERATOR},
+    "crds_source": {"type": "path"},
+}
 
 # Built-in groups whose kinds have no schema here; their objects need no defaults for what policies ask.
 BUILT_IN = frozenset(

@@ -15,7 +15,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.documents import Located, read_located
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER, TEAM_LABEL
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import open_source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.report import (
@@ -40,7 +39,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.reque
     PERSON,
     Request,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.stored import Schemas
+from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.stored import SCHEMA_OPTIONS, Schemas
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.comparing import earlier_result
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.reporting import tell
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import JsonObject, Run
@@ -51,8 +50,7 @@ LINT_OPTIONS: dict[str, dict[str, t.Any]] = {
     "files": {"type": "list", "elements": "path", "required": True},
     "namespace": {"type": "str", "default": "default"},
     "namespaces": {"type": "dict", "default": {}},
-    "crds_version": {"type": "str", "default": PROMETHEUS_OPERATOR},
-    "crds_source": {"type": "path"},
+    **SCHEMA_OPTIONS,
 }
 AUDIT_OPTIONS: dict[str, dict[str, t.Any]] = {**POLICY_OPTIONS, **FINDING_OPTIONS}
 FORMS: dict[str, t.Callable[[Policy], list[JsonObject]]] = {
@@ -104,13 +102,7 @@ def _item(one: Located, *, schemas: Schemas, namespace: str, namespaces: t.Mappi
         metadata = {**metadata, "namespace": namespace}
     obj = {"apiVersion": "", **obj, "metadata": metadata}
     stored = schemas.stored(obj)
-    request = Request(
-        operation="CREATE",
-        obj=obj if stored is None else stored,
-        username=PERSON,
-        groups=PEOPLE,
-        labels=_labels(metadata, namespaces),
-    )
+    request = Request.of_person(obj if stored is None else stored, labels=_labels(metadata, namespaces))
     unknown = "" if stored is not None else f"the schema of {obj['apiVersion']} {obj['kind']} is not known"
     return Item(request=request, place=f"{one.file}:{one.line}", unknown=unknown)
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import (
     FleetTeams,
     written_by_teams,
@@ -32,22 +31,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.polic
     Policy,
     parse_policies,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.requests import (
-    PEOPLE,
-    PERSON,
-    Request,
-    all_about,
-)
-from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.stored import Schemas
+from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.requests import Request, all_about
+from ansible_collections.promfleet.monitoring.plugins.module_utils._policy.stored import SCHEMA_OPTIONS, Schemas
 
 JsonObject = dict[str, t.Any]
 
 # What the check of the teams is given about policies: those, and where the schemas of the objects are.
-TEAM_POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {
-    **POLICY_OPTIONS,
-    "crds_version": {"type": "str", "default": PROMETHEUS_OPERATOR},
-    "crds_source": {"type": "path"},
-}
+TEAM_POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {**POLICY_OPTIONS, **SCHEMA_OPTIONS}
 DENY, WARN = "deny", "warn"
 NAMED = 5
 
@@ -98,13 +88,7 @@ def _verdicts(one: Written, policies: tuple[Policy, ...], *, schemas: Schemas, m
     # In Ansible's own process texts have types of its own, which CEL does not know.
     obj, labels = json.loads(json.dumps([one.obj, {TEAM_LABEL: one.team}]))
     stored = schemas.stored(obj)
-    request = Request(
-        operation="CREATE",
-        obj=obj if stored is None else stored,
-        username=PERSON,
-        groups=PEOPLE,
-        labels=labels,
-    )
+    request = Request.of_person(obj if stored is None else stored, labels=labels)
     if stored is None:
         reason = f"the schema of {obj['kind']} is not known{missing}"
         return [Verdict(policy=policy, unknown=reason) for policy in all_about(policies, request)]
@@ -124,8 +108,7 @@ def _refused(verdicts: Verdicts) -> t.Iterator[InputError]:
         if verdict.unknown:
             unknown.setdefault(verdict.unknown, {})[one.path] = None
         else:
-            said = "; ".join(text.rstrip(".") for text in verdict.failed[:NAMED])
-            denied.setdefault((one.path, one.file), []).append(f"{verdict.policy.id}: {said}")
+            denied.setdefault((one.path, one.file), []).append(f"{verdict.policy.id}: {verdict.said}")
     for (path, file), texts in denied.items():
         place = f"{file}: " if file else ""
         yield InputError(path, f"{place}the policies of teams do not allow it ({'; '.join(texts)})")

@@ -14,6 +14,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     MANAGED_BY_LABEL,
     MONITORING_GROUP,
     NAME_LABEL,
+    NAMESPACE_LABEL,
     OPERATOR_NAME,
     cluster_wide_name,
     common_labels,
@@ -54,7 +55,6 @@ CLUSTER_WIDE_NAME = cluster_wide_name(NAME)
 PORT_NAME, SELF_PORT_NAME = "http-metrics", "telemetry"
 _PORT, _SELF_PORT = 8080, 8081
 _USER = 65534
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
 def kube_state_metrics_objects(exporter: KubeStateMetrics, *, exporters: Exporters) -> list[JsonObject]:
@@ -157,10 +157,10 @@ def _network(exporter: KubeStateMetrics, exporters: Exporters) -> JsonObject:
     prometheus = {NAME_LABEL: "prometheus", MANAGED_BY_LABEL: OPERATOR_NAME}
     peers = [
         {
-            "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: exporters.platform_namespace}},
+            "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: exporters.platform_namespace}},
             "podSelector": {"matchLabels": prometheus},
         },
-        *({"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: name}}} for name in exporter.readers),
+        *({"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: name}}} for name in exporter.readers),
     ]
     return {
         "podSelector": {"matchLabels": {NAME_LABEL: NAME}},

@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors, Place
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
@@ -30,8 +31,6 @@ API_SERVER_OPTIONS: dict[str, dict[str, t.Any]] = {
     "namespace": {"type": "str"},
     "pod_labels": {"type": "dict", "default": {}},
 }
-# The API server puts it on each namespace, and keeps its value.
-NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.api_server import NAMESPACE_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
