@@ -22,7 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import definition_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import capability_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import parsed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.execute import Answer, execute
 
 from promlab.controlplane import ControlPlane
@@ -266,7 +266,7 @@ def judged(promtool: str, *rules: JsonObject, features: t.Sequence[str] = ()) ->
         "prometheus": {"enable_features": list(features)},
         "rules": [{"name": "own", "groups": [{"name": "g", "rules": list(rules)}]}],
     }
-    errors = capability_errors(TEAMS, {**FLEET, "teams": [team], "promtool": promtool})
+    errors, _model = parsed(TEAMS, {**FLEET, "teams": [team], "promtool": promtool})
     return [str(error).removeprefix("team_monitoring_teams[0].rules[0].groups[0].") for error in errors]
 
 

@@ -53,40 +53,52 @@ def _document(obj: JsonObject) -> str:
 
 def _mapping(value: JsonObject, indent: str, lines: list[str], first: str | None = None) -> None:
     """Append the lines of a mapping; *first* is what its first line begins with instead of *indent*."""
+    start = indent if first is None else first
+    add = lines.append
     for name in sorted(value):
         item = value[name]
-        start = (indent if first is None else first) + _key(name, indent)
-        first = None
-        if isinstance(item, dict) and item:
-            lines.append(start)
+        shown = start + _key(name, indent)
+        start = indent
+        # Texts first: most values are texts.
+        if isinstance(item, str):
+            add(f"{shown} {_text(item, indent)}")
+        elif isinstance(item, dict) and item:
+            add(shown)
             _mapping(item, indent + "  ", lines)
         elif isinstance(item, list) and item:
-            lines.append(start)
+            add(shown)
             _list(item, indent, lines)
         else:
-            lines.append(f"{start} {_leaf(item, indent)}")
+            add(f"{shown} {_json(item)}")
 
 
 def _list(items: t.Sequence[t.Any], indent: str, lines: list[str]) -> None:
     """Append the lines of a list."""
     for item in items:
-        if isinstance(item, dict) and item:
+        if isinstance(item, str):
+            lines.append(f"{indent}- {_text(item, indent)}")
+        elif isinstance(item, dict) and item:
             _mapping(item, indent + "  ", lines, first=f"{indent}- ")
         elif isinstance(item, list) and item:
             lines.append(f"{indent}-")
             _list(item, indent + "  ", lines)
         else:
-            lines.append(f"{indent}- {_leaf(item, indent)}")
+            lines.append(f"{indent}- {_json(item)}")
 
 
+@functools.lru_cache(maxsize=65536)
 def _key(name: str, indent: str) -> str:
     shown = _short_text(name)
     return f"{shown}:" if len(shown) < _LONGEST_KEY else f"? {shown}\n{indent}:"
 
 
-def _leaf(value: t.Any, indent: str) -> str:
-    if isinstance(value, str):
-        return _block(value, indent) if "\n" in value and len(value) > 1 else _short_text(value)
+def _text(text: str, indent: str) -> str:
+    return _block(text, indent) if "\n" in text and len(text) > 1 else _short_text(text)
+
+
+def _json(value: t.Any) -> str:
+    if value is True or value is False:
+        return "true" if value else "false"
     return json.dumps(value, allow_nan=False)
 
 

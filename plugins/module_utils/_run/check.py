@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.connection import AUTH_ARG_SPEC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability, option_of
@@ -60,10 +61,18 @@ LISTED: dict[str, grammar.Check] = {
 _OF_THE_FLEET = ("cluster", "clusters")
 
 
-def find_errors(
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is wrong with an input, and the models of its capabilities by their names, of those that have one."""
+
+    errors: list[str]
+    models: dict[str, t.Any] = field(default_factory=dict)
+
+
+def look_at(
     params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], capabilities: Capabilities = CAPABILITIES
-) -> list[str]:
-    """What is wrong with the parameters of the module ``input_check``; an empty list where nothing is."""
+) -> Found:
+    """What is wrong with the parameters of the module ``input_check``, and what they mean."""
     role, options = params["role"], t.cast("t.Mapping[str, t.Any]", params["options"] or {})
     told = [
         f"{name}: unknown variable of the role {role}; {nearest(name, options)}"
@@ -75,10 +84,12 @@ def find_errors(
     _check_variables(params["variables"] or {}, options=options, errors=errors)
     if params["connection"] is not None:
         errors.attempt(lambda: resolve(params["connection"], environ=environ, spec=AUTH_ARG_SPEC))
+    models: dict[str, t.Any] = {}
     for capability, given in _asked_for(params["capabilities"], capabilities=capabilities, errors=errors):
-        for error in capability_errors(capability, given):
+        wrong, models[capability.name] = parsed(capability, given)
+        for error in wrong:
             errors.add(error.path, *error.parts)
-    return [*told, *(str(error) for error in errors.sorted())]
+    return Found(errors=[*told, *(str(error) for error in errors.sorted())], models=models)
 
 
 def _check_variables(given: t.Mapping[str, t.Any], *, options: t.Mapping[str, t.Any], errors: Errors) -> None:
@@ -99,16 +110,18 @@ def needs_promql(params: t.Mapping[str, t.Any], *, capabilities: Capabilities = 
     return any(capability.needs_promql for capability, _given in asked_for)
 
 
-def capability_errors(capability: Capability[t.Any], given: t.Mapping[str, t.Any]) -> list[InputError]:
-    """All that is wrong with the options *given* to the module of *capability*, by the variables of its role."""
+def parsed(capability: Capability[t.Any], given: t.Mapping[str, t.Any]) -> tuple[list[InputError], t.Any]:
+    """All that is wrong with the options *given* to the module of *capability*, by the variables of its role.
+
+    And the model that they make, None if they make none.
+    """
     errors = Errors()
     params = validate_mapping(given, capability.options, path="", errors=errors)
     model = errors.attempt(lambda: capability.parse(params, errors))
     if model is not None:
         examine(capability, model, params, errors=errors)
-    return [
-        error.renamed(capability.variable) for error in errors.sorted() if option_of(error.path) not in _OF_THE_FLEET
-    ]
+    wrong = [error for error in errors.sorted() if option_of(error.path) not in _OF_THE_FLEET]
+    return [error.renamed(capability.variable) for error in wrong], model
 
 
 def _asked_for(

@@ -11,11 +11,12 @@ import sys
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import model_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import TEAMS
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capability import (
+    TEAMS,
+    FleetTeams,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import listed
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors, needs_promql
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import look_at, needs_promql
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.team_policies import judge_teams
 
 # The packages that modules import, and the distributions that bring them.
@@ -48,20 +49,17 @@ def check_input(params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str]) 
         install = f"{sys.executable} -m pip install {missing}"
         errors = [f"Python libraries are missing where modules run: {missing}. Install them with: {install}"]
     else:
-        errors = find_errors(params, environ=environ)
-        if not errors and params["policies"]:
-            errors, warnings = _judged(params)
+        found = look_at(params, environ=environ)
+        errors = found.errors
+        if not errors and params["policies"] and TEAMS.name in found.models:
+            errors, warnings = _judged(found.models[TEAMS.name], params["policies"])
     failure = f"{params['role']}: {listed(errors)}" if errors else None
     return Checked(errors=tuple(errors), failure=failure, warnings=warnings)
 
 
-def _judged(params: t.Mapping[str, t.Any]) -> tuple[list[str], tuple[str, ...]]:
-    """What policies say of what the teams wrote, whose input is good."""
-    given = params["capabilities"].get(TEAMS.name)
-    if given is None:
-        return [], ()
-    model = model_of(TEAMS, validate_mapping(given, TEAMS.options, path=""))
-    judgement = judge_teams(model, params["policies"])
+def _judged(model: FleetTeams, policies: t.Mapping[str, t.Any]) -> tuple[list[str], tuple[str, ...]]:
+    """What *policies* say of what the teams wrote, whose input is good."""
+    judgement = judge_teams(model, policies)
     errors, warnings = (
         [str(one.renamed(TEAMS.variable)) for one in found] for found in (judgement.errors, judgement.warnings)
     )

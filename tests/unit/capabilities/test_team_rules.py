@@ -12,7 +12,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.rules import RuleText, promtool_faults
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import capability_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import parsed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.rule_check import judge
 
 from tests.unit.capabilities.builders import JsonObject
@@ -67,7 +67,7 @@ def objects(*teams: JsonObject, **options: t.Any) -> dict[tuple[str, str, str], 
 
 
 def errors_of(*teams: JsonObject, **options: t.Any) -> list[str]:
-    found = capability_errors(TEAMS, params(*teams, **options))
+    found, _model = parsed(TEAMS, params(*teams, **options))
     return [str(error).replace("team_monitoring_", "") for error in found]
 
 
@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_is_named(path: str, text: str, error: str) -> Non
 def test_a_pattern_without_a_file_says_where_it_looked() -> None:
     raw = params({**PAY, "rules_files": [{"path": "none/*.yml"}]})
     raw["rules_contents"] = {"none/*.yml": {"files": [], "searched": ["/fleet", "/play/files"]}}
-    (error,) = capability_errors(TEAMS, raw)
+    ((error,), _model) = parsed(TEAMS, raw)
     assert str(error).endswith("rules_files[0].path: 'none/*.yml' matches no file; searched: /fleet, /play/files")
 
 

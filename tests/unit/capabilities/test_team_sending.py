@@ -19,7 +19,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors, InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quantities import value_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import capability_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import parsed
 
 from tests.unit.capabilities.builders import JsonObject, keys, objects_of_team, only, teams
 
@@ -37,7 +37,7 @@ def error_of(**options: t.Any) -> str:
 
 def checked(team: JsonObject, **options: t.Any) -> list[str]:
     """What the check of the input says of one team."""
-    return [str(error) for error in capability_errors(TEAMS, {**FLEET, "teams": [team], **options})]
+    return [str(error) for error in parsed(TEAMS, {**FLEET, "teams": [team], **options})[0]]
 
 
 # -- agents -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import CORE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.render import render
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import look_at
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right, covers
 
@@ -34,7 +34,7 @@ def errors(toy: t.Any, **params: t.Any) -> list[str]:
         "connection": None,
         **params,
     }
-    return find_errors({**given, "capabilities": {"toy": toy}}, environ={}, capabilities=(*CAPABILITIES, TOY))
+    return look_at({**given, "capabilities": {"toy": toy}}, environ={}, capabilities=(*CAPABILITIES, TOY)).errors
 
 
 def test_its_input_is_checked_as_its_role_names_it() -> None:

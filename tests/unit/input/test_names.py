@@ -16,7 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.grammar import Check
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import set_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import NAMES, find_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import NAMES, look_at
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import lease
 from hypothesis import given
@@ -61,7 +61,7 @@ FLEET: JsonObject = {
 
 
 def errors(**params: t.Any) -> list[str]:
-    return find_errors({**NOTHING, **params}, environ={})
+    return look_at({**NOTHING, **params}, environ={}).errors
 
 
 def problems(objects: t.Iterable[JsonObject]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import find_errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import look_at
 
 NOTHING: dict[str, t.Any] = {
     "role": "team_monitoring",
@@ -30,7 +30,7 @@ FLEET: dict[str, t.Any] = {
 
 
 def errors(*, capabilities: t.Any = None, **params: t.Any) -> list[str]:
-    return find_errors({**NOTHING, "capabilities": capabilities, **params}, environ={})
+    return look_at({**NOTHING, "capabilities": capabilities, **params}, environ={}).errors
 
 
 def errors_of(capability: str, **options: t.Any) -> list[str]:
