@@ -59,8 +59,10 @@ class ActionModule(NormalAction):
         return not params["libraries"] and not missing_libraries(params)
 
     def _parameters(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """The task's arguments as the module would get them; the capabilities' stay as they are, without a copy."""
+        """The task's arguments as the module would get them; the large ones stay as they are, without a copy."""
         given = dict(self._task.args)
+        # A module takes any value for these.
+        as_they_are = {name: given.pop(name) for name in ("options", "variables") if name in given}
         capabilities = self._with_rules(given.pop("capabilities", None), variables)
         if capabilities:
             # A module of its own process reads these.
@@ -68,7 +70,7 @@ class ActionModule(NormalAction):
         checked = ArgumentSpecValidator(OPTIONS).validate(given)
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
-        return {**checked.validated_parameters, "capabilities": capabilities or {}}
+        return {**checked.validated_parameters, **as_they_are, "capabilities": capabilities or {}}
 
     def _with_rules(self, capabilities: t.Any, variables: t.Mapping[str, t.Any]) -> t.Any:
         """The same with the contents of the files that teams name, where their rules are checked."""
