@@ -25,8 +25,12 @@ options:
           - With V(remote_write) the instance writes them to O(central_receivers); nothing is exposed, and options of
             what is exposed or read are refused. The Secrets of O(sources[].tls_config), O(sources[].basic_auth) and
             O(sources[].bearer_token) are then those of the instance's own namespace on this cluster.
+          - With V(thanos) the series stay in the instance, and a Thanos Query on the central cluster asks its sidecar
+            for what somebody looks at. The sidecar is exposed as the instance is with V(federate), at port 10901, and
+            serves clients with a certificate only. Needs O(sources[].sidecar), and C(ca) and C(cert) of
+            O(sources[].tls_config). Options that select, limit or change series are refused.
         type: str
-        choices: [federate, remote_write]
+        choices: [federate, remote_write, thanos]
         default: federate
       expose:
         description:
@@ -127,6 +131,48 @@ options:
                 C(quay.io).
               - Its pods have the pull secrets of the team's instance.
             type: str
+      sidecar:
+        description:
+          - How the Thanos sidecar of the instance serves the central side. Required with
+            O(sources[].transport=thanos), and refused without.
+        type: dict
+        suboptions:
+          certificate:
+            description:
+              - The sidecar's certificate and key, in a Secret of the instance's namespace on this cluster. A new one is
+                read without a restart.
+            type: dict
+            required: true
+            suboptions:
+              secret:
+                description: Name of the Secret.
+                type: str
+                required: true
+              cert_key:
+                description: The key of the certificate there.
+                type: str
+                default: tls.crt
+              key_key:
+                description: The key of the certificate's private key there.
+                type: str
+                default: tls.key
+          client_ca:
+            description:
+              - The authority of the clients' certificates, in the instance's namespace on this cluster. It is read when
+                the sidecar starts.
+            type: dict
+            required: true
+            suboptions:
+              secret:
+                description: Name of the Secret that holds it.
+                type: str
+              config_map:
+                description: Name of the ConfigMap that holds it, in place of a Secret.
+                type: str
+              key:
+                description: Its key there.
+                type: str
+                default: ca.crt
       scheme:
         description: The scheme of the exposed address.
         type: str

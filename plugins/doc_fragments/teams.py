@@ -673,7 +673,7 @@ options:
               version:
                 description: The release of Thanos.
                 type: str
-                default: 0.42.2
+                default: 0.42.4
               object_storage:
                 description: Where it uploads blocks; by default it only answers queries.
                 type: dict
@@ -1737,7 +1737,7 @@ options:
               version:
                 description: The release of Thanos.
                 type: str
-                default: 0.42.2
+                default: 0.42.4
               object_storage:
                 description: Where it uploads blocks; by default it only answers queries.
                 type: dict

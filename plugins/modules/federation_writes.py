@@ -16,6 +16,8 @@ description:
   - >-
     Makes the C(remoteWrite) of the Prometheus of each source with O(sources[].transport=remote_write): who is written
     to, how it is reached, and relabelings that select and label series as the central side would if it read them.
+  - For each source with O(sources[].transport=thanos) it says how the sidecar of its Prometheus serves the central
+    side.
   - Reads no cluster and changes nothing. M(promfleet.monitoring.team_monitoring) takes the result as C(writes). A
     C(PrometheusAgent) of your own can have the same list as its C(spec.remoteWrite).
 extends_documentation_fragment:
@@ -50,7 +52,9 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 writes:
-  description: For each source that writes its C(team), and C(remote_write), the list for its Prometheus.
+  description:
+    - For each source that writes its C(team), and C(remote_write), the list for its Prometheus.
+    - For each source that is queried its C(team), and C(sidecar), how the sidecar of its Prometheus serves.
   returned: success
   type: list
   elements: dict
@@ -77,8 +81,10 @@ OPTIONS = {name: option for name, option in FEDERATION_SOURCE.options.items() if
 
 def work(run: Run) -> dict[str, object]:
     """Do what the module is for."""
-    writes = model_of(FEDERATION_SOURCE, run.params).writes
-    return {"writes": [{"team": team, "remote_write": list(writes[team])} for team in sorted(writes)]}
+    model = model_of(FEDERATION_SOURCE, run.params)
+    writes = [{"team": team, "remote_write": list(model.writes[team])} for team in sorted(model.writes)]
+    sidecars = [{"team": team, "remote_write": [], "sidecar": given} for team, given in sorted(model.sidecars.items())]
+    return {"writes": [*writes, *sidecars]}
 
 
 DEFINITION = Definition(

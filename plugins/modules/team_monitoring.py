@@ -27,7 +27,9 @@ options:
     elements: dict
     default: []
   writes:
-    description: What M(promfleet.monitoring.federation_writes) returned, the ends to which instances send their series.
+    description:
+      - What M(promfleet.monitoring.federation_writes) returned, the ends to which instances send their series, and how
+        their sidecars serve others.
     type: list
     elements: dict
     default: []
@@ -40,11 +42,61 @@ options:
         description: The list C(spec.remoteWrite) of that Prometheus.
         type: list
         elements: dict
-        required: true
+        default: []
+      sidecar:
+        description:
+          - How the Thanos sidecar of that Prometheus serves the central side. With it the Prometheus has one, also
+            where the team asks for none.
+        type: dict
+        suboptions:
+          certificate:
+            description:
+              - The sidecar's certificate and key, in a Secret of the instance's namespace on this cluster. A new one is
+                read without a restart.
+            type: dict
+            required: true
+            suboptions:
+              secret:
+                description: Name of the Secret.
+                type: str
+                required: true
+              cert_key:
+                description: The key of the certificate there.
+                type: str
+                default: tls.crt
+              key_key:
+                description: The key of the certificate's private key there.
+                type: str
+                default: tls.key
+          client_ca:
+            description:
+              - The authority of the clients' certificates, in the instance's namespace on this cluster. It is read when
+                the sidecar starts.
+            type: dict
+            required: true
+            suboptions:
+              secret:
+                description: Name of the Secret that holds it.
+                type: str
+              config_map:
+                description: Name of the ConfigMap that holds it, in place of a Secret.
+                type: str
+              key:
+                description: Its key there.
+                type: str
+                default: ca.crt
   receiving:
     description:
       - The teams whose Prometheus on this cluster takes what others write by remote_write. It is a flag of Prometheus,
         so a change restarts its pods one after the other.
+    type: list
+    elements: str
+    default: []
+  querying:
+    description:
+      - The teams that have a Thanos Query on this cluster, for sources of other clusters with C(transport=thanos). The
+        quota of the instance's namespace gets room for its pods, and a network policy lets in who may look at the
+        team's Prometheus.
     type: list
     elements: str
     default: []

@@ -63,6 +63,7 @@ PLATFORM_TEAM = "platform"
 NAMESPACE_PREFIX = "monitoring-"
 CLUSTER_WIDE_PREFIX = "promfleet-"
 OPERATOR_NAME = "prometheus-operator"
+QUERY_NAME = "thanos-query"
 # The guide that messages about operators of others name.
 MOVING_GUIDE = "docs/moving.md"
 
@@ -150,6 +151,21 @@ def receiver_replica_name(team: str, replica: int) -> str:
 def receiver_policy_name(team: str) -> str:
     """Name of the NetworkPolicy that lets those in that write."""
     return f"prometheus-{team}-receiver"
+
+
+def query_name(team: str) -> str:
+    """Name of what belongs to a team's Thanos Query, which asks the sidecars of its sources."""
+    return f"{QUERY_NAME}-{team}"
+
+
+def query_ways_name(team: str) -> str:
+    """Name of the NetworkPolicy that lets a team's Thanos Query reach the sidecars."""
+    return f"{query_name(team)}-sources"
+
+
+def query_pods(team: str) -> dict[str, str]:
+    """The labels by which the pods of a team's Thanos Query are known."""
+    return {NAME_LABEL: QUERY_NAME, INSTANCE_LABEL: query_name(team)}
 
 
 def federation_name(*, cluster: str, team: str) -> str:

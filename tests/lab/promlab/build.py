@@ -45,6 +45,7 @@ def go_cache_need(program: Program, go: Go) -> int:
         "kind": f"sigs.k8s.io/kind@v{pins.KIND}",
         "kube-rbac-proxy": f"github.com/brancz/kube-rbac-proxy@v{pins.KUBE_RBAC_PROXY}",
         "kube-router": f"github.com/k3s-io/kube-router/v2@v{pins.KUBE_ROUTER}",
+        "thanos": f"github.com/thanos-io/thanos@v{pins.THANOS}",
         "local-path-provisioner": f"github.com/rancher/local-path-provisioner@v{pins.LOCAL_PATH_PROVISIONER}",
     }.get(program.module)
     warm = fetched is not None and (go.module_cache / fetched).exists()

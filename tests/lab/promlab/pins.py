@@ -35,8 +35,9 @@ PROMETHEUS: str = _collection.PROMETHEUS
 ALERTMANAGER: str = _collection.ALERTMANAGER
 NODE_EXPORTER: str = _collection.NODE_EXPORTER
 KUBE_STATE_METRICS: str = _collection.KUBE_STATE_METRICS
-# Only `make prove` builds it.
+# Only `make prove` builds these.
 KUBE_RBAC_PROXY: str = _collection.KUBE_RBAC_PROXY
+THANOS: str = _collection.THANOS
 
 KUBERNETES = "1.36.3"
 KIND = "0.33.0"

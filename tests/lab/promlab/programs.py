@@ -180,6 +180,14 @@ _ALL = (
         for_clusters=False,
     ),
     Program(
+        name="thanos",
+        module="thanos",
+        package="github.com/thanos-io/thanos/cmd/thanos",
+        variables=(f"{_PROMETHEUS_COMMON}{pins.THANOS}",),
+        cold_mib=3000,
+        for_clusters=False,
+    ),
+    Program(
         name="kube-router",
         module="kube-router",
         package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",

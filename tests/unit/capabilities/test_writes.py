@@ -263,7 +263,7 @@ NOTHING_READ = "cannot be given with transport: remote_write: the instance is no
             {"into": ["hub-only"]},
             "sources[0].transport: needs a receiver of team 'hub-only' on hub; central_receivers has none",
         ),
-        ({"transport": "thanos"}, "sources[0].transport: must be one of federate, remote_write"),
+        ({"transport": "federated"}, "sources[0].transport: must be one of federate, remote_write, thanos"),
     ],
 )
 def test_what_cannot_be_written_is_refused(source: JsonObject, error: str) -> None:

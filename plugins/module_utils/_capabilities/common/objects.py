@@ -33,11 +33,14 @@ WRITE = ["create", "delete", "deletecollection", "patch", "update"]
 # Names of the ports that the operator gives to the containers of its pods.
 WEB_PORT_NAME = "web"
 RELOADER_PORT_NAME = "reloader-web"
+GRPC_PORT_NAME = "grpc"
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
 RELOADER_PORT = 8080
 # Where a Thanos sidecar answers queries (gRPC).
 THANOS_PORT = 10901
+# Where a Thanos Query answers those of people and Grafana (HTTP).
+QUERY_PORT = 10902
 
 # The images are for Linux; in a mixed cluster the scheduler would try the others too.
 LINUX = {"kubernetes.io/os": "linux"}

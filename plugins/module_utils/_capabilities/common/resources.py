@@ -38,6 +38,9 @@ class Resources:
 # Measured: 48 MB at rest; it holds no body of an answer as a whole.
 PROXY_RESOURCES = Resources(cpu="10m", memory="96Mi")
 
+# What one Thanos Query asks for: it holds the answer to a query while it works on it.
+QUERY_RESOURCES = Resources(cpu="100m", memory="512Mi")
+
 
 def resources(values: Values | None, *, default: Resources, path: str, errors: Errors) -> Resources:
     """What a container asks for, in canonical quantities; what *values* leave open comes from *default*."""

@@ -18,6 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     prometheus_name,
     source_service_name,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import THANOS_PORT
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import Target
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposure import FAMILIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.proxy import proxy_pods
@@ -28,6 +29,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.
 JsonObject = dict[str, t.Any]
 
 WEB_PORT = 9090
+
+
+def port_of(source: Source) -> int:
+    """The port at which a load balancer answers for a source. Pure."""
+    return THANOS_PORT if source.is_queried else WEB_PORT
 
 
 def family_of_services(cluster: Cluster) -> str | None:
@@ -77,6 +83,7 @@ def source_targets(cluster: Readable, source: Source, *, team: Team, check: bool
             prometheus=team.prometheus.name,
             replica=replica,
             proxied=source.proxy is not None,
+            port=port_of(source),
             check=check,
         )
         for replica in range(team.prometheus.replicas)
@@ -95,10 +102,12 @@ def find_target(
     check: bool,
     prometheus: str = "",
     proxied: bool = False,
+    port: int = WEB_PORT,
 ) -> Target:
     """The address of one exposed replica. In check mode it may not exist yet; otherwise that is an error.
 
     *prometheus* is the name of the custom resource, by default the team's. *proxied*: a proxy is in front of it.
+    *port*: that of a load balancer.
     """
     name = source_service_name(team, replica)
     service = cluster.find(url_path("v1", "services", namespace=namespace, name=name))
@@ -108,7 +117,7 @@ def find_target(
         raise ClusterError(f"{Key('', 'Service', namespace, name)} does not exist")
     if service["spec"].get("type") == "LoadBalancer":
         address, *others = _load_balancer(service, check=check)
-        return Target(address=address, port=WEB_PORT, replica=replica, others=tuple(others))
+        return Target(address=address, port=port, replica=replica, others=tuple(others))
     pod = Key("", "Pod", namespace, f"{prometheus_name(prometheus or team)}-{replica}")
     if proxied:
         pod = Key("apps", "Deployment", namespace, name)
@@ -118,8 +127,8 @@ def find_target(
     place = _node_address(cluster, node, families=_families(service))
     if place is None and not check:
         raise ClusterError(f"{pod} is not scheduled to a node yet: its node port has no address")
-    port = service["spec"]["ports"][0].get("nodePort")
-    return Target(address=place or KNOWN_AFTER_APPLY, port=port, replica=replica)
+    node_port = service["spec"]["ports"][0].get("nodePort")
+    return Target(address=place or KNOWN_AFTER_APPLY, port=node_port, replica=replica)
 
 
 def _node_of(pod: JsonObject | None) -> str:

@@ -27,6 +27,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     APPS,
     CORE,
     DISCOVERY,
+    DISRUPTION,
     NETWORKING,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import (
@@ -73,6 +74,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     archived_places,
     told_archived,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.queried import (
+    live_sources,
+    query_objects,
+    too_many,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.reaching import (
     is_way,
     keeping_ways,
@@ -105,7 +111,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     team_named,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import check_selector
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
@@ -132,7 +138,8 @@ class Exposed:
     """The instances that one *cluster* exposes, each with its team.
 
     *family* is the family of addresses that Services have there by default, None if that is not known. *below* are the
-    clusters that are federated there. *writes*: by team the remoteWrite of the sources that write.
+    clusters that are federated there. *writes*: by team the remoteWrite of the sources that write. The Prometheus of
+    one that is queried needs a sidecar: `sidecars`.
     """
 
     cluster: str
@@ -145,6 +152,11 @@ class Exposed:
     def read(self) -> tuple[tuple[Source, Team], ...]:
         """The sources that the central side reads, at an address."""
         return tuple((source, team) for source, team in self.sources if not source.writes)
+
+    @property
+    def sidecars(self) -> dict[str, JsonObject]:
+        """By team how the sidecar of a source that is queried serves (SIDECAR_OPTIONS)."""
+        return {source.team: source.sidecar.given for source, _team in self.sources if source.sidecar is not None}
 
     def region(self, team: Team) -> Region | None:
         """What a team's instance here federates itself."""
@@ -242,6 +254,7 @@ def policy_exposed(request: Request, model: Exposed | None, situation: Situation
     sources = model.read if model is not None else ()
     if model is not None and not (situation.check and situation.params["writes_to_come"]):
         _require_writing(situation.cluster, model)
+        _require_sidecars(situation.cluster, model)
     if model is not None and model.depends_on_family:
         model = replace(model, family=family_of_services(situation.cluster))
         _require_clients(model)
@@ -276,6 +289,21 @@ def _require_writing(cluster: Cluster, model: Exposed) -> None:
             raise Refused(
                 f"team {team.name}: its Prometheus does not write to {first_of(sorted(wanted - has))} yet; run "
                 "team_monitoring with these writes first, as the playbooks site and teams do"
+            )
+
+
+def _require_sidecars(cluster: Cluster, model: Exposed) -> None:
+    """Refuse where the Prometheus of a source that is queried has no sidecar yet: nothing would answer."""
+    for source, team in model.sources:
+        if not source.is_queried or source.expose == "Existing":
+            continue
+        head = {"apiVersion": team.prometheus.api_version, "kind": team.prometheus.kind}
+        place = {"namespace": team.namespace, "name": team.prometheus.name}
+        live = find_object(cluster, {**head, "metadata": place}) or {}
+        if not ((live.get("spec") or {}).get("thanos") or {}).get("grpcServerTlsConfig"):
+            raise Refused(
+                f"team {team.name}: its Prometheus has no sidecar that serves others yet; run team_monitoring with "
+                "these writes first, as the playbooks site and teams do"
             )
 
 
@@ -402,6 +430,10 @@ def parse_federated(params: t.Mapping[str, t.Any], errors: Errors) -> Federated:
         errors.add("central_team", f"the instance of {name!r} is archived, and reads nothing; set its state to active")
     for one, team in read:
         check_limits(one, team, path=place_of(one, params["sources"]), errors=errors)
+    for name in sorted({team.name for _one, team in read}):
+        problem = too_many([one for one, team in read if team.name == name])
+        if problem:
+            errors.add("sources", f"team {name}: {problem}")
     forms = parse_forms(params, errors=errors)
     return Federated(
         read=in_their_forms(read, forms),
@@ -428,7 +460,8 @@ def desired_federated(model: Federated) -> list[JsonObject]:
     reaching = [
         obj for team, sources in model.by_team for obj in reaching_objects(team, sources, cluster=model.cluster)
     ]
-    return [*scraped, *watching, *reaching]
+    querying = [obj for team, sources in model.by_team for obj in query_objects(team, sources, cluster=model.cluster)]
+    return [*scraped, *watching, *reaching, *querying]
 
 
 def policy_federated(request: Request, model: Federated | None, situation: Situation) -> Request:
@@ -442,6 +475,7 @@ def policy_federated(request: Request, model: Federated | None, situation: Situa
     stale = frozenset(situation.params["stale"]) if model is not None else frozenset[str]()
     if model is not None:
         forms, archived, left_out = model.forms, model.archived, model.left_out
+        model = _keeping_queried(model, situation, stale=stale)
         model = _keeping(_keeping_forms(model, request.owner, situation.cluster, stale=stale), situation.cluster)
         desired = desired_federated(model)
         if stale:
@@ -475,6 +509,23 @@ def offline_federated(model: Federated, known: Offline) -> list[JsonObject]:
     return desired_federated(model)
 
 
+def _keeping_queried(model: Federated, situation: Situation, *, stale: t.Collection[str]) -> Federated:
+    """With the sources of clusters that gave no answer in this run, which are in the lists that Queries have now."""
+    if not stale:
+        return model
+    params = situation.params
+    with Collecting(None) as errors:
+        teams = parse_team_set(params, errors=errors)
+    given = {(one.cluster, one.team, team.name) for one, team in model.read}
+    kept = []
+    for team in (one.on(model.cluster) for one in teams if one.runs_prometheus_on(model.cluster)):
+        raw = live_sources(situation.cluster, team, stale=stale)
+        for one in parse_endpoints(raw, check_match=check_selector):
+            if (one.cluster, one.team, team.name) not in given:
+                kept.append((one, team))
+    return replace(model, read=(*model.read, *kept))
+
+
 def _keeping_forms(model: Federated, owner: SetId, cluster: Cluster, *, stale: t.Collection[str]) -> Federated:
     if not asks_for_live(model.read, model.forms, stale=stale):
         return model
@@ -493,6 +544,8 @@ def _keeping(model: Federated, cluster: Cluster) -> Federated:
 
 
 def _keeping_set(targets: FederationTargetSet, team: Team, cluster: Cluster) -> FederationTargetSet:
+    if not targets.is_scraped:
+        return targets
     found = [
         target.keeping(_in_use(targets, target, team, cluster)) if target.others else target
         for target in targets.targets
@@ -525,6 +578,8 @@ FEDERATION: Capability[Federated] = Capability(
         (MONITORING_ALPHA, "ScrapeConfig"),
         (MONITORING, "PrometheusRule"),
         (NETWORKING, "NetworkPolicy"),
+        (APPS, "Deployment"),
+        (DISRUPTION, "PodDisruptionBudget"),
     ),
     options={
         **TEAM_SET_OPTIONS,
@@ -547,7 +602,14 @@ FEDERATION: Capability[Federated] = Capability(
         "sources": [
             {"cluster": "edge", "team": "platform", "targets": [{"address": "192.0.2.1", "port": 9090}]},
             {"cluster": "edge", "team": "any", "targets": [{"address": "prometheus.example.com", "port": 9090}]},
+            {
+                "cluster": "far",
+                "team": "platform",
+                "targets": [{"address": "192.0.2.2", "port": 10901}],
+                "transport": "thanos",
+            },
         ],
+        "platform": {"prometheus": {"replicas": 2}},
         "rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}],
     },
     variables={**TEAM_SET_VARIABLES, "sources": None, "stale": None, "rules": None},

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates: whether that of a proxy has the name by which the central side reads the instance."""
+"""Certificates: whether that of a proxy or sidecar has the name by which the central side reads the instance."""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden, Refused
@@ -28,12 +28,13 @@ else:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What is known of the certificate of a team's proxy: *names* in it, or the *reason* why it was not checked."""
+    """What is known of the certificate of a team's proxy or sidecar: its *names*, or why it was not checked."""
 
     team: str
     wanted: str
     names: tuple[str, ...] = ()
     reason: str = ""
+    served_by: str = "proxy"
 
     @property
     def fits(self) -> bool:
@@ -81,22 +82,24 @@ def names_of(pem: bytes) -> tuple[str, ...]:
 
 
 def check_certificate(cluster: Cluster, source: Source, *, namespace: str) -> Checked | None:
-    """What is known of the certificate of a source's proxy; None if it has none, or nothing to compare it with.
+    """What is known of the certificate of a source's proxy or sidecar; None if there is none, or nothing to compare.
 
     The Secret is read only if the account may. Only its certificate is looked at.
     """
     wanted = wanted_name(source)
-    if source.proxy is None or wanted is None or source.scrape.access.is_unverified:
+    served = source.sidecar or source.proxy
+    if served is None or wanted is None or source.scrape.access.is_unverified:
         return None
-    given = source.proxy.certificate
+    given = served.certificate
+    found = Checked(team=source.team, wanted=wanted, served_by="proxy" if source.sidecar is None else "sidecar")
     place = Key("", "Secret", namespace, given["secret"])
     try:
         names = names_of(_certificate_in(cluster, place, key=given["cert_key"]))
     except _Unseen as error:
-        return Checked(team=source.team, wanted=wanted, reason=str(error))
+        return replace(found, reason=str(error))
     except ValueError:
-        return Checked(team=source.team, wanted=wanted, reason=f"{given['cert_key']} of {place} is not a certificate")
-    return Checked(team=source.team, wanted=wanted, names=names)
+        return replace(found, reason=f"{given['cert_key']} of {place} is not a certificate")
+    return replace(found, names=names)
 
 
 class _Unseen(Exception):
@@ -123,6 +126,6 @@ def require_fitting(found: Checked) -> None:
     if not found.fits:
         listed = ", ".join(found.names) or "none"
         raise Refused(
-            f"team {found.team}: the certificate of its proxy is not for {found.wanted}, by which the central side "
-            f"reads it; its names (subjectAltName): {listed}. Give one with this name, or tls_config.server_name"
+            f"team {found.team}: the certificate of its {found.served_by} is not for {found.wanted}, by which the central "
+            f"side reads it; its names (subjectAltName): {listed}. Give one with this name, or tls_config.server_name"
         )

@@ -20,6 +20,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import (
     REMOTE_WRITE,
     SCRAPE_OPTIONS,
+    THANOS,
     Scrape,
     parse_scrape,
 )
@@ -186,6 +187,16 @@ class FederationTargetSet:
         return self.scrape.transport == REMOTE_WRITE
 
     @property
+    def is_queried(self) -> bool:
+        """Whether its series stay in the instance, and a Thanos Query asks its sidecar for them."""
+        return self.scrape.transport == THANOS
+
+    @property
+    def is_scraped(self) -> bool:
+        """Whether the central Prometheus reads it."""
+        return not self.is_written and not self.is_queried
+
+    @property
     def monitor_kind(self) -> str:
         """The kind of what lets Prometheus scrape it: the form of its targets."""
         return "ScrapeConfig" if self.by_name or self.static else "ServiceMonitor"
@@ -210,6 +221,17 @@ def endpoint(
         "writers": writers,
         "normalize": source.scrape.normalize.given,
         "region": None if region is None else {"clusters": list(region.clusters), "all_teams": region.all_teams},
+    }
+
+
+def endpoint_of(source: FederationTargetSet) -> dict[str, t.Any]:
+    """A source that is queried as the central side is given it, but for how it is met."""
+    return {
+        "cluster": source.cluster,
+        "team": source.team,
+        "targets": [target.given for target in source.targets],
+        **({"into": list(source.scrape.into)} if source.scrape.into else {}),
+        "transport": source.scrape.transport,
     }
 
 

@@ -20,8 +20,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
     CORE,
+    GRPC_PORT_NAME,
     NETWORKING,
     PROMETHEUS_PORT,
+    THANOS_PORT,
     WEB_PORT_NAME,
     JsonObject,
     make,
@@ -51,7 +53,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 
 _TO_REPLICA = tcp_ports(PROMETHEUS_PORT)
 # They find their replica by name. OpenShift's DNS pods listen at the other port.
-_TO_DNS = [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("TCP", "UDP")]
+TO_DNS = [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("TCP", "UDP")]
 
 
 def source_objects(
@@ -86,6 +88,8 @@ def source_objects(
         },
         prefix=source.scrape.access.path_prefix,
         pods=pods,
+        port=THANOS_PORT if source.is_queried else PROMETHEUS_PORT,
+        port_name=GRPC_PORT_NAME if source.is_queried else WEB_PORT_NAME,
     )
     return _exposing(source, place, family=family, isolated=isolated)
 
@@ -116,7 +120,10 @@ def receiver_objects(
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """What is exposed: the replicas of the Prometheus called *of*, which answers below the path *prefix*."""
+    """What is exposed: the replicas of the Prometheus called *of*, which answers below the path *prefix*.
+
+    *port* and *port_name* are those of the container that answers.
+    """
 
     door: Door
     team: str
@@ -126,6 +133,8 @@ class _Place:
     labels: t.Mapping[str, str]
     pods: PodSettings
     prefix: str = ""
+    port: int = PROMETHEUS_PORT
+    port_name: str = WEB_PORT_NAME
 
 
 def _exposing(exposure: Exposure, place: _Place, *, family: str | None, isolated: bool) -> list[JsonObject]:
@@ -151,7 +160,7 @@ def _exposing(exposure: Exposure, place: _Place, *, family: str | None, isolated
 
 def _exposed(source: Exposure, place: _Place, replica: int, *, family: str | None) -> JsonObject:
     """A Service for one replica: behind a shared one each request could meet another replica, with other samples."""
-    port = service_port(WEB_PORT_NAME, PROMETHEUS_PORT)
+    port = service_port(place.port_name, place.port)
     pods = replica_pods(place.of, replica)
     if source.proxy is not None:
         port["targetPort"] = PROXY_PORT_NAME
@@ -191,7 +200,7 @@ def _source_policy(source: Exposure, place: _Place, *, isolated: bool) -> JsonOb
     """Lets clients and health checks in: to the proxies where there are some, and then not to Prometheus itself."""
     # Clients and health checks apart, so that each can be read, and changed, by itself.
     ranges = [networks for networks in (source.allowed_sources, source.health_check_sources) if networks]
-    port = PROMETHEUS_PORT if source.proxy is None else PROXY_PORT
+    port = place.port if source.proxy is None else PROXY_PORT
     spec: JsonObject = {
         "podSelector": _exposed_pods(source, place),
         "policyTypes": ["Ingress"],
@@ -212,7 +221,7 @@ def _source_policy(source: Exposure, place: _Place, *, isolated: bool) -> JsonOb
                 "to": [{"podSelector": {"matchLabels": instance_pods("prometheus", name=place.of)}}],
                 "ports": _TO_REPLICA,
             },
-            {"ports": _TO_DNS},
+            {"ports": TO_DNS},
         ]
     name = place.door.policy(place.team)
     return make(NETWORKING, "NetworkPolicy", name, namespace=place.namespace, labels=place.labels, spec=spec)

@@ -22,7 +22,7 @@ def check_limits(targets: FederationTargetSet, reader: Team, *, path: str, error
     The operator lets no scrape have more than the instance's limits, also those of federation: what the source may
     bring must be said, and must fit.
     """
-    if targets.is_written:
+    if not targets.is_scraped:
         return
     most, brought = reader.prometheus.limits, targets.scrape.limits
     samples = most.counts.get("samples")

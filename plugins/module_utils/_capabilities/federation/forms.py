@@ -93,7 +93,7 @@ def in_their_forms(
     the live sources count: an instance does not change its form because many of its workers are not reached.
     """
     of_live = live or {}
-    given = Counter(team.namespace for source, team in read if not source.by_name)
+    given = Counter(team.namespace for source, team in read if _has_form(source))
     static = {}
     for namespace in {team.namespace for _source, team in read}:
         now = of_live.get(namespace, LiveForm())
@@ -104,9 +104,14 @@ def in_their_forms(
 
 def asks_for_live(read: t.Sequence[Read], forms: Forms, *, stale: t.Collection[str]) -> bool:
     """Whether the forms depend on what the instances have now."""
-    numbers = Counter(team.namespace for source, team in read if not source.by_name)
+    numbers = Counter(team.namespace for source, team in read if _has_form(source))
     # Without an answer it is not known how many sources a cluster has.
     return forms.form == AUTO and bool(stale or any(map(forms.depends_on_live, numbers.values())))
+
+
+def _has_form(source: FederationTargetSet) -> bool:
+    """Whether the rule is about a source: DNS names have one form only, and what is not scraped has none."""
+    return source.is_scraped and not source.by_name
 
 
 def live_forms(objects: t.Iterable[JsonObject]) -> dict[str, LiveForm]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import WEB_PORT
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.addresses import port_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import Target
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
@@ -34,7 +34,7 @@ def given_targets(source: Source, team: Team, *, errors: Errors) -> list[Target]
             f"is required here: without a cluster the address of {what} is not known; give it, {_INSTEAD}",
         )
     if source.expose == "LoadBalancer":
-        port = port or WEB_PORT
+        port = port or port_of(source)
     elif port is None and source.node_port is None:
         errors.add(
             f"{source.path}.node_port", "is required here: without it the cluster chooses the port; or give port"

@@ -40,7 +40,8 @@ def reaching_objects(team: Team, sources: t.Sequence[FederationTargetSet], *, cl
     """The policy by which the Prometheus of *team* in *cluster* reaches its *sources*; none where nothing closes it."""
     if not team.network_policy:
         return []
-    rules = _rules(sources, cluster=cluster)
+    read = [source for source in sources if source.is_scraped]
+    rules = ways(read, cluster=cluster, inside=(PROMETHEUS_PORT, PROXY_PORT))
     if not rules:
         return []
     spec = {
@@ -79,8 +80,10 @@ def _with_live(policy: JsonObject, cluster: Readable) -> JsonObject:
     return {**policy, "spec": {**policy["spec"], "egress": list(rules.values())}}
 
 
-def _rules(sources: t.Iterable[FederationTargetSet], *, cluster: str) -> list[JsonObject]:
+def ways(sources: t.Iterable[FederationTargetSet], *, cluster: str, inside: t.Sequence[int]) -> list[JsonObject]:
     """One rule for each port, with all addresses there, and one for the instances of the same cluster.
+
+    *inside*: the ports of the pods that are meant.
 
     Kube-proxy gives a node port or a balancer of the own cluster the address of the pod before a policy is looked at.
     """
@@ -98,6 +101,5 @@ def _rules(sources: t.Iterable[FederationTargetSet], *, cluster: str) -> list[Js
         unique = {str(block): block for block in blocks}
         rules.append({"to": list(unique.values()), "ports": tcp_ports(port)})
     if near:
-        ports = tcp_ports(PROMETHEUS_PORT, PROXY_PORT)
-        rules.append({"to": [{"namespaceSelector": team_namespaces(*sorted(near))}], "ports": ports})
+        rules.append({"to": [{"namespaceSelector": team_namespaces(*sorted(near))}], "ports": tcp_ports(*inside)})
     return rules

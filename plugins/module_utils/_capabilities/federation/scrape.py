@@ -36,6 +36,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
 FEDERATION_COMPONENT = "federation"
 # And of what lets other clusters write.
 RECEIVER_COMPONENT = "federation-receiver"
+# And of Thanos Query.
+QUERY_COMPONENT = "federation-query"
 
 DEFAULT_MATCH = preset_selectors(DEFAULT_PRESETS)
 
@@ -44,11 +46,12 @@ LIMIT_OPTIONS: dict[str, dict[str, t.Any]] = {
     "body_size": {"type": "str"},
 }
 
-# How an instance's series come to the central side: that reads them, or the instance writes them.
-FEDERATE, REMOTE_WRITE = "federate", "remote_write"
+# How an instance's series come to the central side: that reads them, the instance writes them, or they stay there and
+# Thanos Query asks for them when somebody looks.
+FEDERATE, REMOTE_WRITE, THANOS = "federate", "remote_write", "thanos"
 
 SCRAPE_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "transport": {"type": "str", "choices": [FEDERATE, REMOTE_WRITE], "default": FEDERATE},
+    "transport": {"type": "str", "choices": [FEDERATE, REMOTE_WRITE, THANOS], "default": FEDERATE},
     **ACCESS_OPTIONS,
     "match": {"type": "list", "elements": "str", "default": DEFAULT_MATCH},
     "interval": {"type": "str", "default": "30s"},

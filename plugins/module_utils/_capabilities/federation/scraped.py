@@ -60,7 +60,7 @@ def endpoint_objects(targets: FederationTargetSet, *, namespace: str, team: str)
         SOURCE_CLUSTER_LABEL: targets.cluster,
         SOURCE_TEAM_LABEL: targets.team,
     }
-    if targets.is_written:
+    if not targets.is_scraped:
         return []
     if targets.monitor_kind == "ScrapeConfig":
         return [_scrape_config(targets, job, namespace=namespace, labels=labels) for job in targets.jobs]

@@ -19,6 +19,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import (
     REMOTE_WRITE,
     SCRAPE_OPTIONS,
+    THANOS,
     Scrape,
     parse_scrape,
 )
@@ -28,6 +29,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     selected,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sending import (
+    SIDECAR_OPTIONS,
+    Serving,
+    parse_serving,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors, Place
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
@@ -44,6 +50,7 @@ SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
     **EXPOSURE_OPTIONS,
     **SCRAPE_OPTIONS,
     **SELECTION_OPTIONS,
+    "sidecar": {"type": "dict", "options": SIDECAR_OPTIONS},
 }
 
 
@@ -51,19 +58,26 @@ SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
 class Source(Exposure):
     """One instance that a worker exposes. *address* and *port*, where given, replace what the cluster would say.
 
-    With the transport REMOTE_WRITE it writes, and nothing is exposed. *path*: its place in the input.
+    With the transport REMOTE_WRITE it writes, and nothing is exposed. With THANOS its *sidecar* is exposed, and has
+    this certificate. *path*: its place in the input.
     """
 
     team: str
     address: str | None
     port: int | None
     scrape: Scrape
+    sidecar: Serving | None = None
     path: str = field(default="", compare=False)
 
     @property
     def writes(self) -> bool:
         """Whether the instance writes its series to the central side, which then does not read them."""
         return self.scrape.transport == REMOTE_WRITE
+
+    @property
+    def is_queried(self) -> bool:
+        """Whether the series stay in the instance, and Thanos Query asks its sidecar for them."""
+        return self.scrape.transport == THANOS
 
 
 def parse_sources(
@@ -111,10 +125,14 @@ def parse_sources(
 def _source(
     values: Values, *, check_match: grammar.Check, platform: str, federates: bool, path: str, errors: Errors
 ) -> Source:
-    values = {**values, "match": selected(values)}
+    values = {**values, "given_match": values["match"], "match": selected(values)}
     if values["transport"] == REMOTE_WRITE:
         _refuse_without_effect(values, path=path, errors=errors)
         # By which scheme it writes, the receiver says.
+        values = {**values, "scheme": "https"}
+    if values["transport"] == THANOS:
+        _refuse_selection(values, path=path, errors=errors)
+        # There is no other way to a sidecar.
         values = {**values, "scheme": "https"}
     scrape = parse_scrape(values, check_match=check_match, path=path, errors=errors)
     exposure = parse_exposure(values, access=scrape.access, path=path, errors=errors)
@@ -127,8 +145,11 @@ def _source(
         address=values["address"],
         port=values["port"],
         scrape=scrape,
+        sidecar=_sidecar(values, path=f"{path}.sidecar", errors=errors),
         path=path,
     )
+    if source.is_queried:
+        _check_client(source, path=f"{path}.tls_config", errors=errors)
     check_selection(
         values["match"],
         everything=values["match_everything"],
@@ -165,6 +186,59 @@ def _refuse_without_effect(values: Values, *, path: str, errors: Errors) -> None
         if errors.is_good(f"{path}.{name}") and given != default and given:
             reason = reasons.get(name, "the instance is not exposed; its receiver is")
             errors.add(f"{path}.{name}", f"cannot be given with transport: {REMOTE_WRITE}: {reason}")
+
+
+_AS_ASKED = "Query asks for what somebody looks at, when that happens"
+# Each of these says what is read when, or changes it on the way; nothing does that here.
+_OF_SELECTION = {
+    "match": f"nothing is selected: {_AS_ASKED}",
+    "match_presets": f"nothing is selected: {_AS_ASKED}",
+    "match_everything": f"nothing is selected: {_AS_ASKED}",
+    "interval": _AS_ASKED,
+    "timeout": _AS_ASKED,
+    "limits": _AS_ASKED,
+    "labels": "series have the external labels of the instance; give them to the team (labels)",
+    "normalize": "series are shown as the instance has them",
+    "path_prefix": "a sidecar speaks gRPC, which has no path",
+    "basic_auth": "a sidecar knows clients by their certificate: tls_config.cert",
+    "bearer_token": "a sidecar knows clients by their certificate: tls_config.cert",
+    "proxy": "the sidecar itself serves TLS; give sidecar",
+}
+
+
+def _refuse_selection(values: Values, *, path: str, errors: Errors) -> None:
+    """Options without an effect where Query asks; a value that is the default one counts as not given."""
+    for name, reason in _OF_SELECTION.items():
+        value = values["given_match"] if name == "match" else values[name]
+        if name == "limits":
+            value = {key: one for key, one in value.items() if one}
+        if name == "normalize":
+            value = {key: one for key, one in value.items() if one}
+        if errors.is_good(f"{path}.{name}") and value != SOURCE_OPTIONS[name].get("default") and value:
+            errors.add(f"{path}.{name}", f"cannot be given with transport: {THANOS}: {reason}")
+
+
+def _sidecar(values: Values, *, path: str, errors: Errors) -> Serving | None:
+    given = values["sidecar"]
+    if values["transport"] != THANOS:
+        if given is not None:
+            errors.add(path, f"needs transport to be {THANOS}, found {values['transport']!r}")
+        return None
+    if given is None:
+        errors.add(path, f"is required with transport: {THANOS}: its certificate, and the authority of its clients")
+        return None
+    return parse_serving(given, path=path, errors=errors)
+
+
+def _check_client(source: Source, *, path: str, errors: Errors) -> None:
+    """Query must show a certificate, and know the authority of the one that it sees."""
+    tls = source.scrape.access.tls_config or {}
+    if not errors.is_good(path):
+        return
+    if not tls.get("cert"):
+        errors.add(path, f"needs cert with transport: {THANOS}: the sidecar lets in clients with a certificate only")
+    elif not tls.get("ca") and not tls.get("insecure_skip_verify"):
+        errors.add(path, f"needs ca with transport: {THANOS}: the authority of the sidecar's certificate")
 
 
 def _check_address(source: Source, *, path: str, errors: Errors) -> None:
@@ -236,17 +310,26 @@ def exposed_sources(
         if source.team in by_name and by_name[source.team].sends_on(params["cluster"])
     ]
     for source, team in found if teams_are_good else ():
-        _check_instance(source, team, errors=errors)
+        _check_instance(source, team, federates=bool(params.get("below")), errors=errors)
     return found
 
 
-def _check_instance(source: Source, team: Team, *, errors: Errors) -> None:
-    """Note in *errors* why the instance of *team* cannot be read as *source* says; one that writes is not read."""
+def _check_instance(source: Source, team: Team, *, federates: bool, errors: Errors) -> None:
+    """Note in *errors* why the instance of *team* cannot be read as *source* says; one that writes is not read.
+
+    *federates*: whether it has series of other clusters.
+    """
     part = team.prometheus
     if not part.serves and not source.writes:
         errors.add(
             f"{source.path}.transport",
             f"must be {REMOTE_WRITE}: {team.name!r} has a PrometheusAgent, which answers no queries",
+        )
+    if source.is_queried and federates:
+        errors.add(
+            f"{source.path}.transport",
+            f"cannot be {THANOS}: this cluster federates others, and a sidecar gives every series the labels of its "
+            "own instance: those of the other clusters would be shown as series of this one",
         )
     if source.writes or source.expose == "Existing":
         return
@@ -256,7 +339,7 @@ def _check_instance(source: Source, team: Team, *, errors: Errors) -> None:
             f"{team.name!r} has {part.shards} shards, of which each has series of its own, and only one would be read; "
             "use transport: remote_write",
         )
-    if source.scrape.access.path_prefix != part.web.route_prefix:
+    if not source.is_queried and source.scrape.access.path_prefix != part.web.route_prefix:
         wanted = f"must be {part.web.route_prefix}" if part.web.route_prefix else "must be left out"
         errors.add(
             f"{source.path}.path_prefix",

@@ -90,6 +90,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.selected import (
     selected_namespaces,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sending import (
+    SIDECAR_OPTIONS,
+    Thanos,
+    parse_serving,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.strategy import (
     STRATEGY_RIGHTS,
     strategy_guard,
@@ -113,7 +118,8 @@ JsonObject = dict[str, t.Any]
 NAME = "teams"
 WRITE_OPTIONS: JsonObject = {
     "team": {"type": "str", "required": True},
-    "remote_write": {"type": "list", "elements": "dict", "required": True},
+    "remote_write": {"type": "list", "elements": "dict", "default": []},
+    "sidecar": {"type": "dict", "options": SIDECAR_OPTIONS},
 }
 KINDS: Kinds = (
     (CORE, "LimitRange"),
@@ -139,6 +145,7 @@ OPTIONS: JsonObject = {
     "base_rules": {"type": "list", "elements": "dict", "default": []},
     "writes": {"type": "list", "elements": "dict", "default": [], "options": WRITE_OPTIONS},
     "receiving": {"type": "list", "elements": "str", "default": []},
+    "querying": {"type": "list", "elements": "str", "default": []},
     "api_server_sources": {"type": "list", "elements": "dict", "default": [], "options": API_SERVER_OPTIONS},
     "rules_contents": {"type": "dict"},
     "promtool": {"type": "path"},
@@ -159,9 +166,9 @@ class FleetTeams:
     """All *teams* of the fleet, of which a run makes those named in *only* (all where it is empty) in one *cluster*.
 
     *api_server*: where the API server's requests to the instances come from. *writes*: by team the remoteWrite of its
-    Prometheus here. *receiving*: the teams whose Prometheus here takes what others write. *files*: by team the rules
-    of its files. *routing*: where the alerts of teams go that do not say so themselves. *egress*: what all instances
-    may connect to.
+    Prometheus here. *receiving*: the teams whose Prometheus here takes what others write. *querying*: those that have
+    a Thanos Query here. *files*: by team the rules of its files. *routing*: where the alerts of teams go that do not
+    say so themselves. *egress*: what all instances may connect to.
     """
 
     teams: tuple[Team, ...]
@@ -171,6 +178,7 @@ class FleetTeams:
     api_server: tuple[ApiServerSource, ...] = ()
     writes: t.Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     receiving: frozenset[str] = frozenset()
+    querying: frozenset[str] = frozenset()
     files: t.Mapping[str, tuple[RuleSet, ...]] = field(default_factory=dict)
     routing: Routing = NO_ROUTING
     egress: ClusterEgress = EVERYWHERE
@@ -188,14 +196,16 @@ def parse(params: t.Mapping[str, t.Any], errors: Errors) -> FleetTeams:
         cluster=params["cluster"],
         operators=checked_operators(params["operators"], errors=errors),
     )
+    writes = _writes(params["writes"], teams=teams, errors=errors)
     return FleetTeams(
-        teams=teams,
+        teams=_with_sidecars(teams, params["writes"], errors=errors),
         cluster=params["cluster"],
         base_rules=params["base_rules"],
         only=parse_only(params["only"], teams=teams, errors=errors),
         api_server=parse_api_server_sources(params["api_server_sources"], errors=errors),
-        writes=_writes(params["writes"], teams=teams, errors=errors),
-        receiving=_receiving(params["receiving"], teams=teams, errors=errors),
+        writes=writes,
+        receiving=_named("receiving", params, teams=teams, errors=errors),
+        querying=_named("querying", params, teams=teams, errors=errors),
         files={
             team.name: sets_of_files(team.own, params["rules_contents"], errors=errors)
             for team in teams
@@ -260,10 +270,33 @@ def _writes(
     return found
 
 
-def _receiving(names: t.Sequence[str], *, teams: t.Sequence[Team], errors: Errors) -> frozenset[str]:
-    for number, name in enumerate(names):
-        require_team(name, teams=teams, path=f"receiving[{number}]", errors=errors)
-    return frozenset(names)
+def _with_sidecars(
+    teams: t.Sequence[Team], raw: t.Sequence[t.Mapping[str, t.Any]], *, errors: Errors
+) -> tuple[Team, ...]:
+    """The *teams*, those whose series others query with a sidecar that serves them."""
+    serving = {
+        values["team"]: parse_serving(values["sidecar"], path=f"writes[{number}].sidecar", errors=errors)
+        for number, values in enumerate(raw)
+        if values.get("sidecar") is not None
+    }
+    return tuple(
+        replace(
+            team,
+            prometheus=replace(
+                team.prometheus, thanos=replace(team.prometheus.thanos or Thanos(), serving=serving[team.name])
+            ),
+        )
+        if team.name in serving and team.prometheus.serves
+        else team
+        for team in teams
+    )
+
+
+def _named(option: str, params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], errors: Errors) -> frozenset[str]:
+    """The teams that an *option* names."""
+    for number, name in enumerate(params[option]):
+        require_team(name, teams=teams, path=f"{option}[{number}]", errors=errors)
+    return frozenset(params[option])
 
 
 def desired(model: FleetTeams) -> list[JsonObject]:
@@ -277,6 +310,7 @@ def desired(model: FleetTeams) -> list[JsonObject]:
             api_server=model.api_server,
             writes=model.writes.get(team.name, ()),
             receives=team.name in model.receiving,
+            queries=team.name in model.querying,
             routing=model.routing,
             egress=model.egress,
         )
@@ -428,6 +462,7 @@ TEAMS: Capability[FleetTeams] = Capability(
         "operators": "prometheus_operator_count",
         "writes": None,
         "receiving": None,
+        "querying": None,
     },
     # What federates an instance, and what it watches, lives in its namespace, and is deleted with it.
     neighbours=("federation", "federation-source", "federation-write", "workloads"),

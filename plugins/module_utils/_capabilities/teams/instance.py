@@ -263,6 +263,8 @@ def _of_server(team: Team) -> JsonObject:
         fields["query"] = part.query
     if part.thanos is not None:
         fields["thanos"] = part.thanos.fields(team.pods.image(THANOS_REPOSITORY, part.thanos.version))
+        if part.thanos.serving is not None:
+            fields["volumes"] = part.thanos.serving.volumes()
     if team.alertmanager.enabled:
         service = {"name": _ALERTMANAGER_SERVICE, "namespace": team.namespace, "port": WEB_PORT_NAME}
         if team.alertmanager.web.route_prefix:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import typing as t
-from fractions import Fraction
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     INSTANCE_LABEL,
@@ -19,12 +18,15 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     TEAM_LABEL,
     common_labels,
     prometheus_name,
+    query_name,
+    query_pods,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
     ALERTMANAGER_PORT,
     CORE,
     NETWORKING,
     PROMETHEUS_PORT,
+    QUERY_PORT,
     RELOADER_PORT,
     RESTRICTED_NAMESPACE,
     THANOS_PORT,
@@ -39,6 +41,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import (
     PROXY_RESOURCES,
+    QUERY_RESOURCES,
     Resources,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.api_server import (
@@ -83,13 +86,15 @@ def team_objects(
     api_server: t.Sequence[ApiServerSource] = (),
     writes: t.Sequence[JsonObject] = (),
     receives: bool = False,
+    queries: bool = False,
     routing: Routing = NO_ROUTING,
     egress: ClusterEgress = EVERYWHERE,
 ) -> list[JsonObject]:
     """All objects of *team* in *cluster*; *base_rules* are the groups of rules that every instance has.
 
     *api_server*: where the API server comes from, where the network policy must let it in. *writes* and *receives*: as
-    in `prometheus_object`, *routing* as in `instance_objects`. *egress*: what all instances may connect to.
+    in `prometheus_object`, *routing* as in `instance_objects`. *queries*: whether federation has a Thanos Query of the
+    team here. *egress*: what all instances may connect to.
 
     A team that is switched off keeps its namespaces, and with them volume claims and what is the team's own. A team
     that does not belong to this cluster has nothing here.
@@ -104,10 +109,12 @@ def team_objects(
     )
     if team.prometheus.enabled or team.alertmanager.enabled:
         if team.quota:
-            objects.append(_quota(team, proxies=2 if receives else 1))
+            objects.append(_quota(team, proxies=2 if receives else 1, queries=queries))
             objects.append(limit_range(team.name, namespace=team.namespace))
         if team.network_policy:
             objects.append(_network_policy(team, api_server=api_server))
+            if queries:
+                objects.append(_query_policy(team, api_server=api_server))
             objects += egress_policies(_networked(team, parts), egress)
     if team.rbac:
         objects += _rbac(team)
@@ -192,11 +199,12 @@ def _grant(
     ]
 
 
-def _quota(team: Team, *, proxies: int) -> JsonObject:
+def _quota(team: Team, *, proxies: int, queries: bool) -> JsonObject:
     """A ceiling for the namespace that fits every size of the table, and the team's own figures where they are larger.
 
     It does not follow the team's size: while a team shrinks, a replica of the old size still runs beside the first new
     one, and a quota of the new size would refuse that one for ever. *proxies*: how many may be in front of a replica.
+    *queries*: whether there is a Thanos Query.
     """
     prometheus = PartSize(replicas=team.prometheus.pods, resources=team.prometheus.resources)
     alertmanager = PartSize(replicas=team.alertmanager.replicas, resources=team.alertmanager.resources)
@@ -204,9 +212,11 @@ def _quota(team: Team, *, proxies: int) -> JsonObject:
     hard = _ceiling(
         prometheus if team.prometheus.enabled else None,
         alertmanager if team.alertmanager.enabled else None,
-        proxies,
-        thanos.resources if thanos is not None else None,
         team.largest,
+        proxies=proxies,
+        sidecar=thanos.resources if thanos is not None else None,
+        # A new pod starts before an old one ends.
+        queries=team.prometheus.replicas + 1 if queries else 0,
     )
     return make(
         CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)}
@@ -215,19 +225,26 @@ def _quota(team: Team, *, proxies: int) -> JsonObject:
 
 @functools.cache
 def _ceiling(
-    prometheus: PartSize | None, alertmanager: PartSize | None, proxies: int, sidecar: Resources | None, largest: Size
+    prometheus: PartSize | None,
+    alertmanager: PartSize | None,
+    largest: Size,
+    *,
+    proxies: int,
+    sidecar: Resources | None,
+    queries: int,
 ) -> t.Mapping[str, str]:
     """What pods of these sizes, and of every size of the table, need at most; a fleet has few different ones.
 
-    *sidecar*: what another container of each Prometheus asks for.
+    *sidecar*: what another container of each Prometheus asks for. *queries*: the number of pods of Thanos Query.
     """
     parts: list[list[PartSize]] = []
     if prometheus is not None:
         parts.append([prometheus, largest.prometheus])
     if alertmanager is not None:
         parts.append([alertmanager, largest.alertmanager])
-    pods = 0
-    cpu = memory = Fraction(0)
+    pods = queries
+    cpu = queries * value_of(QUERY_RESOURCES.cpu)
+    memory = queries * value_of(QUERY_RESOURCES.memory)
     if prometheus is not None:
         # A proxy may be in front of each replica that is read, and one in front of each that is written to.
         proxied = proxies * max(part.replicas for part in parts[0])
@@ -291,3 +308,21 @@ def _network_policy(team: Team, *, api_server: t.Sequence[ApiServerSource]) -> J
             }
         )
     return make(NETWORKING, "NetworkPolicy", team.name, namespace=team.namespace, labels=_labels(team), spec=spec)
+
+
+def _query_policy(team: Team, *, api_server: t.Sequence[ApiServerSource]) -> JsonObject:
+    """Who may ask the Thanos Query of a team: the same as its Prometheus."""
+    spec: JsonObject = {
+        "podSelector": {"matchLabels": query_pods(team.name)},
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {
+                "from": [{"podSelector": {}}, {"namespaceSelector": team_namespaces(team.name, team.platform)}],
+                "ports": tcp_ports(QUERY_PORT),
+            },
+        ],
+    }
+    if api_server:
+        spec["ingress"].append({"from": [source.peer() for source in api_server], "ports": tcp_ports(QUERY_PORT)})
+    name = query_name(team.name)
+    return make(NETWORKING, "NetworkPolicy", name, namespace=team.namespace, labels=_labels(team), spec=spec)

@@ -4,7 +4,8 @@
 
 """Where an instance sends its series: ends of remote_write that a team gives, and a Thanos sidecar. Pure.
 
-What federation writes to central clusters (``transport: remote_write`` of a source) comes beside these ends.
+What federation writes to central clusters (``transport: remote_write`` of a source) comes beside these ends, and how a
+sidecar serves others (``transport: thanos``) beside what the team says of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.version
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.credentials import (
     BASIC_AUTH_OPTIONS,
     BEARER_TOKEN_OPTIONS,
+    CA_OPTIONS,
+    CERT_OPTIONS,
     TLS_OPTIONS,
     check_credentials,
     check_references,
@@ -74,6 +77,12 @@ THANOS_OPTION: dict[str, t.Any] = {
         },
         "resources": RESOURCES_OPTION,
     },
+}
+
+# How a sidecar serves others than its own cluster.
+SIDECAR_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "certificate": {"type": "dict", "required": True, "options": CERT_OPTIONS},
+    "client_ca": {"type": "dict", "required": True, "options": CA_OPTIONS},
 }
 
 # As the operator's CRD has them.
@@ -134,13 +143,93 @@ class RemoteWrite:
     path: str = field(default="", compare=False)
 
 
+# Where a sidecar finds its certificate, and the authority of its clients.
+_SERVING_FOLDER = "/etc/thanos/serving"
+_CERTIFICATE, _CLIENT_CA = "thanos-certificate", "thanos-client-ca"
+# Secrets are read by the group of the pod's volumes.
+_MODE = 0o440
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """How a sidecar serves clients with a certificate; both are as the user gave them, checked (SIDECAR_OPTIONS)."""
+
+    certificate: t.Mapping[str, t.Any]
+    client_ca: t.Mapping[str, t.Any]
+
+    @property
+    def given(self) -> JsonObject:
+        """The same as options."""
+        return {"certificate": dict(self.certificate), "client_ca": dict(self.client_ca)}
+
+    def volumes(self) -> list[JsonObject]:
+        """The volumes of the pod. What is missing does not keep Prometheus from starting: only the sidecar needs it."""
+        certificate, client_ca = self.certificate, self.client_ca
+        keys = {"tls.crt": certificate["cert_key"], "tls.key": certificate["key_key"]}
+        items = [{"key": key, "path": path} for path, key in keys.items()]
+        authority: JsonObject = {
+            "items": [{"key": client_ca["key"], "path": "ca.crt"}],
+            "defaultMode": _MODE,
+            "optional": True,
+        }
+        return [
+            {
+                "name": _CERTIFICATE,
+                "secret": {
+                    "secretName": certificate["secret"],
+                    "items": items,
+                    "defaultMode": _MODE,
+                    "optional": True,
+                },
+            },
+            {
+                "name": _CLIENT_CA,
+                **(
+                    {"secret": {"secretName": client_ca["secret"], **authority}}
+                    if client_ca["secret"]
+                    else {"configMap": {"name": client_ca["config_map"], **authority}}
+                ),
+            },
+        ]
+
+    @staticmethod
+    def fields() -> JsonObject:
+        """What the field ``thanos`` of a Prometheus gets of this."""
+        return {
+            "grpcServerTlsConfig": {
+                "certFile": f"{_SERVING_FOLDER}/{_CERTIFICATE}/tls.crt",
+                "keyFile": f"{_SERVING_FOLDER}/{_CERTIFICATE}/tls.key",
+                "caFile": f"{_SERVING_FOLDER}/{_CLIENT_CA}/ca.crt",
+            },
+            "volumeMounts": [
+                {"name": name, "mountPath": f"{_SERVING_FOLDER}/{name}", "readOnly": True}
+                for name in (_CERTIFICATE, _CLIENT_CA)
+            ],
+        }
+
+
+def parse_serving(values: Values, *, path: str, errors: Errors) -> Serving:
+    """How a sidecar serves, from validated *values* (SIDECAR_OPTIONS)."""
+    check_references(values["certificate"], path=f"{path}.certificate", beside=_BESIDE, errors=errors)
+    check_references(values["client_ca"], path=f"{path}.client_ca", beside=_BESIDE, errors=errors)
+    if errors.is_good(f"{path}.client_ca") and bool(values["client_ca"]["secret"]) == bool(
+        values["client_ca"]["config_map"]
+    ):
+        errors.add(f"{path}.client_ca", "needs either secret or config_map, the one that holds the clients' authority")
+    return Serving(certificate=values["certificate"], client_ca=values["client_ca"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Thanos:
-    """A Thanos sidecar; without *object_storage* (a Secret and its key) it only answers queries."""
+    """A Thanos sidecar; without *object_storage* (a Secret and its key) it only answers queries.
 
-    version: str
-    object_storage: tuple[str, str] | None
-    resources: Resources
+    *serving*: how it serves other clusters, None where it does not.
+    """
+
+    version: str = THANOS
+    object_storage: tuple[str, str] | None = None
+    resources: Resources = _THANOS_RESOURCES
+    serving: Serving | None = None
 
     def fields(self, image: str | None) -> JsonObject:
         """The field ``thanos`` of a Prometheus; *image* None leaves the registry to the operator."""
@@ -149,6 +238,8 @@ class Thanos:
             fields["image"] = image
         if self.object_storage is not None:
             fields["objectStorageConfig"] = reference(*self.object_storage)
+        if self.serving is not None:
+            fields |= self.serving.fields()
         return fields
 
 
