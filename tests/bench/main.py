@@ -34,6 +34,7 @@ from tests.bench import (  # noqa: E402
     rights,
     sizing,
     speed,
+    thanos,
     truth,
 )
 
@@ -48,6 +49,7 @@ TOPICS: dict[str, tuple[t.Callable[..., t.Mapping[str, t.Any]], int]] = {
     "rights": (rights.measure, 1000),
     "crd_releases": (crd_releases.measure, 40),
     "proxy": (proxy.measure, 5),
+    "thanos": (thanos.measure, 7),
     "doctor": (doctor.measure, 3),
     "federation": (federation.measure, 1000),
     "policy": (policy.measure, 200),

@@ -115,6 +115,14 @@ _BENCHES = (
         rounds=5,
     ),
     _bench(
+        "thanos",
+        part="thanos",
+        shows="Thanos Query asks sidecars by mutual TLS; no series claims another identity; what a question costs",
+        minutes=15,
+        rounds=7,
+        inputs=(*COLLECTION, "tests/bench/proxy.py"),
+    ),
+    _bench(
         "doctor",
         part="doctor-figures",
         shows="The doctor looks at 50 sources in 8 s, in 12 s where one takes 10 s; at 24 clusters in 10 s and 150 MiB",

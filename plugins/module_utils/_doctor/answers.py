@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import NOT_REACHED, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import BRIEF, within
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.queried import (
+    QUERY_PORT_NAME,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import CLAIMED
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.watched import (
     ALERTED,
@@ -24,7 +27,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.askin
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import UNEXPECTED, Fact, Unobserved
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import external_labels, loaded_jobs
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
-from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import Prometheus, PrometheusError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import (
+    PORT_NAME,
+    Prometheus,
+    PrometheusError,
+)
 
 JsonObject = dict[str, t.Any]
 Value = t.TypeVar("Value")
@@ -172,6 +179,22 @@ def ask_replica(
     return no_replica(found) if isinstance(found, Unobserved) else found
 
 
+def ask_query(
+    cluster: Cluster, limit: Limit, *, namespace: str, service: str, subject: Subject
+) -> t.Sequence[JsonObject] | Unobserved:
+    """What a Thanos Query says of the sidecars that it asks."""
+    return asked(
+        cluster,
+        limit,
+        namespace=namespace,
+        service=service,
+        prefix="",
+        port=QUERY_PORT_NAME,
+        subject=subject,
+        ask=lambda query: query.stores(),
+    )
+
+
 def asked(
     cluster: Cluster,
     limit: Limit,
@@ -181,10 +204,16 @@ def asked(
     prefix: str,
     subject: Subject,
     ask: t.Callable[[Prometheus], Value],
+    port: str = PORT_NAME,
 ) -> Value | Unobserved:
-    """What *ask* gets from one Prometheus, or why it got nothing; *prefix*: as for `Prometheus`."""
+    """What *ask* gets from one Prometheus, or why it got nothing; *prefix* and *port*: as for `Prometheus`."""
     prometheus = Prometheus(
-        cluster, namespace=namespace, service=service, prefix=prefix, patience=lambda: within(BRIEF, limit.left)
+        cluster,
+        namespace=namespace,
+        service=service,
+        prefix=prefix,
+        port=port,
+        patience=lambda: within(BRIEF, limit.left),
     )
     try:
         return ask(prometheus)

@@ -16,6 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     NAME_LABEL,
     federation_part_name,
     prometheus_name,
+    query_name,
     source_policy_name,
     source_service_name,
 )
@@ -53,6 +54,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.feder
     place,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import job_names
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.queried import QueriedFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import (
     selector_labels,
     shown,
@@ -102,6 +104,8 @@ class CentralSide:
     answers: Answers
     # The API server's time, where changes that are going on count.
     now: float | None = None
+    # What its Thanos Query says of the sidecars that it asks.
+    stores: Fact[t.Sequence[JsonObject]] = ()
 
     @functools.cached_property
     def shown_prometheus(self) -> Fact[JsonObject | None]:
@@ -128,6 +132,9 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
     """The facts of one source on the central cluster."""
     if given.is_written:
         return [_written_facts(side, given)]
+    if given.is_queried:
+        query = query_of(side.cluster, side.team)
+        return [QueriedFacts(scope_of=place_of(side.team, given), query=query, wanted=given, stores=side.stores)]
     given = side.in_live_form(given)
     of_targets = "EndpointSlice" if given.monitor_kind == "ServiceMonitor" else "ScrapeConfig"
     source = _at_addresses_in_use(given, side.objects[of_targets])
@@ -170,6 +177,11 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         limit=LOADING + 2 * seconds_of_interval(source.scrape.interval),
     )
     return [objects, changes, targets]
+
+
+def query_of(cluster: str, team: Team) -> Subject:
+    """The Thanos Query of a team."""
+    return Subject(cluster=cluster, kind="Deployment", namespace=team.namespace, name=query_name(team.name))
 
 
 def _written_facts(side: CentralSide, source: FederationTargetSet) -> WrittenFacts:
@@ -251,6 +263,7 @@ def pools_of(sources: t.Iterable[FederationTargetSet], *, team: Team, cluster: s
             jobs={},
         )
         for given in sources
+        if given.is_scraped
         for source in (given, dataclasses.replace(given, static=True))
     )
     return frozenset(name for one in facts for obj in one.of_kind(*MONITOR_KINDS) for name, _endpoint in job_names(obj))
@@ -339,6 +352,14 @@ class WorkerSide:
 
 def asked_replicas(source: Source, team: Team) -> list[str]:
     """The Services through which the replicas of a source are asked."""
+    if source.expose == "Existing" or source.is_queried:
+        # What exposes a sidecar leads to that, and not to Prometheus.
+        return [prometheus_name(team.name)]
+    return exposing(source, team)
+
+
+def exposing(source: Source, team: Team) -> list[str]:
+    """The Services of the replicas of a source."""
     if source.expose == "Existing":
         return [prometheus_name(team.name)]
     return [source_service_name(source.team, replica) for replica in range(team.prometheus.replicas)]
@@ -358,7 +379,7 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
         namespace=team.namespace,
         replicas=team.prometheus.replicas,
         prometheus=team.prometheus.name,
-        family=_family(inside(side.objects["Service"], team), asked_replicas(source, team)),
+        family=_family(inside(side.objects["Service"], team), exposing(source, team)),
     )
     services = {obj["metadata"]["name"]: obj for obj in desired if obj["kind"] == "Service"}
     live = {kind: inside(objects, team) for kind, objects in side.objects.items()}
@@ -366,8 +387,9 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
     shown_live = {kind: _shown(some, desired=desired, labels=labels) for kind, some in live.items()}
     pods = mapped(shown_live["Pod"], lambda found: tuple(_trimmed(pod) for pod in pods_of(found, team)))
     facts: list[Facts] = []
-    for replica, name in enumerate(asked_replicas(source, team)):
-        answers = side.answers[team.namespace, name]
+    asked = asked_replicas(source, team)
+    for replica, name in enumerate(exposing(source, team)):
+        answers = side.answers[team.namespace, asked[min(replica, len(asked) - 1)]]
         pod_name = f"{prometheus_name(team.prometheus.name)}-{replica}"
         facts.append(
             ReplicaFacts(

@@ -11,7 +11,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    GRPC_PORT_NAME,
     PROMETHEUS_PORT,
+    THANOS_PORT,
     WEB_PORT_NAME,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.admission import selects
@@ -106,11 +108,19 @@ def _selects(facts: ReplicaFacts) -> list[Finding] | None:
         if text
     }
     wanted = {str(port.get("targetPort", port.get("port"))) for port in spec.get("ports") or ()}
-    web = {str(PROMETHEUS_PORT), WEB_PORT_NAME} & has
+    web = _answering(facts.desired) & has
     if not wanted & web:
         evidence = {"port": ", ".join(sorted(wanted)), "has": ", ".join(sorted(web)) or "none"}
         return [found("PF322", facts.object, source=facts.source, pod=name, **evidence)]
     return []
+
+
+def _answering(desired: JsonObject | None) -> set[str]:
+    """The port of the replica that answers, by number and name: that of a sidecar where *desired* leads to it."""
+    ports = ((desired or {}).get("spec") or {}).get("ports") or ()
+    if any(port.get("targetPort") == GRPC_PORT_NAME for port in ports):
+        return {str(THANOS_PORT), GRPC_PORT_NAME}
+    return {str(PROMETHEUS_PORT), WEB_PORT_NAME}
 
 
 def _endpoint(facts: ReplicaFacts) -> list[Finding] | None:
@@ -151,7 +161,8 @@ def _as_described(facts: ReplicaFacts) -> list[Finding] | None:
 def _gives(facts: ReplicaFacts) -> list[Finding]:
     """Whether the source has anything for the central side, asked with its selectors on the replica itself."""
     counts = known(facts.counts)
-    if any(counts.values()):
+    # Without a selector nothing is asked for: it is queried.
+    if not counts or any(counts.values()):
         return []
     return [found("PF327", facts.object, source=facts.source, match=tuple(counts))]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import query_name
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import CentralSide, place_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Check,
@@ -61,7 +62,9 @@ def facts_of_peers(side: CentralSide, peers: t.Sequence[Observation], *, workers
         if source.cluster in by_cluster
     }
     facts += [one for some in of_sources.values() for one in some]
-    labels = {key: _labels(some) for key, some in of_sources.items()}
+    queried = {(source.cluster, source.team) for source in read if source.is_queried}
+    # The replicas of one that is queried are asked by one Service, which says what one of them has.
+    labels = {key: _labels(some, first=key in queried) for key, some in of_sources.items()}
     for source in read:
         key = (source.cluster, source.team)
         replicas = [one for one in of_sources.get(key, ()) if isinstance(one, ReplicaFacts)]
@@ -72,9 +75,9 @@ def facts_of_peers(side: CentralSide, peers: t.Sequence[Observation], *, workers
                 place=place_of(side.team, source),
                 object_name=Subject(
                     cluster=side.cluster,
-                    kind=side.in_live_form(source).monitor_kind,
+                    kind=side.in_live_form(source).monitor_kind if source.is_scraped else "Deployment",
                     namespace=side.team.namespace,
-                    name=source.name,
+                    name=source.name if source.is_scraped else query_name(side.team.name),
                 ),
                 source=f"{source.cluster}/{source.team}",
                 offset=side.answers.offset,
@@ -86,8 +89,10 @@ def facts_of_peers(side: CentralSide, peers: t.Sequence[Observation], *, workers
     return facts
 
 
-def _labels(facts: t.Sequence[Facts]) -> Fact[t.Sequence[t.Mapping[str, str]]]:
-    return _every([one.labels for one in facts if isinstance(one, ReplicaFacts)])
+def _labels(facts: t.Sequence[Facts], *, first: bool) -> Fact[t.Sequence[t.Mapping[str, str]]]:
+    """The labels of all replicas, or of the *first* one."""
+    found = [one.labels for one in facts if isinstance(one, ReplicaFacts)]
+    return _every(found[:1] if first else found)
 
 
 def _every(facts: t.Sequence[Fact[t.Any]]) -> Fact[t.Sequence[t.Any]]:

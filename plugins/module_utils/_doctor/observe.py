@@ -165,6 +165,7 @@ class _Observer:
                 objects={kind: inside(found, team) for kind, found in objects.central.items()},
                 prometheus=objects.prometheus(wanted, team),
                 answers=replies.answers[team.name],
+                stores=replies.stores.get(team.name, ()),
                 now=None if self._cluster is None else self._cluster.now,
             )
             sources += [one for source in read for one in federated_facts(side, source)]

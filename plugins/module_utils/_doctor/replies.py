@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     prometheus_name,
+    query_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import (
     Source,
@@ -23,6 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answe
     Answers,
     ReplicaAnswers,
     ask_prometheus,
+    ask_query,
     ask_replica,
     no_replica,
     nothing,
@@ -34,6 +37,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.askin
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain import (
     asked_replicas,
     pools_of,
+    query_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Fact,
@@ -68,10 +72,14 @@ MOST_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Replies:
-    """What each team's Prometheus says, by the team's name, and what exposed replicas say, by their Services."""
+    """What each team's Prometheus says, by the team's name, and what exposed replicas say, by their Services.
+
+    *stores*: by team what its Thanos Query says of the sidecars that it asks, where it has one.
+    """
 
     answers: t.Mapping[str, Answers]
     replicas: t.Mapping[tuple[str, str], ReplicaAnswers]
+    stores: t.Mapping[str, Fact[t.Sequence[JsonObject]]] = dataclasses.field(default_factory=dict)
 
 
 def unasked(wanted: Wanted, why: Unobserved) -> Replies:
@@ -83,13 +91,19 @@ def unasked(wanted: Wanted, why: Unobserved) -> Replies:
             for source, team in wanted.exposed
             for service in asked_replicas(source, team)
         },
+        stores={team.name: why for team in _querying(wanted)},
     )
+
+
+def _querying(wanted: Wanted) -> list[Team]:
+    """The teams that have a Thanos Query here."""
+    return [team for team, sources in wanted.federating if any(source.is_queried for source in sources)]
 
 
 def ask_all(cluster: Cluster, wanted: Wanted, *, reader: Reader) -> Replies:
     """Ask every Prometheus, each once for everything."""
     subjects: dict[t.Hashable, Subject] = {}
-    questions: dict[t.Hashable, Question[Answers | ReplicaAnswers]] = {}
+    questions: dict[t.Hashable, Question[t.Any]] = {}
     for team in wanted.asked:
         subjects["answers", team.name] = wanted.subject(team)
         questions["answers", team.name] = _question(cluster, wanted, team)
@@ -99,11 +113,15 @@ def ask_all(cluster: Cluster, wanted: Wanted, *, reader: Reader) -> Replies:
             subject = Subject(cluster=wanted.cluster, kind="Service", namespace=team.namespace, name=service)
             subjects[key] = subject
             questions[key] = _replica_question(cluster, source, team, service, subject)
+    for team in _querying(wanted):
+        subjects["stores", team.name] = query_of(wanted.cluster, team)
+        questions["stores", team.name] = _stores_question(cluster, wanted, team)
     reader.progress.step("asking", total=len(questions), unit="Prometheus instances")
 
-    def otherwise(key: t.Hashable, late: Late) -> Answers | ReplicaAnswers:
+    def otherwise(key: t.Hashable, late: Late) -> t.Any:
         fact = unanswered(subjects[key], late, reader=reader)
-        return nothing(fact) if t.cast("tuple[str, ...]", key)[0] == "answers" else no_replica(fact)
+        of = t.cast("tuple[str, ...]", key)[0]
+        return {"answers": nothing, "replica": no_replica}.get(of, lambda why: why)(fact)
 
     found = reader.in_time(questions, limit=reader.limit, at_once=ASKERS, most=MOST_SECONDS, otherwise=otherwise)
     return Replies(
@@ -113,6 +131,7 @@ def ask_all(cluster: Cluster, wanted: Wanted, *, reader: Reader) -> Replies:
             for (of, namespace, service), answer in _triples(found)
             if of == "replica"
         },
+        stores={team.name: found["stores", team.name] for team in _querying(wanted)},
     )
 
 
@@ -140,6 +159,16 @@ def _question(cluster: Cluster, wanted: Wanted, team: Team) -> Question[Answers 
     )
 
 
+def _stores_question(cluster: Cluster, wanted: Wanted, team: Team) -> Question[Fact[t.Sequence[JsonObject]]]:
+    return lambda limit: ask_query(
+        cluster,
+        limit,
+        namespace=team.namespace,
+        service=query_name(team.name),
+        subject=query_of(wanted.cluster, team),
+    )
+
+
 def _replica_question(
     cluster: Cluster, source: Source, team: Team, service: str, subject: Subject
 ) -> Question[Answers | ReplicaAnswers]:
@@ -149,7 +178,8 @@ def _replica_question(
         namespace=team.namespace,
         service=service,
         subject=subject,
-        match=source.scrape.match,
+        # Nothing is selected where Query asks.
+        match=() if source.is_queried else source.scrape.match,
         prefix=team.prometheus.web.route_prefix,
     )
 

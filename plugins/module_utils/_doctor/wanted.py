@@ -75,11 +75,11 @@ class Wanted:
 
     @property
     def guarded_by_policies(self) -> tuple[str, ...]:
-        """The sources of this cluster (cluster/team) that network policies alone guard: they have no proxy."""
+        """The sources of this cluster (cluster/team) that network policies alone guard, and no client certificate."""
         return tuple(
             f"{self.cluster}/{source.team}"
             for source, _team in self.exposed
-            if source.expose != "Existing" and source.proxy is None and not source.writes
+            if source.expose != "Existing" and source.proxy is None and not source.writes and not source.is_queried
         )
 
     def subject(self, team: Team) -> Subject:

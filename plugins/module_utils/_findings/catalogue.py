@@ -34,6 +34,7 @@ _PROXY = "https://kubernetes.io/docs/tasks/access-application-cluster/access-clu
 _REACH = f"{PAGE.removesuffix('findings.md')}teams.md#the-api-server-and-network-policies"
 _DEBUG_SERVICE = "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/"
 _FEDERATION = "https://prometheus.io/docs/prometheus/latest/federation/"
+_THANOS_QUERY = "https://thanos.io/tip/components/query.md/"
 _REMOTE_WRITE = "https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write"
 _CONFIGURATION = "https://prometheus.io/docs/prometheus/latest/configuration/configuration/"
 _EXTERNAL = "https://prometheus.io/docs/prometheus/latest/configuration/configuration/#configuration-file"
@@ -531,7 +532,7 @@ CODES: dict[str, Code] = {
         Code(
             code="PF123",
             severity="error",
-            title="The certificate of a source's proxy is for another name",
+            title="The certificate of a source's proxy or sidecar is for another name",
             says="the central side reads it as {wanted}, and the certificate has the names {names}",
             meaning="The central Prometheus compares the name with the certificate, and would refuse the connection.",
             fix="give a certificate with this name (subjectAltName), or tls_config.server_name",
@@ -1994,6 +1995,45 @@ CODES: dict[str, Code] = {
             reference=_REMOTE_WRITE,
             when=("after",),
             explained_by=(*_NOT_RECONCILED, "PF207", "PF232", "PF392"),
+        ),
+        Code(
+            code="PF394",
+            severity="error",
+            title="Thanos Query gets no answer of a source",
+            says="federation of {source}: Query gets no answer of the sidecar at {address}: {error}",
+            meaning=(
+                "The source has transport: thanos, and Query says at /api/v1/stores that it cannot ask this sidecar. "
+                "Answers lack its series; they come with a warning, and not with an error. Certificates that do not "
+                "fit on either side, a way that is closed, and a sidecar that does not run look like this."
+            ),
+            fix=(
+                "does the sidecar run (container thanos-sidecar of the source's Prometheus), is the way to its "
+                "address open, has its certificate the name by which Query asks (tls_config.server_name, else the "
+                "address), and is each side's certificate of the authority that the other side has? Where Query does "
+                "not list the address, run the playbook promfleet.monitoring.federation"
+            ),
+            reference=_THANOS_QUERY,
+            when=("after",),
+            identity=("address",),
+            explained_by=(*_CLOSED, *_NOT_RECONCILED, "PF123", "PF207"),
+        ),
+        Code(
+            code="PF395",
+            severity="error",
+            title="A sidecar says that its series are those of another source",
+            says="federation of {source}: the sidecar at {address} has {labels}",
+            meaning=(
+                "The source has transport: thanos. Query takes cluster and team of a series from the external labels "
+                "of the instance. The address is that of another instance, or the instance runs with other labels."
+            ),
+            fix=(
+                "does the address lead to the source's own instance, and what externalLabels has its Prometheus "
+                "(playbook promfleet.monitoring.teams on its cluster)?"
+            ),
+            reference=_THANOS_QUERY,
+            when=("after",),
+            identity=("address",),
+            explained_by=("PF325", *_NOT_RECONCILED),
         ),
         Code(
             code="PF401",

@@ -50,7 +50,7 @@ class PrometheusError(ClusterError):
 class Prometheus:
     """One Prometheus behind a Service of a cluster; *patience* says what the next request may take.
 
-    *prefix*: the path below which it answers, empty or without a last slash.
+    *prefix*: the path below which it answers, empty or without a last slash. *port* is the name of the Service's port.
     """
 
     def __init__(
@@ -60,11 +60,12 @@ class Prometheus:
         namespace: str,
         service: str,
         prefix: str = "",
+        port: str = PORT_NAME,
         patience: t.Callable[[], Patience] = lambda: BRIEF,
     ) -> None:
         self._cluster = cluster
         self._patience = patience
-        self._root = f"/api/v1/namespaces/{quote(namespace)}/services/{quote(service)}:{PORT_NAME}/proxy{prefix}"
+        self._root = f"/api/v1/namespaces/{quote(namespace)}/services/{quote(service)}:{port}/proxy{prefix}"
 
     def _get(self, path: str, query: t.Mapping[str, str] | None = None) -> JsonObject:
         status, data = self._cluster.send("GET", self._root + path, query=query, patience=self._patience())
@@ -97,6 +98,11 @@ class Prometheus:
     def active_targets(self) -> list[JsonObject]:
         """The active targets, with ``labels``, ``health``, ``lastError`` and ``scrapeUrl``."""
         return self._get_list("activeTargets", "/api/v1/targets", {"state": "active"})
+
+    def stores(self) -> list[JsonObject]:
+        """What a Thanos Query asks, with ``name`` (its address), ``lastError`` and ``labelSets``."""
+        found = self._get("/api/v1/stores")
+        return [one for stores in found.values() for one in stores or () if isinstance(one, dict)]
 
     def scrape_pools(self) -> list[str]:
         """The names of its jobs: ``podMonitor/<namespace>/<name>/<number>`` of what the operator made of a monitor."""

@@ -25,6 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     TEAM_SET_OPTIONS,
     parse_team_set,
     team_named,
+    with_sidecars,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Limit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.observation import Observation
@@ -155,6 +156,10 @@ def _wanted(
         # A worker that has no address for a source is a finding, not bad input.
         sources = parse_endpoints(params["sources"], check_match=check_selector, check=True, teams=teams, errors=errors)
         central = team_named(params["central_team"], teams=teams, path="central_team", errors=errors)
+    # What a run gives to an instance so that others can query it.
+    serving = {source.team: source.sidecar for source, _team in exposed if source.sidecar is not None}
+    teams = with_sidecars(teams, serving)
+    (central,) = with_sidecars([central], serving)
     read: dict[str, list[FederationTargetSet]] = {}
     for source in sources:
         for team in source.readers(params["cluster"], central=central, teams=teams):

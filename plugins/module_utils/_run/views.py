@@ -111,6 +111,11 @@ def _receiving(wanted: Wanted) -> list[str]:
     return [team.name for team, sources in wanted.federating if any(source.is_written for source in sources)]
 
 
+def _querying(wanted: Wanted) -> list[str]:
+    """The teams that have a Thanos Query."""
+    return [team.name for team, sources in wanted.federating if any(source.is_queried for source in sources)]
+
+
 def desired_of(params: t.Mapping[str, t.Any], wanted: Wanted, *, cluster: Cluster) -> list[tuple[JsonObject, SetId]]:
     """Every object that a run with this input wants, with its set; *cluster* gives its family of addresses."""
     shared = shared_namespaces(params["shared_namespaces"])
@@ -120,6 +125,12 @@ def desired_of(params: t.Mapping[str, t.Any], wanted: Wanted, *, cluster: Cluste
         given = params_of(capability, params)
         if capability is TEAMS:
             given["receiving"] = _receiving(wanted)
+            given["querying"] = _querying(wanted)
+            given["writes"] = [
+                {"team": source.team, "remote_write": [], "sidecar": source.sidecar.given}
+                for source, _team in wanted.exposed
+                if source.sidecar is not None
+            ]
         model = model_of(capability, given)
         if isinstance(model, Exposed) and model.depends_on_family:
             model = dataclasses.replace(model, family=_family(cluster))

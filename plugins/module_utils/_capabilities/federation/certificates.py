@@ -126,6 +126,7 @@ def require_fitting(found: Checked) -> None:
     if not found.fits:
         listed = ", ".join(found.names) or "none"
         raise Refused(
-            f"team {found.team}: the certificate of its {found.served_by} is not for {found.wanted}, by which the central "
-            f"side reads it; its names (subjectAltName): {listed}. Give one with this name, or tls_config.server_name"
+            f"team {found.team}: the certificate of its {found.served_by} is not for {found.wanted}, by which "
+            f"the central side reads it; its names (subjectAltName): {listed}. Give one with this name, or "
+            "tls_config.server_name"
         )

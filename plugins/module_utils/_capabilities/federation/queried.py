@@ -51,6 +51,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     FederationTargetSet,
+    Target,
     endpoint_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import TO_DNS
@@ -61,7 +62,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.pods import FIXED
 
-_PORT_NAME = "http"
+QUERY_PORT_NAME = "http"
 # That of the image (USER in the project's Dockerfile).
 _USER = 1001
 _FOLDER = "/etc/thanos"
@@ -87,7 +88,11 @@ def query_objects(team: Team, sources: t.Sequence[FederationTargetSet], *, clust
     place: dict[str, t.Any] = {"namespace": team.namespace, "labels": labels}
     replicas = team.prometheus.replicas
     annotations = {_SOURCES_ANNOTATION: _text(_recorded(queried))}
-    spec = {"type": "ClusterIP", "selector": query_pods(team.name), "ports": [service_port(_PORT_NAME, QUERY_PORT)]}
+    spec = {
+        "type": "ClusterIP",
+        "selector": query_pods(team.name),
+        "ports": [service_port(QUERY_PORT_NAME, QUERY_PORT)],
+    }
     objects = [
         make(CORE, "Service", name, spec=spec, **place),
         make(APPS, "Deployment", name, annotations=annotations, spec=_deployment(team, queried), **place),
@@ -172,7 +177,7 @@ def endpoints_of(sources: t.Iterable[FederationTargetSet]) -> JsonObject:
     found: JsonObject = {
         "endpoints": [
             {
-                "address": _address(target.address, target.port),
+                "address": place_of_store(target),
                 **({} if _text(client) == default else {"client_config": client}),
                 "cluster": source.cluster,
                 "team": source.team,
@@ -183,8 +188,10 @@ def endpoints_of(sources: t.Iterable[FederationTargetSet]) -> JsonObject:
     return {"default_client_config": json.loads(default), **found} if default else found
 
 
-def _address(host: str, port: int | None) -> str:
-    return f"[{host}]:{port or THANOS_PORT}" if ":" in host else f"{host}:{port or THANOS_PORT}"
+def place_of_store(target: Target) -> str:
+    """The address and port of a sidecar, by which Query calls it too."""
+    host, port = target.address, target.port or THANOS_PORT
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _client(source: FederationTargetSet) -> JsonObject:
@@ -286,7 +293,7 @@ def _container(team: Team, *, mounts: t.Sequence[JsonObject]) -> JsonObject:
     registry = team.pods.image_registry or UPSTREAM_REGISTRY
 
     def probe(path: str) -> JsonObject:
-        return {"httpGet": {"path": path, "port": _PORT_NAME, "scheme": "HTTP"}}
+        return {"httpGet": {"path": path, "port": QUERY_PORT_NAME, "scheme": "HTTP"}}
 
     return {
         "name": QUERY_NAME,
@@ -300,7 +307,7 @@ def _container(team: Team, *, mounts: t.Sequence[JsonObject]) -> JsonObject:
             f"--query.replica-label={_REPLICA_LABEL}",
             "--web.disable-cors",
         ],
-        "ports": [{"containerPort": QUERY_PORT, "name": _PORT_NAME, "protocol": "TCP"}],
+        "ports": [{"containerPort": QUERY_PORT, "name": QUERY_PORT_NAME, "protocol": "TCP"}],
         "livenessProbe": {**probe("/-/healthy"), "periodSeconds": 30, "timeoutSeconds": 5},
         "readinessProbe": {**probe("/-/ready"), "timeoutSeconds": 5},
         "resources": burstable(QUERY_RESOURCES),

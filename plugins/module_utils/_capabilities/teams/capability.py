@@ -51,6 +51,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     parse_team_set,
     require_team,
     weights_on,
+    with_sidecars,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.growth import grow_volumes
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
@@ -92,7 +93,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sending import (
     SIDECAR_OPTIONS,
-    Thanos,
     parse_serving,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.strategy import (
@@ -279,17 +279,7 @@ def _with_sidecars(
         for number, values in enumerate(raw)
         if values.get("sidecar") is not None
     }
-    return tuple(
-        replace(
-            team,
-            prometheus=replace(
-                team.prometheus, thanos=replace(team.prometheus.thanos or Thanos(), serving=serving[team.name])
-            ),
-        )
-        if team.name in serving and team.prometheus.serves
-        else team
-        for team in teams
-    )
+    return with_sidecars(teams, serving)
 
 
 def _named(option: str, params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], errors: Errors) -> frozenset[str]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_PREFIX, PLATFORM_TEAM
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import (
@@ -29,6 +30,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     PodSettings,
     pod_settings,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sending import Serving, Thanos
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sizes import parse_sizes
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest, require
@@ -113,3 +115,15 @@ def parse_only(names: t.Sequence[str], *, teams: t.Sequence[Team], errors: Error
     for number, name in enumerate(names):
         require_team(name, teams=teams, path=f"only[{number}]", errors=errors)
     return frozenset(names)
+
+
+def with_sidecars(teams: t.Iterable[Team], serving: t.Mapping[str, Serving]) -> tuple[Team, ...]:
+    """*teams*, those in *serving* with a sidecar that serves others so. An agent has none."""
+    return tuple(
+        replace(
+            team, prometheus=replace(team.prometheus, thanos=replace(given or Thanos(), serving=serving[team.name]))
+        )
+        if team.name in serving and team.prometheus.serves
+        else team
+        for team, given in ((team, team.prometheus.thanos) for team in teams)
+    )
