@@ -16,6 +16,9 @@ description:
   - >-
     Central side of the federation: for each source a headless Service, an EndpointSlice and a ServiceMonitor
     that fit by construction; for a DNS name, and in large fleets for an IP address too, a ScrapeConfig.
+  - For sources with C(transport=thanos) a Thanos Query, which asks their sidecars, for each team that would read them.
+    The quota of the team's namespace has room for it where M(promfleet.monitoring.team_monitoring) has
+    O(promfleet.monitoring.team_monitoring#module:querying).
   - If this run does not know a source, its objects are removed, unless O(stale) names its cluster.
 options:
   sources:
