@@ -118,6 +118,9 @@ WORKLOAD_IMAGES = (
     _workload("webhook", WEBHOOK_REFERENCE),
 )
 
+# Only `make prove` makes it, and loads it where it is needed.
+THANOS_IMAGE = _workload("thanos", f"quay.io/thanos/thanos:v{pins.THANOS}")
+
 
 def image_key(image: Image, *, architecture: str, rootfs_key: str) -> str:
     """A digest of everything that decides what the image holds."""

@@ -39,6 +39,7 @@ from tests.unit.doctor import (
     test_enforcement,
     test_lifecycle,
     test_preconditions,
+    test_queried,
     test_surroundings,
     test_targets,
     test_written,
@@ -382,6 +383,7 @@ def test_every_code_of_a_check_has_a_case() -> None:
     elsewhere |= test_preconditions.CODES
     elsewhere |= test_lifecycle.CODES
     elsewhere |= {code for code, _prometheus, _seen, _words in test_written.CASES}
+    elsewhere |= {code for _stores, code, _words in test_queried.CASES}
     assert {code for _facts, _change, code, _words in CASES} | elsewhere == judged
 
 

@@ -41,6 +41,20 @@ def store(number: int, **changes: t.Any) -> JsonObject:
     return {"name": PLACES[number], "lastError": None, "labelSets": [own], **changes}
 
 
+# What Query says of the sidecars, the code, and words of the message.
+CASES: tuple[tuple[list[JsonObject], str, str], ...] = (
+    ([store(0)], "PF394", "the sidecar at [2001:db8::1]:10901: it is not in the list of what Query asks"),
+    (
+        [store(0, lastError="remote error: tls: unknown certificate authority", labelSets=[]), store(1)],
+        "PF394",
+        "the sidecar at 192.0.2.1:10901: remote error: tls: unknown certificate authority",
+    ),
+    ([store(0, lastError={}), store(1)], "PF394", "it gives no reason (see its log)"),
+    ([store(0, labelSets=[{**LABELS, "cluster": "far"}]), store(1)], "PF395", "has cluster=far, team=pay"),
+    ([store(0), store(1, labelSets=store(0)["labelSets"])], "PF379", "0"),
+)
+
+
 def judged(stores: t.Any) -> tuple[list[str], list[Finding]]:
     """The checks that are well, and the findings."""
     team = parse_fleet_teams([], None, clusters=["hub"])[0]
@@ -67,20 +81,7 @@ def test_a_source_whose_sidecars_answer_is_well() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("stores", "code", "words"),
-    [
-        ([store(0)], "PF394", "the sidecar at [2001:db8::1]:10901: it is not in the list of what Query asks"),
-        (
-            [store(0, lastError="remote error: tls: unknown certificate authority", labelSets=[]), store(1)],
-            "PF394",
-            "the sidecar at 192.0.2.1:10901: remote error: tls: unknown certificate authority",
-        ),
-        ([store(0, lastError={}), store(1)], "PF394", "it gives no reason (see its log)"),
-        ([store(0, labelSets=[{**LABELS, "cluster": "far"}]), store(1)], "PF395", "has cluster=far, team=pay"),
-        ([store(0), store(1, labelSets=store(0)["labelSets"])], "PF379", "0"),
-    ],
-)
+@pytest.mark.parametrize(("stores", "code", "words"), CASES)
 def test_one_fault_is_one_finding(stores: list[JsonObject], code: str, words: str) -> None:
     _well, (finding,) = judged(stores)
     assert finding.code == code
