@@ -118,6 +118,25 @@ WORKLOAD_IMAGES = (
     _workload("webhook", WEBHOOK_REFERENCE),
 )
 
+# Workloads for proofs of the catalogue: built and loaded only where a proof asks for them (`lab load --made NAME`).
+PROOF_IMAGES = (
+    Image(
+        name="kuberay-operator",
+        reference=f"quay.io/kuberay/operator:v{pins.KUBERAY}",
+        programs={"manager": "kuberay-operator"},
+        config=ImageConfig(entrypoint=("/manager",), user="65532:65532"),
+        extra=dict(_TMP),
+    ),
+    Image(
+        name="cert-manager",
+        # Not an upstream name: its three programs are one here, which is ours.
+        reference=f"localhost/promfleet-lab/cert-manager:{pins.CERT_MANAGER}",
+        programs={"bin/cert-manager": "cert-manager"},
+        config=ImageConfig(entrypoint=("/bin/cert-manager",), user="65532:65532"),
+        extra=dict(_TMP),
+    ),
+)
+
 
 def image_key(image: Image, *, architecture: str, rootfs_key: str) -> str:
     """A digest of everything that decides what the image holds."""
