@@ -250,9 +250,14 @@ def _pod(role: str, *, memory: str, mark: str, requests: str = "256Mi") -> JsonO
     return {"spec": {"containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 5}}
 
 
-def ray_spec(*, workers: int, memory: str = "3Gi", mark: str = "", requests: str = "256Mi") -> JsonObject:
-    """The specification of a RayCluster: a head and *workers*; *requests* is the memory that the head asks for."""
-    parameters = {"num-cpus": "1", "object-store-memory": "104857600"}
+def ray_spec(
+    *, workers: int, memory: str = "3Gi", mark: str = "", requests: str = "256Mi", store: int = 100_000_000
+) -> JsonObject:
+    """The specification of a RayCluster: a head and *workers*.
+
+    *requests* is the memory that the head asks for, *store* the bytes of each node's object store.
+    """
+    parameters = {"num-cpus": "1", "object-store-memory": str(store)}
     groups = [
         {
             "groupName": "small",
