@@ -369,6 +369,13 @@ def faults(field: Field) -> list[Fault]:
             end=lambda: apply(programs.issuer("gone")),
         ),
         Fault(
+            alert="CertManagerIssuerNotReady",
+            labels={"namespace": SHOP, "name": "refused"},
+            what="an issuer whose ACME server answers 403; it is deleted",
+            begin=lambda: apply(programs.issuer("refused", **acme)),
+            end=lambda: delete(CERT_API, "Issuer", "refused", SHOP),
+        ),
+        Fault(
             alert="CertManagerAcmeErrors",
             labels={"host": "kubernetes.default.svc"},
             what="an ACME server that answers 403; the issuer is deleted",

@@ -87,6 +87,8 @@ func runController(ctx context.Context) error {
 	}
 	solver := given.ACMEHTTP01Config
 	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
+		// Empty in a pod, which has an account.
+		Kubeconfig:         os.Getenv("KUBECONFIG"),
 		KubernetesAPIQPS:   given.KubernetesAPIQPS,
 		KubernetesAPIBurst: given.KubernetesAPIBurst,
 		ACMEOptions: controller.ACMEOptions{
