@@ -288,6 +288,13 @@ _LIFECYCLE = _on_clusters(
     minutes=6,
     program="lifecycle/main",
 )
+_WORKLOADS = _on_clusters(
+    "workloads",
+    part="workloads",
+    shows="KubeRay, Ray and cert-manager are watched: no series twice, all panels, each alert fires and resolves",
+    minutes=40,
+    program="workloads/main",
+)
 _HEALTHY = _on_clusters(
     "doctor healthy",
     part="doctor-healthy",
@@ -427,6 +434,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _RESTARTING,
         _TIERS,
         _LIFECYCLE,
+        _WORKLOADS,
         _SELECTORS,
         _CORPUS,
         _JOBS,

@@ -38,7 +38,7 @@ def write_layer(out: Path, entries: Mapping[str, Entry]) -> None:
 def image_config(image: ImageConfig, *, architecture: str, layer_digest: str) -> bytes:
     """The configuration of an image with one layer."""
     runtime: dict[str, object] = {
-        "Env": [SEARCH_PATH, *image.env],
+        "Env": [*([] if any(one.startswith("PATH=") for one in image.env) else [SEARCH_PATH]), *image.env],
         "Entrypoint": list(image.entrypoint) or None,
         "WorkingDir": image.workdir,
         "User": image.user,

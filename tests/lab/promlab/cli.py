@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load", help="bring images into clusters")
     load.add_argument("names", nargs="+", metavar="NAME")
     load.add_argument("--archive", action="append", default=[], type=Path, help="a docker-save archive")
+    load.add_argument("--made", action="append", default=[], help="an image for proofs that the lab makes itself")
     load.add_argument("--image", action="append", default=[], help="an image of the container engine")
     plane = commands.add_parser(
         "serve", help="run a control plane without nodes until stopped: etcd, API server, controllers"

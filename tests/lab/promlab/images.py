@@ -118,8 +118,25 @@ WORKLOAD_IMAGES = (
     _workload("webhook", WEBHOOK_REFERENCE),
 )
 
-# Only `make prove` makes it, and loads it where it is needed.
-THANOS_IMAGE = _workload("thanos", f"quay.io/thanos/thanos:v{pins.THANOS}")
+# Only for proofs: built and loaded where one asks for them (`lab load --made NAME`).
+PROOF_IMAGES = (
+    _workload("thanos", f"quay.io/thanos/thanos:v{pins.THANOS}"),
+    Image(
+        name="kuberay-operator",
+        reference=f"quay.io/kuberay/operator:v{pins.KUBERAY}",
+        programs={"manager": "kuberay-operator"},
+        config=ImageConfig(entrypoint=("/manager",), user="65532:65532"),
+        extra=dict(_TMP),
+    ),
+    Image(
+        name="cert-manager",
+        # Not an upstream name: its three programs are one here, which is ours.
+        reference=f"localhost/promfleet-lab/cert-manager:{pins.CERT_MANAGER}",
+        programs={"bin/cert-manager": "cert-manager"},
+        config=ImageConfig(entrypoint=("/bin/cert-manager",), user="65532:65532"),
+        extra=dict(_TMP),
+    ),
+)
 
 
 def image_key(image: Image, *, architecture: str, rootfs_key: str) -> str:

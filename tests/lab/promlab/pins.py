@@ -56,6 +56,12 @@ KUBE_ROUTER = "2.2.1"
 OPA = "1.22.0"
 # A registry, and what copies images; only tests need it.
 CRANE = "0.22.1"
+# Workloads whose entries of the catalogue are proved with the programs themselves; only `make prove` builds them. Of
+# KubeRay 1.7.0 the module cannot be fetched.
+KUBERAY = "1.6.0"
+CERT_MANAGER = "1.21.2"
+# From PyPI: ../ray/requirements.txt has it, with all that it needs.
+RAY = "2.60.0"
 # Our own few lines of Go (../modules/volume): raise it when they change.
 VOLUME_HELPER = "1"
 WEBHOOK = "1"

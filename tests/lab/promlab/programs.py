@@ -194,6 +194,22 @@ _ALL = (
         cold_mib=600,
         for_clusters=False,
     ),
+    Program(
+        name="kuberay-operator",
+        module="kuberay",
+        package="github.com/ray-project/kuberay/ray-operator",
+        cold_mib=900,
+        for_clusters=False,
+    ),
+    # Its controller, webhook and cainjector: the modules of its own programs are not published.
+    Program(
+        name="cert-manager",
+        module="cert-manager",
+        package=".",
+        variables=(f"github.com/cert-manager/cert-manager/pkg/util.AppVersion=v{pins.CERT_MANAGER}",),
+        cold_mib=1500,
+        for_clusters=False,
+    ),
 )
 
 PROGRAMS: dict[str, Program] = {program.name: program for program in _ALL}

@@ -71,21 +71,26 @@ def machine_mirror() -> str | None:
 def build_rootfs(lab: Lab, architecture: str) -> Path:
     """Run debootstrap into the store."""
     target = rootfs_path(lab, architecture)
-    mirror = os.environ.get("PROMFLEET_LAB_DEBIAN_MIRROR") or machine_mirror()
     with complete(target) as partial:
-        logged(
-            [
-                "debootstrap",
-                "--variant=minbase",
-                f"--include={','.join(PACKAGES)}",
-                pins.DEBIAN,
-                partial,
-                *([mirror] if mirror else []),
-            ],
-            log=lab.logs / "debootstrap.log",
-            env={"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
-        )
+        debootstrap(partial, PACKAGES, log=lab.logs / "debootstrap.log")
     return target
+
+
+def debootstrap(folder: Path, packages: Iterable[str], *, log: Path) -> None:
+    """Make a small Debian with *packages* in a folder that is not there yet."""
+    mirror = os.environ.get("PROMFLEET_LAB_DEBIAN_MIRROR") or machine_mirror()
+    logged(
+        [
+            "debootstrap",
+            "--variant=minbase",
+            f"--include={','.join(packages)}",
+            pins.DEBIAN,
+            folder,
+            *([mirror] if mirror else []),
+        ],
+        log=log,
+        env={"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
+    )
 
 
 def parse_libraries(ldd_output: str) -> list[str]:

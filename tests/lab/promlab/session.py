@@ -69,7 +69,9 @@ class Session:
             "down": lambda: self.down([records.check_name(name) for name in dict.fromkeys(arguments.names)]),
             "status": lambda: self.status(as_json=arguments.json),
             "build": lambda: self.build(arguments.programs),
-            "load": lambda: self.load(arguments.names, archives=arguments.archive, images=arguments.image),
+            "load": lambda: self.load(
+                arguments.names, archives=arguments.archive, images=arguments.image, made=arguments.made
+            ),
             "serve": lambda: serve(records.check_name(arguments.name), lab=self.lab, progress=self.progress),
             "env": self.env,
             "kubectl": lambda: self.kubectl([word for word in arguments.arguments if word != "--"]),
@@ -232,15 +234,22 @@ class Session:
         self.progress.say("everything is built")
         return 0
 
-    def load(self, names: Sequence[str], *, archives: Sequence[Path], images: Sequence[str]) -> int:
-        """Bring images into clusters."""
-        if not (archives or images):
-            raise LabError("Nothing to load: give --archive FILE or --image NAME.")
+    def load(
+        self, names: Sequence[str], *, archives: Sequence[Path], images: Sequence[str], made: Sequence[str] = ()
+    ) -> int:
+        """Bring images into clusters; *made* are names of those for proofs, which are built where needed."""
+        if not (archives or images or made):
+            raise LabError("Nothing to load: give --archive FILE, --image NAME or --made NAME.")
         if absent := [str(path) for path in archives if not path.is_file()]:
             raise LabError(f"No such file: {', '.join(absent)}")
+        built = {}
+        if made:
+            with locked(self.lab.locks, "build", purpose="building", say=self.progress.say):
+                built = build.build_made(made, lab=self.lab, progress=self.progress)
         clusters = self.existing()
         for name in names:
             with locked(self.lab.locks, f"cluster-{name}", purpose=f"load {name}", say=self.progress.say):
+                clusters.load_archives(name, built)
                 clusters.load_archives(name, {str(path): path.absolute() for path in archives}, always=True)
                 for reference in images:
                     clusters.load_image(name, reference)

@@ -6,31 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from promlab import build
-from promlab.images import THANOS_IMAGE, build_image, image_path
-from promlab.locking import locked
-from promlab.progress import Progress
 from promlab.settings import from_environment
 from promlab.shell import logged
-from promlab.toolchain import find_go
 from tests.bench.proxy import Certificate, certificate
 from tests.integration.support.cluster import Cluster
 
 NAMESPACE = "monitoring-platform"
 PROJECT = Path(__file__).resolve().parents[3]
-
-
-def archive() -> Path:
-    """The archive of the image, made where it is missing."""
-    lab, progress = from_environment(), Progress(out=sys.stderr)
-    lab.make()
-    with locked(lab.locks, "build", purpose="building", say=progress.say):
-        build.build_programs(["thanos"], lab=lab, progress=progress)
-        go = find_go(lab, progress)
-        path = image_path(lab, THANOS_IMAGE, architecture=go.architecture, rootfs_key="")
-        if not path.exists():
-            build_image(THANOS_IMAGE, path, lab=lab, architecture=go.architecture)
-    return path
 
 
 def secret(name: str, **data: bytes) -> dict[str, object]:
@@ -55,7 +37,7 @@ def main() -> int:
     parser.add_argument("--hub", required=True)
     parser.add_argument("--edge", required=True)
     arguments = parser.parse_args()
-    load = [str(PROJECT / "tests/lab/lab"), "load", arguments.hub, arguments.edge, "--archive", str(archive())]
+    load = [str(PROJECT / "tests/lab/lab"), "load", arguments.hub, arguments.edge, "--made", "thanos"]
     logged(load, log=from_environment().logs / "thanos-image.log")
     workers, queries = certificate("workers"), certificate("queries")
     hub, edge = (

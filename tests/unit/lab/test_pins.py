@@ -9,7 +9,7 @@ import pytest
 
 from promlab import pins
 from promlab.build import go_cache_need
-from promlab.images import COMPONENT_IMAGES, WORKLOAD_IMAGES
+from promlab.images import COMPONENT_IMAGES, PROOF_IMAGES, WORKLOAD_IMAGES
 from promlab.nodeimage import fill_in, node_reference
 from promlab.programs import MODULES, PROGRAMS, Program
 from promlab.toolchain import Go, new_enough, version_tuple
@@ -50,12 +50,20 @@ def requirements(module: str) -> dict[str, str]:
         ("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy", pins.KUBE_RBAC_PROXY),
         ("thanos", "github.com/thanos-io/thanos", pins.THANOS),
         ("kube-router", "github.com/k3s-io/kube-router/v2", pins.KUBE_ROUTER),
+        ("kuberay", "github.com/ray-project/kuberay/ray-operator", pins.KUBERAY),
+        ("cert-manager", "github.com/cert-manager/cert-manager", pins.CERT_MANAGER),
         ("opa", "github.com/open-policy-agent/opa", pins.OPA),
         ("local-path-provisioner", "github.com/rancher/local-path-provisioner", pins.LOCAL_PATH_PROVISIONER),
     ],
 )
 def test_go_mod_agrees_with_the_constant(module: str, path: str, version: str) -> None:
     assert requirements(module)[path] == version
+
+
+def test_the_wheels_of_ray_have_its_version() -> None:
+    lines = (pins.LAB_DIR / "ray" / "requirements.txt").read_text().splitlines()
+    assert f"ray=={pins.RAY}" in lines
+    assert all(line.startswith("#") or re.fullmatch(r"[a-z0-9-]+==\S+", line) for line in lines)
 
 
 def test_every_staging_module_of_kubernetes_has_its_version() -> None:
@@ -107,7 +115,7 @@ def test_images_have_their_upstream_names() -> None:
 
 
 def test_every_program_in_an_image_is_one_of_the_lab() -> None:
-    used = {name for image in (*COMPONENT_IMAGES, *WORKLOAD_IMAGES) for name in image.programs.values()}
+    used = {name for image in (*COMPONENT_IMAGES, *WORKLOAD_IMAGES, *PROOF_IMAGES) for name in image.programs.values()}
     assert used <= PROGRAMS.keys()
 
 
