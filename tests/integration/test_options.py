@@ -199,6 +199,7 @@ RUNS: dict[str, list[JsonObject]] = {
             **WRITING,
             "node_exporter": {"enabled": True},
             "kube_state_metrics": {"enabled": True},
+            "kubelet": {"enabled": True},
             "image_registry": "registry.example.com",
             "image_pull_secrets": ["registry"],
             "platform_team": "infra",

@@ -152,7 +152,7 @@ CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
     "teams-hub": lambda: _fleet("hub"),
     "teams-edge": lambda: _fleet("edge"),
     "exporters": lambda: objects_of_exporters(
-        {"node_exporter": {"enabled": True}, "kube_state_metrics": {"enabled": True}}
+        {"node_exporter": {"enabled": True}, "kube_state_metrics": {"enabled": True}, "kubelet": {"enabled": True}}
     ),
     "federation-sources": _sources,
     "federation-endpoints": _endpoints,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, MONITORING_ALPHA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import RBAC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
@@ -40,6 +40,7 @@ monitors:
     port: web
     expected: [any_up]
     budget: 10
+  - {name: nodes, kind: ScrapeConfig, job: any-node, expected: [any_up], budget: 10}
 rules:
   - {record: "job:any_up:sum", expr: sum by (job) (any_up)}
 """
@@ -52,6 +53,7 @@ WORKLOADS: Capability[Workloads] = Capability(
         (MONITORING, "PodMonitor"),
         (MONITORING, "ServiceMonitor"),
         (MONITORING, "PrometheusRule"),
+        (MONITORING_ALPHA, "ScrapeConfig"),
     ),
     options={**TEAM_SET_OPTIONS, **CATALOGUE_OPTIONS},
     parse=parse_workloads,
