@@ -207,6 +207,17 @@ RUNS: dict[str, list[JsonObject]] = {
         },
         {"state": "absent"},
     ],
+    "tenant_gateway": [
+        {
+            **FLEET,
+            **WRITING,
+            "namespace": "gateways",
+            "grants": [
+                {"team": "pay", "match": ["up"], "interval": "1m", "scrape_timeout": "5s", "sample_limit": 1000},
+            ],
+        },
+        {**FLEET, "state": "absent"},
+    ],
     "upgrade_outdated": [{"cluster": "hub", "capabilities": {"operator": {}}}],
     "upgrade_plan": [{"cluster": "hub", "capabilities": {"operator": {}}, "crds": {"version": PROMETHEUS_OPERATOR}}],
     "workload_monitors": [{**WATCHING, **WRITING}, {**FLEET, "state": "absent"}],

@@ -48,6 +48,7 @@ def requirements(module: str) -> dict[str, str]:
         ("crictl", "sigs.k8s.io/cri-tools", pins.CRICTL),
         ("kind", "sigs.k8s.io/kind", pins.KIND),
         ("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy", pins.KUBE_RBAC_PROXY),
+        ("prom-label-proxy", "github.com/prometheus-community/prom-label-proxy", pins.PROM_LABEL_PROXY),
         ("kube-router", "github.com/k3s-io/kube-router/v2", pins.KUBE_ROUTER),
         ("opa", "github.com/open-policy-agent/opa", pins.OPA),
         ("local-path-provisioner", "github.com/rancher/local-path-provisioner", pins.LOCAL_PATH_PROVISIONER),
