@@ -17,8 +17,8 @@ description:
     network and read its files. They run without root, capabilities, a token, and files to write.
   - C(kube-state-metrics) runs once, in a restricted namespace. It may read the kinds of objects that it has metrics of.
   - The kubelets need no program, only a right of the platform's Prometheus.
-  - The entries C(node-exporter), C(kube-state-metrics) and C(kubelet) of the catalogue find them without further input; see
-    M(promfleet.monitoring.workload_monitors).
+  - The entries C(node-exporter), C(kube-state-metrics) and C(kubelet) of the catalogue find them without further input;
+    see M(promfleet.monitoring.workload_monitors).
 options:
   node_exporter:
     description: node_exporter, which has metrics of each node.

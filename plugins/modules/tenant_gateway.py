@@ -36,8 +36,8 @@ options:
       match:
         description:
           - Selectors of the series, of which the team gets those of its own namespaces.
-          - By default the series of the jobs C(kube-state-metrics), C(kubelet), C(cadvisor) and C(kubelet-probes), as the
-            catalogue of workloads names them.
+          - By default the series of the jobs C(kube-state-metrics), C(kubelet), C(cadvisor) and C(kubelet-probes), as
+            the catalogue of workloads names them.
         type: list
         elements: str
         default: []

@@ -399,7 +399,11 @@ def test_five_mistakes_in_a_users_entry_are_five_errors_with_their_places() -> N
             {"platform": {"prometheus": {"enforce_tenancy": True}}},
             "workloads[0].team: 'platform' cannot watch nodes: only the Prometheus of 'platform' can, with enforce_",
         ),
-        ({"id": "kubelet", "namespaces": ["a"]}, {}, "workloads[0].namespaces: cannot be given: the targets of Kubelet"),
+        (
+            {"id": "kubelet", "namespaces": ["a"]},
+            {},
+            "workloads[0].namespaces: cannot be given: the targets of Kubelet",
+        ),
         ({"id": "kubelet", "parts": {"probes": {"port": "10255"}}}, {}, "workloads[0].parts.probes.port: cannot be"),
         (
             {"id": "coredns", "parts": {"coredns": {"selector": {"matchExpressions": [{"key": "a"}]}}}},

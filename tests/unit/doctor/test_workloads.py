@@ -127,7 +127,11 @@ def test_what_another_job_scrapes_too_is_found_by_its_address() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("PodMonitor", "podMonitor/a/b/0"), ("ServiceMonitor", "serviceMonitor/a/b/0"), ("ScrapeConfig", "scrapeConfig/a/b")],
+    [
+        ("PodMonitor", "podMonitor/a/b/0"),
+        ("ServiceMonitor", "serviceMonitor/a/b/0"),
+        ("ScrapeConfig", "scrapeConfig/a/b"),
+    ],
 )
 def test_the_operator_calls_jobs_after_their_monitors(kind: str, name: str) -> None:
     assert pool_name(kind, "a", "b") == name

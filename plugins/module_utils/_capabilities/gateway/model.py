@@ -80,7 +80,9 @@ def parse_gateways(params: t.Mapping[str, t.Any], errors: Errors) -> Gateways:
         if team.sends_on(params["cluster"]) and platform.runs_prometheus_on(params["cluster"]):
             grants.append(grant)
     if grants and platform.prometheus.shards > 1:
-        errors.add("grants", "cannot be given while the platform's Prometheus has shards: each has a part of the series")
+        errors.add(
+            "grants", "cannot be given while the platform's Prometheus has shards: each has a part of the series"
+        )
     return Gateways(
         cluster=params["cluster"],
         namespace=namespace,

@@ -229,7 +229,8 @@ def _namespaces(
     if any(part.is_of_nodes for part in entry.parts) and not team.reads_kubelets:
         errors.add(
             path.removesuffix("namespaces") + "team",
-            f"{team.name!r} cannot watch nodes: only the Prometheus of {team.platform!r} can, with enforce_tenancy: false",
+            f"{team.name!r} cannot watch nodes: only the Prometheus of {team.platform!r} can, with "
+            "enforce_tenancy: false",
         )
         return ()
     if all(part.made_by or part.is_of_nodes for part in entry.parts):
