@@ -315,7 +315,7 @@ def test_the_teams_prometheus_has_its_series_and_no_others(
     own.start()
     try:
         own.until(lambda: len(own.query("kube_pod_info")) == 2, "the series of both namespaces are there")
-        found = own.label_sets('{job!="platform-series"}')
+        found = own.label_sets('{__name__=~".+",job!="platform-series"}')
         assert {one["namespace"] for one in found} == {"payments", "billing"}
         assert SECRET not in str(found)
         added: list[JsonObject] = [one for one in found if one.keys() & EXTERNAL.keys()]
