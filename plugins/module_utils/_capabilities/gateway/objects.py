@@ -54,7 +54,8 @@ NAME = "prom-label-proxy"
 PORT, PORT_NAME = 8080, "http"
 # That of the image (USER in the project's Dockerfile).
 _USER = 65534
-_RESOURCES = Resources(cpu="10m", memory="64Mi")
+# Measured: 5 MB at rest; it holds no answer as a whole.
+_RESOURCES = Resources(cpu="10m", memory="32Mi")
 # The label by which the series are chosen.
 LABEL = "namespace"
 # The job of the scrape, and how the objects beside a team's instance are called.
