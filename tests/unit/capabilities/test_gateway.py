@@ -133,6 +133,8 @@ def test_the_scrape_keeps_what_series_say_and_drops_what_the_platform_adds() -> 
     assert spec["staticConfigs"] == [{"targets": ["gateway-search.promfleet-gateway.svc:8080"]}]
     assert (spec["metricsPath"], spec["honorLabels"], spec["sampleLimit"]) == ("/federate", True, 9)
     assert spec["params"] == {"match[]": ["up", "{job='cadvisor'}"]}
+    # Else a series that has ended stays for five minutes.
+    assert spec["honorTimestamps"] is False
     assert spec["metricRelabelings"] == [
         {"action": "labeldrop", "regex": "cluster|prometheus|prometheus_replica|region|team"}
     ]
