@@ -40,9 +40,17 @@ monitors:
     port: web
     expected: [any_up]
     budget: 10
-  - {name: nodes, kind: ScrapeConfig, job: any-node, expected: [any_up], budget: 10}
 rules:
   - {record: "job:any_up:sum", expr: sum by (job) (any_up)}
+"""
+
+_NODES = """
+id: nodes
+title: Nodes
+reference: https://example.com/
+not_proved: an example
+monitors:
+  - {kind: ScrapeConfig, job: any-node, expected: [any_up], budget: 10}
 """
 
 WORKLOADS: Capability[Workloads] = Capability(
@@ -64,8 +72,8 @@ WORKLOADS: Capability[Workloads] = Capability(
     example={
         "cluster": "any",
         "clusters": ["any"],
-        "entries": {"any.yml": _ENTRY},
-        "workloads": [{"id": "any", "namespaces": ["default"]}],
+        "entries": {"any.yml": _ENTRY, "nodes.yml": _NODES},
+        "workloads": [{"id": "any", "namespaces": ["default"]}, {"id": "nodes"}],
     },
     variables={
         **TEAM_SET_VARIABLES,
