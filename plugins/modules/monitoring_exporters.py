@@ -16,8 +16,9 @@ description:
   - C(node_exporter) runs on each node, in a namespace of its own whose Pod Security level lets its pods use the node's
     network and read its files. They run without root, capabilities, a token, and files to write.
   - C(kube-state-metrics) runs once, in a restricted namespace. It may read the kinds of objects that it has metrics of.
-  - The entries C(node-exporter) and C(kube-state-metrics) of the catalogue find both without further input; see
-    M(promfleet.monitoring.workload_monitors).
+  - The kubelets need no program, only a right of the platform's Prometheus.
+  - The entries C(node-exporter), C(kube-state-metrics) and C(kubelet) of the catalogue find them without further input;
+    see M(promfleet.monitoring.workload_monitors).
 options:
   node_exporter:
     description: node_exporter, which has metrics of each node.
@@ -182,6 +183,15 @@ options:
         type: list
         elements: str
         default: []
+  kubelet:
+    description: The kubelets of all nodes, which run already and have metrics of containers and volumes, too.
+    type: dict
+    default: {}
+    suboptions:
+      enabled:
+        description: Whether the platform's Prometheus may find the nodes and read the metrics of their kubelets.
+        type: bool
+        default: false
   image_registry:
     description:
       - A registry that replaces those of the images' upstream names, C(quay.io) and C(registry.k8s.io). What is

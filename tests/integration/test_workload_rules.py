@@ -25,9 +25,9 @@ CATALOGUE = catalogue()
 
 def groups_of(entry: str) -> list[JsonObject]:
     """The groups of rules that the platform's instance gets for an entry."""
-    groups: list[JsonObject] = only(objects_of_workloads({"id": entry, "namespaces": ["any"]}), "PrometheusRule")[
-        "spec"
-    ]["groups"]
+    everywhere = all(part.is_of_nodes for part in CATALOGUE[entry].parts)
+    where = {} if everywhere else {"namespaces": ["any"]}
+    groups: list[JsonObject] = only(objects_of_workloads({"id": entry, **where}), "PrometheusRule")["spec"]["groups"]
     return groups
 
 

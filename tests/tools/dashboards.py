@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.workloads.catalogue import Entry
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import selectors_in
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.reads import without_variables
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, QueryVariable
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.builders.timeseries import Panel
@@ -63,7 +65,6 @@ def definitions() -> dict[str, dict[str, Any]]:
         ]
         found[one["id"]] = {**one, "panels": panels}
     for entry in catalogue().values():
-        jobs = "|".join(part.job for part in entry.parts)
         panels = [
             {**panel, "queries": [{**query, "expr": scoped(query["expr"], entry)} for query in panel["queries"]]}
             for panel in entry.panels
@@ -72,10 +73,20 @@ def definitions() -> dict[str, dict[str, Any]]:
         found[entry.id] = {
             "title": entry.title,
             "variables": ["cluster", "namespace", *extra],
-            "found_by": f'up{{job=~"{jobs}"}}',
+            "found_by": _found_by(entry),
             "panels": panels,
         }
     return found
+
+
+def _found_by(entry: Entry) -> str:
+    """What has the values of an entry's variables: its targets; of kubelets, which are in no namespace, a series."""
+    if all(part.is_of_nodes for part in entry.parts):
+        (first, *_others) = selectors_in(without_variables(entry.panels[0]["queries"][0]["expr"]))
+        named = {matcher.label: matcher.value for matcher in first.matchers}
+        return f'{named["__name__"]}{{job="{named["job"]}"}}'
+    jobs = "|".join(part.job for part in entry.parts)
+    return f'up{{job=~"{jobs}"}}'
 
 
 def dashboard(name: str, definition: Mapping[str, Any]) -> str:

@@ -91,6 +91,8 @@ def table() -> str:
 
 
 def _where(entry: Entry) -> str:
+    if all(part.is_of_nodes for part in entry.parts):
+        return "each node"
     return "where they run already" if all(part.made_by for part in entry.parts) else "to be given"
 
 

@@ -39,3 +39,16 @@ def _terms(selector: str | None) -> list[tuple[str, bool, str]]:
             raise ValueError(f"the selector {selector!r} is not known here")
         found.append((name.removesuffix("!"), not name.endswith("!"), value.removeprefix("=")))
     return found
+
+
+def selector_text(selector: t.Mapping[str, t.Any]) -> str:
+    """A label selector of an object as the API server takes it in a query."""
+    parts = [f"{name}={value}" for name, value in sorted((selector.get("matchLabels") or {}).items())]
+    for one in selector.get("matchExpressions") or ():
+        key, values = one["key"], ",".join(one.get("values") or ())
+        parts.append(
+            {"Exists": key, "DoesNotExist": f"!{key}", "In": f"{key} in ({values})"}.get(
+                one["operator"], f"{key} notin ({values})"
+            )
+        )
+    return ",".join(parts)

@@ -105,6 +105,10 @@ def cluster_wide_name(name: str) -> str:
     return f"{CLUSTER_WIDE_PREFIX}{name}"
 
 
+# The scrape class of the platform's instance whose targets get the token of that instance: kubelets ask for one.
+KUBELET_CLASS = "promfleet-kubelet"
+
+
 def prometheus_name(team: str) -> str:
     """Name of what belongs to a team's Prometheus: Service, ServiceAccount, Role.
 

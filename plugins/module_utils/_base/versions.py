@@ -15,6 +15,7 @@ PROMETHEUS = "3.13.5"
 ALERTMANAGER = "0.33.1"
 THANOS = "0.42.4"
 KUBE_RBAC_PROXY = "0.19.1"
+PROM_LABEL_PROXY = "0.14.0"
 NODE_EXPORTER = "1.12.1"
 KUBE_STATE_METRICS = "2.18.0"
 
@@ -26,6 +27,7 @@ PROMETHEUS_REPOSITORY = "prometheus/prometheus"
 ALERTMANAGER_REPOSITORY = "prometheus/alertmanager"
 THANOS_REPOSITORY = "thanos/thanos"
 KUBE_RBAC_PROXY_REPOSITORY = "brancz/kube-rbac-proxy"
+PROM_LABEL_PROXY_REPOSITORY = "prometheuscommunity/prom-label-proxy"
 NODE_EXPORTER_IMAGE = (UPSTREAM_REGISTRY, "prometheus/node-exporter")
 KUBE_STATE_METRICS_IMAGE = ("registry.k8s.io", "kube-state-metrics/kube-state-metrics")
 # All of them: the registry where an image is published, and where it is below that.
@@ -36,6 +38,7 @@ IMAGES = (
     (UPSTREAM_REGISTRY, ALERTMANAGER_REPOSITORY),
     (UPSTREAM_REGISTRY, THANOS_REPOSITORY),
     (UPSTREAM_REGISTRY, KUBE_RBAC_PROXY_REPOSITORY),
+    (UPSTREAM_REGISTRY, PROM_LABEL_PROXY_REPOSITORY),
     NODE_EXPORTER_IMAGE,
     KUBE_STATE_METRICS_IMAGE,
 )

@@ -20,6 +20,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.receiving import (
     FEDERATION_RECEIVER,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.gateway.capability import GATEWAY
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.capability import GRAFANA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.policy.capability import POLICY
@@ -36,6 +37,7 @@ CAPABILITIES: tuple[Capability[t.Any], ...] = (
     EXPORTERS,
     WORKLOADS,
     GRAFANA,
+    GATEWAY,
 )
 
 

@@ -11,7 +11,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, prometheus_name
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    MONITORING,
+    MONITORING_ALPHA,
+    prometheus_name,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.workloads.model import (
     Workload,
@@ -33,16 +37,25 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.repli
     unanswered,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import shown_target
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.workloads import PartFacts, RuleFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.workloads import (
+    PartFacts,
+    RuleFacts,
+    pool_name,
+    scraped_too,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import Prometheus
 
 JsonObject = dict[str, t.Any]
 _KINDS = {
     kind: Resource(
-        api_version=MONITORING, kind=kind, plural=f"{kind.lower()}s", namespaced=True, verbs=frozenset({"list"})
+        api_version=version, kind=kind, plural=f"{kind.lower()}s", namespaced=True, verbs=frozenset({"list"})
     )
-    for kind in ("PodMonitor", "ServiceMonitor")
+    for version, kind in (
+        (MONITORING, "PodMonitor"),
+        (MONITORING, "ServiceMonitor"),
+        (MONITORING_ALPHA, "ScrapeConfig"),
+    )
 }
 SAMPLES = "scrape_samples_post_metric_relabeling"
 
@@ -180,6 +193,7 @@ def _facts(
             targets=mapped(said, functools.partial(_targets, job=part.job)),
             metrics=mapped(said, functools.partial(_counts, job=part.job, names=part.expected)),
             series=mapped(said, functools.partial(_series, job=part.job)),
+            others=mapped(said, functools.partial(_others, own={pool_name(part.kind, *place) for place in places})),
         )
     groups = rule_groups(one, common=model.common)
     if groups:
@@ -196,6 +210,10 @@ def _facts(
 
 def _targets(said: _Said, *, job: str) -> tuple[JsonObject, ...]:
     return tuple(shown_target(one) for one in said.targets if (one.get("labels") or {}).get("job") == job)
+
+
+def _others(said: _Said, *, own: t.Collection[str]) -> tuple[str, ...]:
+    return scraped_too(said.targets, own=own)
 
 
 def _counts(said: _Said, *, job: str, names: t.Iterable[str]) -> dict[str, int]:

@@ -30,7 +30,8 @@ class PartFacts(Facts):
 
     *monitors* are those that it has to have, by namespace and name, with whether they exist; none where another role
     makes them. *pools*: the jobs of the Prometheus. *targets*: those of the job. *metrics*: for each expected metric
-    how many targets have it. *series*: the most that a target has.
+    how many targets have it. *series*: the most that a target has. *others*: jobs of other monitors that scrape the
+    same addresses.
     """
 
     cluster: str
@@ -46,6 +47,7 @@ class PartFacts(Facts):
     targets: Fact[t.Sequence[JsonObject]]
     metrics: Fact[t.Mapping[str, int]]
     series: Fact[int]
+    others: Fact[t.Sequence[str]] = ()
     prometheus_name: str = ""
 
     @property
@@ -96,12 +98,24 @@ def _is_loaded(facts: PartFacts) -> list[Finding] | None:
     places = [place for place, exists in zip(facts.monitors, known(facts.existing), strict=True) if exists]
     if not places:
         return None
-    prefix = f"{facts.kind[0].lower()}{facts.kind[1:]}"
     return [
         found("PF502", facts.monitor(place), **facts.evidence())
         for place in places
-        if f"{prefix}/{place[0]}/{place[1]}/0" not in pools
+        if pool_name(facts.kind, *place) not in pools
     ]
+
+
+def pool_name(kind: str, namespace: str, name: str) -> str:
+    """What the operator calls the job of a monitor; one of a PodMonitor or ServiceMonitor has a number, too."""
+    number = "" if kind == "ScrapeConfig" else "/0"
+    return f"{kind[0].lower()}{kind[1:]}/{namespace}/{name}{number}"
+
+
+def scraped_too(targets: t.Iterable[JsonObject], *, own: t.Collection[str]) -> tuple[str, ...]:
+    """The jobs other than *own* among *targets*, all of a Prometheus, that scrape an address of *own*, too."""
+    everywhere = [(str(one.get("scrapePool")), one.get("scrapeUrl")) for one in targets]
+    urls = {url for pool, url in everywhere if pool in own}
+    return tuple(sorted({pool for pool, url in everywhere if url in urls and pool not in own}))
 
 
 def _has_targets(facts: PartFacts) -> list[Finding] | None:
@@ -129,6 +143,16 @@ def _is_up(facts: PartFacts) -> list[Finding] | None:
             errors=errors,
         )
     ]
+
+
+def _is_scraped_once(facts: PartFacts) -> list[Finding] | None:
+    others = known(facts.others)
+    if not known(facts.targets) or not facts.monitors:
+        return None
+    if not others:
+        return []
+    named = (*others[:NAMED], *([f"{len(others) - NAMED} more"] if len(others) > NAMED else []))
+    return [found("PF508", facts.object, **facts.evidence(), job=facts.job, others=named)]
 
 
 def _has_metrics(facts: PartFacts) -> list[Finding] | None:
@@ -161,6 +185,7 @@ CHECKS: tuple[Check[PartFacts], ...] = (
     Check(name="workload_up", reads=("targets",), judge=_is_up),
     Check(name="workload_metrics", reads=("targets", "metrics"), judge=_has_metrics),
     Check(name="workload_budget", reads=("series",), judge=_is_within_budget),
+    Check(name="workload_once", reads=("targets", "others"), judge=_is_scraped_once),
 )
 
 

@@ -2211,6 +2211,19 @@ CODES: dict[str, Code] = {
             identity=("workload", "job"),
         ),
         Code(
+            code="PF508",
+            severity="error",
+            title="The targets of a workload are scraped twice",
+            says="workload {workload} of team {team}: the targets of the job {job} are scraped by {others}, too",
+            meaning="Each series is there twice: sums are doubled, and so is what the Prometheus needs for them. A "
+            "kubelet is scraped twice, for example, where a ServiceMonitor reads the Service that an operator keeps "
+            "by its argument --kubelet-service.",
+            fix="delete the other monitor, or disable this workload",
+            reference=_WORKLOADS,
+            when=("after",),
+            identity=("workload", "job"),
+        ),
+        Code(
             code="PF601",
             severity="error",
             title="A team's attack succeeded",

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, guess_plural, key_of, url_path
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.selecting import selector_text
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     FIELD_MANAGER,
     KNOWN_AFTER_APPLY,
@@ -196,22 +197,9 @@ def _still_running(cluster: Cluster, key: Key) -> str | None:
     if status.get("observedGeneration", 0) < live["metadata"]["generation"] or status.get("replicas", 0):
         return f"{key} has {status.get('replicas', 0)} replicas"
     path = url_path("v1", "pods", namespace=key.namespace)
-    query = {"labelSelector": _selector(live["spec"]["selector"])}
+    query = {"labelSelector": selector_text(live["spec"]["selector"])}
     pods = cluster.request("GET", path, query=query)[1].get("items") or []
     return f"{key} has {len(pods)} ending pods" if pods else None
-
-
-def _selector(selector: JsonObject) -> str:
-    """A workload's selector as the API server takes it in a query."""
-    parts = [f"{name}={value}" for name, value in sorted((selector.get("matchLabels") or {}).items())]
-    for one in selector.get("matchExpressions") or ():
-        key, values = one["key"], ",".join(one.get("values") or ())
-        parts.append(
-            {"Exists": key, "DoesNotExist": f"!{key}", "In": f"{key} in ({values})"}.get(
-                one["operator"], f"{key} notin ({values})"
-            )
-        )
-    return ",".join(parts)
 
 
 # -- restarting ---------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ def go_cache_need(program: Program, go: Go) -> int:
         "crictl": f"sigs.k8s.io/cri-tools@v{pins.CRICTL}",
         "kind": f"sigs.k8s.io/kind@v{pins.KIND}",
         "kube-rbac-proxy": f"github.com/brancz/kube-rbac-proxy@v{pins.KUBE_RBAC_PROXY}",
+        "prom-label-proxy": f"github.com/prometheus-community/prom-label-proxy@v{pins.PROM_LABEL_PROXY}",
         "kube-router": f"github.com/k3s-io/kube-router/v2@v{pins.KUBE_ROUTER}",
         "thanos": f"github.com/thanos-io/thanos@v{pins.THANOS}",
         "kuberay": f"github.com/ray-project/kuberay/ray-operator@v{pins.KUBERAY}",

@@ -115,6 +115,7 @@ WORKLOAD_IMAGES = (
     _workload(
         "kube-state-metrics", f"registry.k8s.io/kube-state-metrics/kube-state-metrics:v{pins.KUBE_STATE_METRICS}"
     ),
+    _workload("prom-label-proxy", f"quay.io/prometheuscommunity/prom-label-proxy:v{pins.PROM_LABEL_PROXY}"),
     _workload("webhook", WEBHOOK_REFERENCE),
 )
 

@@ -39,6 +39,8 @@ KUBE_STATE_METRICS: str = _collection.KUBE_STATE_METRICS
 KUBE_RBAC_PROXY: str = _collection.KUBE_RBAC_PROXY
 THANOS: str = _collection.THANOS
 
+PROM_LABEL_PROXY: str = _collection.PROM_LABEL_PROXY
+
 KUBERNETES = "1.36.3"
 KIND = "0.33.0"
 # What kubeadm of that Kubernetes release asks for.

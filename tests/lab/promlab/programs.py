@@ -188,6 +188,12 @@ _ALL = (
         for_clusters=False,
     ),
     Program(
+        name="prom-label-proxy",
+        module="prom-label-proxy",
+        package="github.com/prometheus-community/prom-label-proxy",
+        cold_mib=900,
+    ),
+    Program(
         name="kube-router",
         module="kube-router",
         package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",

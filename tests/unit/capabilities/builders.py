@@ -18,6 +18,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     endpoint_objects,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.gateway.capability import GATEWAY
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
     operator_objects,
@@ -105,6 +106,12 @@ def objects_of_workloads(*workloads: JsonObject, **given: t.Any) -> list[JsonObj
 def objects_of_exporters(raw: JsonObject) -> list[JsonObject]:
     """What the exporters of a cluster get."""
     return objects_of(EXPORTERS, validate_mapping(raw, EXPORTERS.options, path=""))
+
+
+def objects_of_gateways(*grants: JsonObject, **given: t.Any) -> list[JsonObject]:
+    """What gives teams their series in the cluster hub; *given* are other options of the module."""
+    raw = {"cluster": "hub", "clusters": CLUSTERS, "grants": list(grants), **given}
+    return objects_of(GATEWAY, validate_mapping(raw, GATEWAY.options, path=""))
 
 
 def only(objects: t.Iterable[JsonObject], kind: str, *, name: str | None = None) -> JsonObject:

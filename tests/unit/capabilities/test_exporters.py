@@ -57,6 +57,23 @@ def messages(raw: JsonObject) -> list[str]:
     return [str(error) for error in raised.value.errors]
 
 
+# -- the kubelets -------------------------------------------------------------------------------------------------
+
+
+def test_the_platforms_prometheus_may_find_nodes_and_read_their_metrics_and_nothing_else() -> None:
+    objects = objects_of_exporters({"kubelet": {"enabled": True}, "platform_namespace": "infra"})
+    assert keys(objects) == {
+        ("ClusterRole", None, "promfleet-kubelet"),
+        ("ClusterRoleBinding", None, "promfleet-kubelet"),
+    }
+    assert only(objects, "ClusterRole")["rules"] == [
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
+    ]
+    (account,) = only(objects, "ClusterRoleBinding")["subjects"]
+    assert account == {"kind": "ServiceAccount", "name": "prometheus-platform", "namespace": "infra"}
+
+
 # -- both ---------------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from tests.unit.capabilities.builders import (
     JsonObject,
     objects_of_endpoint,
     objects_of_exporters,
+    objects_of_gateways,
     objects_of_operator,
     objects_of_source,
     teams,
@@ -152,7 +153,15 @@ CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
     "teams-hub": lambda: _fleet("hub"),
     "teams-edge": lambda: _fleet("edge"),
     "exporters": lambda: objects_of_exporters(
-        {"node_exporter": {"enabled": True}, "kube_state_metrics": {"enabled": True}}
+        {"node_exporter": {"enabled": True}, "kube_state_metrics": {"enabled": True}, "kubelet": {"enabled": True}}
+    ),
+    "gateways": lambda: objects_of_gateways(
+        {"team": "payments"},
+        {"team": "search", "match": ["{job='cadvisor'}"], "interval": "1m", "sample_limit": 9000},
+        teams=[
+            {"name": "payments", "namespaces": ["payments", "billing"]},
+            {"name": "search", "namespaces": ["search"], "network_policy": False},
+        ],
     ),
     "federation-sources": _sources,
     "federation-endpoints": _endpoints,

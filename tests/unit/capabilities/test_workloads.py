@@ -16,7 +16,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.r
 )
 
 from tests.tools import workloads as pages
-from tests.unit.capabilities.builders import JsonObject, keys, objects_of_workloads, only
+from tests.unit.capabilities.builders import (
+    JsonObject,
+    keys,
+    objects_of_platform,
+    objects_of_team,
+    objects_of_workloads,
+    only,
+)
 
 CATALOGUE = pages.catalogue()
 ENTRIES = sorted(CATALOGUE)
@@ -72,6 +79,11 @@ def errors_of(*workloads: JsonObject, **given: t.Any) -> list[str]:
     with pytest.raises(InputError) as raised:
         objects_of_workloads(*workloads, **given)
     return [str(error) for error in raised.value.errors]
+
+
+def somewhere(name: str) -> JsonObject:
+    """Namespaces for an entry that has none by default; nodes are in none."""
+    return {} if all(part.is_of_nodes for part in CATALOGUE[name].parts) else {"namespaces": ["any"]}
 
 
 # -- the shipped entries ------------------------------------------------------------------------------------------
@@ -141,9 +153,7 @@ def test_every_alert_has_a_section_where_its_runbook_leads() -> None:
     rules = [
         rule
         for entry in ENTRIES
-        for group in only(objects_of_workloads({"id": entry, "namespaces": ["any"]}), "PrometheusRule")["spec"][
-            "groups"
-        ]
+        for group in only(objects_of_workloads({"id": entry, **somewhere(entry)}), "PrometheusRule")["spec"]["groups"]
         for rule in group["rules"]
         if "alert" in rule
     ]
@@ -192,6 +202,56 @@ def test_ray_pods_are_found_once_and_say_their_cluster() -> None:
         "sourceLabels": ["__meta_kubernetes_pod_label_ray_io_cluster"],
         "targetLabel": "ray_io_cluster",
     } in steps
+
+
+def test_kubelets_are_found_by_the_platforms_instance_itself() -> None:
+    objects = objects_of_workloads({"id": "kubelet", "tls_config": {"insecure_skip_verify": True}})
+    names = {f"workload-kubelet-{part}": part for part in ("kubelet", "cadvisor", "probes")}
+    assert keys(objects) == {
+        ("PrometheusRule", "monitoring-platform", "workload-kubelet"),
+        *(("ScrapeConfig", "monitoring-platform", name) for name in names),
+    }
+    (instance,) = [obj for obj in objects_of_platform() if obj["kind"] == "Prometheus"]
+    (scrape_class,) = instance["spec"]["scrapeClasses"]
+    paths = {}
+    for name in names:
+        spec = only(objects, "ScrapeConfig", name=name)["spec"]
+        assert spec["kubernetesSDConfigs"] == [{"role": "Node"}]
+        assert spec["scheme"] == "HTTPS"
+        assert spec["tlsConfig"] == {"insecureSkipVerify": True}
+        assert spec["scrapeClass"] == scrape_class["name"]
+        assert "authorization" not in spec
+        paths[spec["jobName"]] = spec["metricsPath"]
+    assert paths == {"kubelet": "/metrics", "cadvisor": "/metrics/cadvisor", "kubelet-probes": "/metrics/probes"}
+
+
+def test_the_profile_of_kubelets_is_computed_too() -> None:
+    objects = objects_of_workloads({"id": "kubelet", "profile": "minimal", "reads": ["container_threads"]})
+    spec = only(objects, "ScrapeConfig", name="workload-kubelet-cadvisor")["spec"]
+    keep = spec["metricRelabelings"][-1]
+    assert (keep["action"], keep["sourceLabels"]) == ("keep", ["__name__"])
+    assert {"container_threads", "container_memory_working_set_bytes"} <= set(keep["regex"].split("|"))
+    assert [step["action"] for step in spec["metricRelabelings"][:-1]] == ["drop"] * 5
+
+
+def test_nodes_are_chosen_by_labels() -> None:
+    selector = {
+        "matchLabels": {"pool": "a"},
+        "matchExpressions": [
+            {"key": "zone", "operator": "In", "values": ["x", "y"]},
+            {"key": "gone", "operator": "DoesNotExist"},
+        ],
+    }
+    objects = objects_of_workloads({"id": "kubelet", "parts": {"probes": {"selector": selector}}})
+    (found,) = only(objects, "ScrapeConfig", name="workload-kubelet-probes")["spec"]["kubernetesSDConfigs"]
+    assert found["selectors"] == [{"role": "Node", "label": "pool=a,zone in (x,y),!gone"}]
+
+
+def test_no_instance_but_the_platforms_sends_a_token() -> None:
+    for obj in (*objects_of_team({}), *objects_of_team({"prometheus": {"enforce_tenancy": False}})):
+        assert "scrapeClasses" not in obj.get("spec", {})
+    for obj in objects_of_platform({"prometheus": {"enforce_tenancy": True}}):
+        assert "scrapeClasses" not in obj.get("spec", {})
 
 
 def test_what_is_scraped_already_gets_rules_only() -> None:
@@ -328,6 +388,27 @@ def test_five_mistakes_in_a_users_entry_are_five_errors_with_their_places() -> N
             {"id": "coredns", "team": "pay", "namespaces": ["kube-system"]},
             {"teams": [{"name": "pay", "namespaces": ["pay"]}]},
             "workloads[0].namespaces[0]: 'kube-system' is not one of the own namespaces of 'pay'",
+        ),
+        (
+            {"id": "kubelet", "team": "pay"},
+            {"teams": [{"name": "pay", "namespaces": ["pay"]}]},
+            "workloads[0].team: 'pay' cannot watch nodes: only the Prometheus of 'platform' can",
+        ),
+        (
+            {"id": "kubelet"},
+            {"platform": {"prometheus": {"enforce_tenancy": True}}},
+            "workloads[0].team: 'platform' cannot watch nodes: only the Prometheus of 'platform' can, with enforce_",
+        ),
+        (
+            {"id": "kubelet", "namespaces": ["a"]},
+            {},
+            "workloads[0].namespaces: cannot be given: the targets of Kubelet",
+        ),
+        ({"id": "kubelet", "parts": {"probes": {"port": "10255"}}}, {}, "workloads[0].parts.probes.port: cannot be"),
+        (
+            {"id": "coredns", "parts": {"coredns": {"selector": {"matchExpressions": [{"key": "a"}]}}}},
+            {},
+            "workloads[0].parts.coredns.selector.matchExpressions[0].operator: is required",
         ),
         ({"id": "coredns", "reads": ["sum("]}, {}, "workloads[0].reads[0]: 'sum('"),
         ({"id": "coredns", "drop": ["("]}, {}, "workloads[0].drop[0]: '(' is not a regular expression"),

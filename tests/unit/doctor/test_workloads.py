@@ -7,7 +7,12 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Facts, Unobserved, judge_all
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.workloads import PartFacts, RuleFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.workloads import (
+    PartFacts,
+    RuleFacts,
+    pool_name,
+    scraped_too,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject
 
 MONITOR = ("monitoring-platform", "workload-coredns")
@@ -64,6 +69,7 @@ def test_a_workload_that_works_has_no_findings() -> None:
         "workload_up",
         "workload_metrics",
         "workload_budget",
+        "workload_once",
         "workload_rules",
     ]
 
@@ -81,6 +87,7 @@ NOTHING: dict[str, t.Any] = {"targets": (), "metrics": {"coredns_build_info": 0}
         ({"targets": (DOWN,), "metrics": {"coredns_build_info": 0}, "series": 0}, ["PF504"]),
         ({"metrics": {"coredns_build_info": 1}}, ["PF505"]),
         ({"series": 1501}, ["PF507"]),
+        ({"others": ("serviceMonitor/monitoring/kubelet/0",)}, ["PF508"]),
     ],
 )
 def test_each_broken_link_has_its_code_first(changes: dict[str, t.Any], codes: list[str]) -> None:
@@ -102,6 +109,32 @@ def test_a_job_of_another_roles_monitor_may_have_targets_of_other_programs() -> 
     assert findings(part(monitors={}, metrics={"coredns_build_info": 1})) == []
     (found,) = findings(part(monitors={}, metrics={"coredns_build_info": 0}))
     assert found.code == "PF505"
+
+
+def test_what_another_job_scrapes_too_is_found_by_its_address() -> None:
+    def target(pool: str, url: str) -> dict[str, str]:
+        return {"scrapePool": pool, "scrapeUrl": url}
+
+    own = "scrapeConfig/monitoring-platform/workload-kubelet-kubelet"
+    other = "serviceMonitor/monitoring-platform/kubelet/0"
+    targets = [
+        target(own, "https://10.0.0.1:10250/metrics"),
+        target(other, "https://10.0.0.1:10250/metrics/cadvisor"),
+    ]
+    assert scraped_too(targets, own={own}) == ()
+    assert scraped_too([*targets, target(other, "https://10.0.0.1:10250/metrics")], own={own}) == (other,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("PodMonitor", "podMonitor/a/b/0"),
+        ("ServiceMonitor", "serviceMonitor/a/b/0"),
+        ("ScrapeConfig", "scrapeConfig/a/b"),
+    ],
+)
+def test_the_operator_calls_jobs_after_their_monitors(kind: str, name: str) -> None:
+    assert pool_name(kind, "a", "b") == name
 
 
 def test_missing_metrics_are_named_and_bounded() -> None:

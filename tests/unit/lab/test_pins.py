@@ -49,6 +49,7 @@ def requirements(module: str) -> dict[str, str]:
         ("kind", "sigs.k8s.io/kind", pins.KIND),
         ("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy", pins.KUBE_RBAC_PROXY),
         ("thanos", "github.com/thanos-io/thanos", pins.THANOS),
+        ("prom-label-proxy", "github.com/prometheus-community/prom-label-proxy", pins.PROM_LABEL_PROXY),
         ("kube-router", "github.com/k3s-io/kube-router/v2", pins.KUBE_ROUTER),
         ("kuberay", "github.com/ray-project/kuberay/ray-operator", pins.KUBERAY),
         ("cert-manager", "github.com/cert-manager/cert-manager", pins.CERT_MANAGER),

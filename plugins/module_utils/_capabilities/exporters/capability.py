@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Exporters of a cluster, node_exporter and kube-state-metrics, as a capability. Pure."""
+"""Exporters of a cluster, node_exporter, kube-state-metrics and the kubelets, as a capability. Pure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.exporters.kube_state_metrics import (
     kube_state_metrics_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.exporters.kubelet import (
+    kubelet_objects,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.exporters.model import (
     OPTIONS,
@@ -37,6 +40,8 @@ def desired(model: Exporters) -> list[JsonObject]:
         objects += node_exporter_objects(model.node_exporter, team=model.platform_team)
     if model.kube_state_metrics is not None:
         objects += kube_state_metrics_objects(model.kube_state_metrics, exporters=model)
+    if model.kubelet:
+        objects += kubelet_objects(model)
     return objects
 
 
@@ -60,5 +65,5 @@ EXPORTERS: Capability[Exporters] = Capability(
     account="promfleet-exporters",
     # The role makes it of what the platform's team has, or of the prefix and the name.
     variables={"platform_namespace": "team_monitoring_platform.namespace"},
-    example={"node_exporter": {"enabled": True}, "kube_state_metrics": {"enabled": True}},
+    example={"node_exporter": {"enabled": True}, "kube_state_metrics": {"enabled": True}, "kubelet": {"enabled": True}},
 )

@@ -79,9 +79,11 @@ KUBE_STATE_METRICS_OPTIONS: JsonObject = {
     "network_policy": {"type": "bool", "default": True},
     "readers": _NAMES,
 }
+KUBELET_OPTIONS: JsonObject = {"enabled": {"type": "bool", "default": False}}
 OPTIONS: JsonObject = {
     "node_exporter": {"type": "dict", "default": {}, "options": NODE_EXPORTER_OPTIONS},
     "kube_state_metrics": {"type": "dict", "default": {}, "options": KUBE_STATE_METRICS_OPTIONS},
+    "kubelet": {"type": "dict", "default": {}, "options": KUBELET_OPTIONS},
     "image_registry": {"type": "str"},
     # Names of Secrets, not their values.
     "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
@@ -136,12 +138,16 @@ class KubeStateMetrics(Program):
 
 @dataclass(frozen=True, kw_only=True)
 class Exporters:
-    """The exporters of one cluster; one that is None is switched off. The platform's own instance scrapes them."""
+    """The exporters of one cluster; one that is None is switched off. The platform's own instance scrapes them.
+
+    *kubelet*: whether that instance may read the kubelets, which run already.
+    """
 
     platform_team: str
     platform_namespace: str
     node_exporter: NodeExporter | None = None
     kube_state_metrics: KubeStateMetrics | None = None
+    kubelet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +198,7 @@ def parse_exporters(params: t.Mapping[str, t.Any], errors: Errors) -> Exporters:
         platform_namespace=platform_namespace,
         node_exporter=node_exporter if nodes["enabled"] else None,
         kube_state_metrics=kube_state_metrics if states["enabled"] else None,
+        kubelet=_given(params, "kubelet", KUBELET_OPTIONS, errors=errors)["enabled"],
     )
 
 

@@ -108,6 +108,10 @@ OWNED: dict[str, Owned] = {
     "routePrefix": Owned(by="web.route_prefix"),
     "ruleNamespaceSelector": Owned(by=_LABEL, kinds=_SERVER),
     "ruleSelector": Owned(by=_LABEL, kinds=_SERVER),
+    "scrapeClasses": Owned(
+        by="what reads kubelets; each monitor can choose a class, and sends its credentials to a target of its own",
+        kinds=_SCRAPES,
+    ),
     "scrapeConfigNamespaceSelector": Owned(by=_LABEL, kinds=_SCRAPES),
     "scrapeConfigSelector": Owned(by=_LABEL, kinds=_SCRAPES),
     "scrapeInterval": Owned(by="scrape_interval", kinds=_SCRAPES),
@@ -242,10 +246,6 @@ REFUSED: dict[str, Refused] = {
     "reloadStrategy": Refused(why="signals need a process namespace that all containers share", kinds=_SCRAPES),
     "remoteRead": Refused(why="rules and queries would see series of others as the team's own", kinds=_SERVER),
     "replicaExternalLabelName": Refused(why=_IDENTITY, kinds=_SCRAPES),
-    "scrapeClasses": Refused(
-        why="each monitor of the team can choose a class, and sends its credentials to a target of its own",
-        kinds=_SCRAPES,
-    ),
     "scrapeFailureLogFile": Refused(why=_LOG_FILE, kinds=_SCRAPES),
     "secrets": Refused(why=_FILES),
     "serviceName": Refused(why="the operator would delete the StatefulSet and create it again"),

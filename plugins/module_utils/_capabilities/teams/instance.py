@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     COMPONENT_LABEL,
     INSTANCE_LABEL,
+    KUBELET_CLASS,
     MONITORING,
     MONITORING_GROUP,
     NAME_LABEL,
@@ -67,6 +68,8 @@ _INSTANCE_COMPONENT = "instance"
 
 # From how many replicas on a part goes on without one of them.
 SEVERAL = 2
+# Where the kubelet mounts them; the token is exchanged while the pod runs, and Prometheus reads it for each request.
+_ACCOUNT_FILES = "/var/run/secrets/kubernetes.io/serviceaccount"
 _BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -202,6 +205,8 @@ def prometheus_object(
         **part.limits.fields(),
         **(_tenancy(team) if part.enforce_tenancy else {}),
     }
+    if team.reads_kubelets:
+        spec["scrapeClasses"] = [_kubelet_class()]
     if part.shards > 1:
         spec["shards"] = part.shards
     if part.wal_compression is not None:
@@ -223,6 +228,19 @@ def prometheus_object(
         annotations=_served_by(team),
         spec={**with_extra(spec, part.extra), **team.lifecycle.fields()},
     )
+
+
+def _kubelet_class() -> JsonObject:
+    """How kubelets are asked: with the token of the instance, by the cluster's authority.
+
+    A ScrapeConfig can name no file. A monitor that chooses the class sends the token to its targets, so only the
+    platform's own instance has it.
+    """
+    return {
+        "name": KUBELET_CLASS,
+        "authorization": {"type": "Bearer", "credentialsFile": f"{_ACCOUNT_FILES}/token"},
+        "tlsConfig": {"caFile": f"{_ACCOUNT_FILES}/ca.crt"},
+    }
 
 
 def _served_by(team: Team) -> dict[str, str]:

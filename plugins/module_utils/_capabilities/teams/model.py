@@ -167,6 +167,11 @@ class Team:
         """The team as it is in this cluster, with the overrides that count there."""
         return self.variants.get(cluster) or self.variants.get("", self)
 
+    @property
+    def reads_kubelets(self) -> bool:
+        """Whether its instance can read kubelets: the platform's, whose monitors are trusted."""
+        return self.name == self.platform and not self.prometheus.enforce_tenancy
+
     def active_on(self, cluster: str) -> bool:
         """Whether the team has anything in this cluster, if only its namespaces."""
         return not self.clusters or cluster in self.clusters

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING, MONITORING_ALPHA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import RBAC
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
@@ -44,6 +44,15 @@ rules:
   - {record: "job:any_up:sum", expr: sum by (job) (any_up)}
 """
 
+_NODES = """
+id: nodes
+title: Nodes
+reference: https://example.com/
+not_proved: an example
+monitors:
+  - {kind: ScrapeConfig, job: any-node, expected: [any_up], budget: 10}
+"""
+
 WORKLOADS: Capability[Workloads] = Capability(
     name="workloads",
     kinds=(
@@ -52,6 +61,7 @@ WORKLOADS: Capability[Workloads] = Capability(
         (MONITORING, "PodMonitor"),
         (MONITORING, "ServiceMonitor"),
         (MONITORING, "PrometheusRule"),
+        (MONITORING_ALPHA, "ScrapeConfig"),
     ),
     options={**TEAM_SET_OPTIONS, **CATALOGUE_OPTIONS},
     parse=parse_workloads,
@@ -62,8 +72,8 @@ WORKLOADS: Capability[Workloads] = Capability(
     example={
         "cluster": "any",
         "clusters": ["any"],
-        "entries": {"any.yml": _ENTRY},
-        "workloads": [{"id": "any", "namespaces": ["default"]}],
+        "entries": {"any.yml": _ENTRY, "nodes.yml": _NODES},
+        "workloads": [{"id": "any", "namespaces": ["default"]}, {"id": "nodes"}],
     },
     variables={
         **TEAM_SET_VARIABLES,

@@ -34,6 +34,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.r
 
 JsonObject = dict[str, t.Any]
 
+# The kind of a monitor whose targets are the kubelets of nodes.
+OF_NODES = "ScrapeConfig"
 _TEXT = {"type": "str", "required": True}
 _TEXTS = {"type": "list", "elements": "str", "default": []}
 _MAPPING = {"type": "dict", "default": {}}
@@ -46,7 +48,7 @@ _MONITORS: JsonObject = {
     "name": {"type": "str", "default": ""},
     "job": _TEXT,
     "made_by": {"type": "str", "default": ""},
-    "kind": {"type": "str", "choices": ["PodMonitor", "ServiceMonitor"], "default": "PodMonitor"},
+    "kind": {"type": "str", "choices": ["PodMonitor", "ServiceMonitor", OF_NODES], "default": "PodMonitor"},
     "selector": _MAPPING,
     "port": {"type": "str", "default": ""},
     "path": {"type": "str", "default": "/metrics"},
@@ -107,6 +109,8 @@ _ALERT = re.compile(r"[A-Z][A-Za-z0-9]+")
 class Part:
     """One sort of targets of a workload: how its pods are found, and what they must have.
 
+    Where *kind* is OF_NODES the targets are kubelets, and *selector* selects nodes; without one all of them.
+
     *name* is empty for the only one. *made_by*: the role that makes its monitor already; then only the rest counts.
     *labels*: labels of its series by the label of the pod or Service that each is taken from. *budget*: how many series
     a target may have. *may_be_absent*: why no target at all is fine.
@@ -126,6 +130,11 @@ class Part:
     budget: int
     labels: t.Mapping[str, str]
     drop: tuple[str, ...]
+
+    @property
+    def is_of_nodes(self) -> bool:
+        """Whether its targets are the kubelets of nodes, which are in no namespace."""
+        return self.kind == OF_NODES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +233,10 @@ def parse_entry(raw: object, *, path: str, shipped: bool, errors: Errors) -> Ent
 def _part(values: Values, *, path: str, errors: Errors) -> Part:
     if values["name"]:
         require(grammar.dns_label, values["name"], path=f"{path}.name", errors=errors)
-    if not values["made_by"]:
+    if values["kind"] == OF_NODES:
+        if values["port"]:
+            errors.add(f"{path}.port", "cannot be given for nodes: each says itself at which port its kubelet listens")
+    elif not values["made_by"]:
         if not values["selector"]:
             errors.add(f"{path}.selector", "is required: the labels of the pods or Services, as in a monitor")
         if not values["port"]:
@@ -257,16 +269,28 @@ def _part(values: Values, *, path: str, errors: Errors) -> Part:
     )
 
 
+_EXPRESSION: JsonObject = {
+    "key": _TEXT,
+    "operator": {"type": "str", "choices": ["In", "NotIn", "Exists", "DoesNotExist"], "required": True},
+    "values": {"type": "list", "elements": "str"},
+}
 _SELECTOR: JsonObject = {
     "matchLabels": {"type": "dict"},
-    "matchExpressions": {"type": "list", "elements": "dict"},
+    "matchExpressions": {"type": "list", "elements": "dict", "options": _EXPRESSION},
 }
 
 
 def check_selector(raw: t.Mapping[str, t.Any], *, path: str, errors: Errors) -> JsonObject:
     """A label selector of Kubernetes; what is wrong is noted in *errors*."""
     given = validate_mapping(raw, _SELECTOR, path=path, errors=errors)
-    return {name: value for name, value in given.items() if value}
+    found: JsonObject = {}
+    if given["matchLabels"]:
+        found["matchLabels"] = given["matchLabels"]
+    if given["matchExpressions"]:
+        found["matchExpressions"] = [
+            {name: value for name, value in one.items() if value} for one in given["matchExpressions"]
+        ]
+    return found
 
 
 def metric_name(text: str) -> str | None:

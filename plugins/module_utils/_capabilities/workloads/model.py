@@ -214,6 +214,8 @@ def _parts(raw: t.Mapping[str, t.Any], entry: Entry, *, path: str, errors: Error
         changes = {key: given[key] for key in ("port", "path", "scheme", "budget") if given[key] is not None}
         if given["selector"]:
             changes["selector"] = check_selector(given["selector"], path=f"{place}.selector", errors=errors)
+        if part.is_of_nodes and given["port"]:
+            errors.add(f"{place}.port", "cannot be given: each node says itself at which port its kubelet listens")
         if part.made_by and changes:
             errors.add(place, f"its monitor is made by {part.made_by}; only enabled can be given")
         found.append(replace(part, **changes))
@@ -224,7 +226,16 @@ def _namespaces(
     given: t.Sequence[str] | None, entry: Entry, team: Team, *, path: str, errors: Errors
 ) -> tuple[str, ...]:
     """Where the targets are: for a team in namespaces of its own, for the platform wherever it says."""
-    if all(part.made_by for part in entry.parts):
+    if any(part.is_of_nodes for part in entry.parts) and not team.reads_kubelets:
+        errors.add(
+            path.removesuffix("namespaces") + "team",
+            f"{team.name!r} cannot watch nodes: only the Prometheus of {team.platform!r} can, with "
+            "enforce_tenancy: false",
+        )
+        return ()
+    if all(part.made_by or part.is_of_nodes for part in entry.parts):
+        if given and any(part.is_of_nodes for part in entry.parts):
+            errors.add(path, f"cannot be given: the targets of {entry.title} are nodes, which are in no namespace")
         return ()
     if team.prometheus.enforce_tenancy:
         for number, name in enumerate(given or ()):

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.selecting import selector_text
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    KUBELET_CLASS,
     MONITORING,
+    MONITORING_ALPHA,
     common_labels,
     prometheus_name,
 )
@@ -77,6 +80,8 @@ def monitors_of(one: Workload, part: Part) -> list[JsonObject]:
     """
     if part.made_by:
         return []
+    if part.is_of_nodes:
+        return [_of_nodes(one, part)]
     is_of_pods = part.kind == "PodMonitor"
     spec: JsonObject = {
         "selector": dict(part.selector),
@@ -94,10 +99,39 @@ def monitors_of(one: Workload, part: Part) -> list[JsonObject]:
     ]
 
 
-def _endpoint(one: Workload, part: Part) -> JsonObject:
-    kind = "pod" if part.kind == "PodMonitor" else "service"
-    steps: list[JsonObject] = [{"action": "replace", "replacement": part.job, "targetLabel": "job"}]
-    steps += [
+def _of_nodes(one: Workload, part: Part) -> JsonObject:
+    """A ScrapeConfig that finds the nodes itself, beside the platform's instance; others have no such part."""
+    discovery: JsonObject = {"role": "Node"}
+    if part.selector:
+        discovery["selectors"] = [{"role": "Node", "label": selector_text(part.selector)}]
+    name = {"action": "replace", "sourceLabels": ["__meta_kubernetes_node_name"], "targetLabel": "node"}
+    spec: JsonObject = {
+        "jobName": part.job,
+        "kubernetesSDConfigs": [discovery],
+        "metricsPath": part.path,
+        # Older releases of the CRD know only capitals here.
+        "scheme": part.scheme.upper(),
+        "scrapeInterval": one.interval,
+        "scrapeTimeout": one.scrape_timeout,
+        "scrapeClass": KUBELET_CLASS,
+        "relabelings": [name, *_labels_of_targets(part, "node")],
+        # cAdvisor says when it looked at a container: without this a pod that is gone keeps its series for minutes.
+        "trackTimestampsStaleness": True,
+        **_metrics(one, part),
+        **one.credentials,
+    }
+    if one.sample_limit is not None:
+        spec["sampleLimit"] = one.sample_limit
+    if part.honor_labels:
+        spec["honorLabels"] = True
+    labels = _labels(one)
+    called = _name(one.entry, part.name)
+    return make(MONITORING_ALPHA, part.kind, called, namespace=one.team.namespace, labels=labels, spec=spec)
+
+
+def _labels_of_targets(part: Part, kind: str) -> list[JsonObject]:
+    """The steps that give targets the labels of the part, from those of their pod, Service or node."""
+    return [
         {
             "action": "replace",
             "sourceLabels": [f"__meta_kubernetes_{kind}_label_{_meta(source)}"],
@@ -105,6 +139,12 @@ def _endpoint(one: Workload, part: Part) -> JsonObject:
         }
         for label, source in part.labels.items()
     ]
+
+
+def _endpoint(one: Workload, part: Part) -> JsonObject:
+    kind = "pod" if part.kind == "PodMonitor" else "service"
+    steps: list[JsonObject] = [{"action": "replace", "replacement": part.job, "targetLabel": "job"}]
+    steps += _labels_of_targets(part, kind)
     endpoint: JsonObject = {
         "port": part.port,
         "path": part.path,
@@ -112,19 +152,23 @@ def _endpoint(one: Workload, part: Part) -> JsonObject:
         "interval": one.interval,
         "scrapeTimeout": one.scrape_timeout,
         "relabelings": steps,
+        **_metrics(one, part),
         **one.credentials,
     }
     if part.honor_labels:
         endpoint["honorLabels"] = True
+    return endpoint
+
+
+def _metrics(one: Workload, part: Part) -> JsonObject:
+    """Which metrics of a target are kept; nothing for all of them."""
     metrics = [
         {"action": "drop", "regex": pattern, "sourceLabels": ["__name__"]}
         for pattern in sorted({*part.drop, *one.drop})
     ]
     if one.keep:
         metrics.append({"action": "keep", "regex": one.keep, "sourceLabels": ["__name__"]})
-    if metrics:
-        endpoint["metricRelabelings"] = metrics
-    return endpoint
+    return {"metricRelabelings": metrics} if metrics else {}
 
 
 def _meta(label: str) -> str:
