@@ -103,6 +103,14 @@ options:
         wrote them. The keys are options of M(promfleet.monitoring.policy_lint).
       - What a policy that denies does not allow, or cannot judge, is an error. What others do not allow is a warning.
     type: dict
+  capacity:
+    description:
+      - What the capability V(teams) must leave room for. Where the limits of objects allow more than an operator has
+        memory for, that is an error.
+      - C(memory) is that of each operator, and C(setting) the variable that says it. C(counted), C(rule_size) and
+        C(monitor_size) are as the variables C(team_monitoring_capacity), C(team_monitoring_capacity_rule_size) and
+        C(team_monitoring_capacity_monitor_size).
+    type: dict
 extends_documentation_fragment:
   - promfleet.monitoring.attributes.info
 """

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -295,6 +295,17 @@ _WORKLOADS = _on_clusters(
     minutes=40,
     program="workloads/main",
 )
+_NEIGHBOURS = replace(
+    _on_clusters(
+        "neighbours",
+        part="neighbours",
+        shows="A team fills its quotas, or is invalid: the operator goes on, and the next team's change counts in 60 s",
+        minutes=15,
+        program="neighbours/main",
+    ),
+    # It has a cluster of its own.
+    on_lab=False,
+)
 _HEALTHY = _on_clusters(
     "doctor healthy",
     part="doctor-healthy",
@@ -435,6 +446,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _TIERS,
         _LIFECYCLE,
         _WORKLOADS,
+        _NEIGHBOURS,
         _SELECTORS,
         _CORPUS,
         _JOBS,

@@ -43,6 +43,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "capabilities": {"type": "dict", "default": {}},
     # Its own check reports what is wrong with it.
     "policies": {"type": "dict"},
+    "capacity": {"type": "dict"},
 }
 LONGEST_CAPABILITY = max((capability.name for capability in CAPABILITIES), key=len)
 # Variables that are no option of a capability and become parts of the names of objects: what such a value must be.

@@ -15,7 +15,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     TEAMS,
     FleetTeams,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import listed
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.capacity import check_capacity
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors, listed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.check import look_at, needs_promql
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.team_policies import judge_teams
 
@@ -51,10 +52,19 @@ def check_input(params: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str]) 
     else:
         found = look_at(params, environ=environ)
         errors = found.errors
+        if not errors and params["capacity"] and TEAMS.name in found.models:
+            errors = _above_capacity(found.models[TEAMS.name], params["capacity"])
         if not errors and params["policies"] and TEAMS.name in found.models:
             errors, warnings = _judged(found.models[TEAMS.name], params["policies"])
     failure = f"{params['role']}: {listed(errors)}" if errors else None
     return Checked(errors=tuple(errors), failure=failure, warnings=warnings)
+
+
+def _above_capacity(model: FleetTeams, capacity: t.Mapping[str, t.Any]) -> list[str]:
+    """Where the limits of the teams, whose input is good, allow more than an operator has memory for."""
+    errors = Errors()
+    check_capacity(model.teams, capacity, cluster=model.cluster, errors=errors)
+    return [str(one.renamed(TEAMS.variable)) for one in errors.sorted()]
 
 
 def _judged(model: FleetTeams, policies: t.Mapping[str, t.Any]) -> tuple[list[str], tuple[str, ...]]:
