@@ -31,7 +31,8 @@ def test_measured_sizes_of_rules_need_what_was_measured(rules: int, needed: int)
 def test_the_page_shows_the_figures_that_count() -> None:
     text = PAGE.read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
-    monitors, rules = [], []
+    monitors: list[tuple[int, int]] = []
+    rules: list[tuple[int, int]] = []
     for row in rows:
         if len(row) == 5 and not row[2]:
             left, right = row[:2], row[3:]
