@@ -174,15 +174,15 @@ def _asked(
     params: Mapping[str, t.Any], copies: Sequence[Copy], locked: Mapping[str, str], *, errors: Errors
 ) -> dict[str, str]:
     """The digests by sources that registries give; what they do not have, or have otherwise, is noted."""
+    known: dict[str, str] = {}
+    if params["ask"] == NOTHING:
+        return known
     credentials = Path(params["credentials_file"]) if params["credentials_file"] else None
     registries = Registries(
         credentials=read_credentials(credentials),
         plain_http=frozenset(params["plain_http"]),
         ca_cert=Path(params["ca_cert"]) if params["ca_cert"] else None,
     )
-    known: dict[str, str] = {}
-    if params["ask"] == NOTHING:
-        return known
     for copy in copies:
         name = copy.source if params["ask"] == SOURCE else copy.target
         place = f"ask: {name}"

@@ -125,6 +125,13 @@ def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
     assert importers(f"{OWN}._capabilities.registry") == {
         "module_utils/_run/check.py",
         "module_utils/_run/rendering.py",
+        # They look for the sets of all capabilities in a cluster.
+        "module_utils/_run/state_record.py",
+    }
+    assert importers(f"{OWN}._run.state_record") == {
+        "module_utils/_run/state_compare.py",
+        "module_utils/_run/state_revert.py",
+        "modules/state_record.py",
     }
     assert importers(f"{OWN}._run.rendering") == {
         "module_utils/_run/images_info.py",
