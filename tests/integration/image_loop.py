@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.cost import of_pods
 
 from promlab import pins
@@ -98,7 +97,7 @@ def mirroring(request: pytest.FixtureRequest, crane: Path, mirror: PrivateRegist
         ):
             archives = build_images(wanted, lab=settings, progress=progress)
         for source, target in copies.items():
-            command = [crane, "push", archives[source], inside(mirror, target), "--insecure"]
+            command = [str(crane), "push", str(archives[source]), inside(mirror, target), "--insecure"]
             subprocess.run(command, check=True, capture_output=True)
 
     return copy
@@ -318,9 +317,7 @@ def test_what_it_costs_is_what_the_pods_ask_for(mirror: PrivateRegistry, playboo
         assert predicted["image_megabytes"] == pytest.approx(size, rel=0.1)
 
 
-def test_the_clusters_go_back_to_what_was_recorded(
-    mirror: PrivateRegistry, playbook: Playbook, tmp_path: Path
-) -> None:
+def test_the_clusters_go_back_to_what_was_recorded(mirror: PrivateRegistry, playbook: Playbook, tmp_path: Path) -> None:
     given = inventory(mirror, tmp_path, release=RELEASES[-1], promfleet_state_folder=str(tmp_path / "states"))
     playbook("record", inventory=given).require_success()
     hub, edge = (lab.cluster(name) for name in (HUB, EDGE))

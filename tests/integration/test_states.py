@@ -20,8 +20,11 @@ JsonObject = dict[str, t.Any]
 Module = Callable[..., JsonObject]
 
 MONITORING = "monitoring.coreos.com/v1"
-NAMESPACES = ("prometheus-operator", *(f"{prefix}{name}" for name in ("pay", "till", "new") for prefix in ("", "monitoring-")),
-              "monitoring-platform")  # fmt: skip
+NAMESPACES = (
+    "prometheus-operator",
+    "monitoring-platform",
+    *(f"{prefix}{name}" for name in ("pay", "till", "new") for prefix in ("", "monitoring-")),
+)
 PAY: JsonObject = {"name": "pay", "namespaces": ["pay"]}
 TILL: JsonObject = {"name": "till", "namespaces": ["till"]}
 NEW: JsonObject = {"name": "new", "namespaces": ["new"]}
@@ -92,7 +95,7 @@ def test_a_cluster_goes_back_to_its_recorded_state(module: Module, api: Cluster,
     # What was not recorded holds a team: it goes by an opt-in only, and till then nothing is written.
     state = api.snapshot()
     for check in (True, False):
-        with pytest.raises(Refused, match="Namespace monitoring-new.*Set prune: true") as refused:
+        with pytest.raises(Refused, match=r"Namespace monitoring-new.*Set prune: true") as refused:
             revert(check=check)
         assert "Prometheus monitoring-new/new" in " ".join(refused.value.objects)
     assert api.snapshot() == state

@@ -99,7 +99,9 @@ def test_the_operators_flags_say_what_the_reloader_asks_for() -> None:
 
 def test_pods_are_counted_as_objects_are() -> None:
     template = workload("Deployment", OWN, {})["spec"]["template"]
-    assert figures(of_pods([template, template])) == figures(cost_of([workload("Deployment", OWN, {}, replicas=2)], nodes=1))
+    assert figures(of_pods([template, template])) == figures(
+        cost_of([workload("Deployment", OWN, {}, replicas=2)], nodes=1)
+    )
 
 
 def test_a_change_names_what_is_new_and_what_is_gone() -> None:

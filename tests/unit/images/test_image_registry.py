@@ -76,7 +76,9 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "odd":
             self._answer(200, {"Docker-Content-Digest": "md5:1"})
         elif kind in MANIFESTS:
-            self._answer(200, body=json.dumps(MANIFESTS[self.path.split("/")[-1] if "sha" in self.path else kind]).encode())
+            self._answer(
+                200, body=json.dumps(MANIFESTS[self.path.split("/")[-1] if "sha" in self.path else kind]).encode()
+            )
         elif kind == "plain":
             self._answer(200, body=BODY)
         elif self.path.startswith("/v2/tags/"):

@@ -25,7 +25,7 @@ TEAMS: JsonObject = {"cluster": "hub", "clusters": ["hub"], "teams": [{"name": "
 
 def write(root: Path, **given: JsonObject) -> Path:
     """The folder that render makes of capabilities and their options."""
-    wanted = {}
+    wanted: dict[str, bytes] = {}
     for name, options in given.items():
         objects = objects_of_cluster({name: options})
         files = render(objects, number=1, by_team=named(name).name == "teams")
@@ -89,12 +89,12 @@ def test_an_image_that_the_registry_lacks_is_named(
     tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Registries, "sizes", lambda *_arguments, **_options: None)
-    with pytest.raises(InputError, match="ask: quay.io/prometheus-operator/.*: quay.io does not have this image"):
+    with pytest.raises(InputError, match=r"ask: quay.io/prometheus-operator/.*: quay.io does not have this image"):
         cost(empty, write(tmp_path / "after", operator={}), ask="source")
 
 
 def test_wrong_input_is_named(empty: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nodes: must be at least 1"):
         cost(empty, empty, nodes=0)
-    with pytest.raises(InputError, match="after: .*is not a folder"):
+    with pytest.raises(InputError, match=r"after: .*is not a folder"):
         cost(empty, tmp_path / "absent")

@@ -14,7 +14,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     SET_LABEL,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId, Unchanged, decide, with_marks
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import (
+    SetId,
+    Unchanged,
+    decide,
+    with_marks,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.recorded import (
     State,
     as_applied,
@@ -59,7 +64,7 @@ def made(spec: JsonObject, labels: dict[str, str]) -> JsonObject:
 
 
 @given(st.dictionaries(NAMES, VALUES, min_size=1, max_size=3), st.dictionaries(NAMES, NAMES, max_size=2), st.booleans())
-def test_what_is_recorded_is_what_was_applied(spec: JsonObject, labels: dict[str, str], adopted: bool) -> None:  # noqa: FBT001
+def test_what_is_recorded_is_what_was_applied(spec: JsonObject, labels: dict[str, str], adopted: bool) -> None:
     desired = made(spec, labels)
     live = live_of(desired, adopted=ADOPTED if adopted else None)
     recorded = as_applied(live)
@@ -87,7 +92,10 @@ def test_a_state_is_read_as_it_was_written() -> None:
     state = State(uid="u", fleet="f", sets={"teams": (made({"a": "ä"}, {}),), "operator": ()}, crds={"b": "", "a": "1"})
     text = state_text(state)
     assert parse_state(text.encode(), path="path") == state
-    assert state_text(State(uid="u", fleet="f", sets=dict(reversed(state.sets.items())), crds={"a": "1", "b": ""})) == text
+    assert (
+        state_text(State(uid="u", fleet="f", sets=dict(reversed(list(state.sets.items()))), crds={"a": "1", "b": ""}))
+        == text
+    )
 
 
 GOOD: JsonObject = json.loads(state_text(State(uid="u", fleet="f", sets={"teams": (made({}, {}),)})))
