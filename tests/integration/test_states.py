@@ -87,7 +87,7 @@ def test_a_cluster_goes_back_to_its_recorded_state(module: Module, api: Cluster,
     assert ("deleted", "Service", "prometheus-pay") in rows
     assert ("deleted", "Prometheus", "till") in rows
     assert ("created", "Prometheus", "new") in rows
-    retention = {"field": "spec.retention", "before": "15d", "after": "99d"}
+    retention = {"field": "spec.retention", "before": "10d", "after": "99d"}
     assert retention in rows["updated", "Prometheus", "pay"]["fields"]
     assert {"field": "spec.replicas", "before": 1, "after": 3} in rows["updated", "Alertmanager", "pay"]["fields"]
     assert "is not as it was recorded" in compared(fail_on="any")["failure"]
