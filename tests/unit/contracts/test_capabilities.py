@@ -115,6 +115,17 @@ def test_capabilities_are_applied_in_their_order_and_removed_the_other_way_round
     assert roles_of("uninstall") == roles[::-1]
 
 
+def test_what_site_asks_first_is_about_all_capabilities() -> None:
+    first: Any = load(CHECKOUT / "roles/promfleet/tasks/images_first.yml")
+    noted = [
+        task["ansible.builtin.include_role"]
+        for play in load_plays("plays/noted")
+        for task in play["tasks"]
+        if task["ansible.builtin.include_role"]["tasks_from"] == "render"
+    ]
+    assert [PREFIX + role for role in first[0]["loop"]] == [role["name"] for role in noted]
+
+
 def load_plays(name: str) -> list[dict[str, Any]]:
     """The plays of a playbook."""
     plays: Any = load(CHECKOUT / f"playbooks/{name}.yml")
