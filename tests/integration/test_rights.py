@@ -254,7 +254,7 @@ def test_the_reader_sees_that_nothing_differs_and_may_do_nothing(installed: Benc
     assert all(row["running"] is not None for row in installed.module("upgrade_outdated", **OPERATOR)["rows"])
     plan = installed.module("upgrade_plan", **OPERATOR, crds={"version": PROMETHEUS_OPERATOR})
     assert (plan["versions"], [step["unknown"] for step in plan["steps"]]) == ([], ["", ""])
-    state = {"path": str(tmp_path / "hub.json")}
+    state: JsonObject = {"path": str(tmp_path / "hub.json")}
     assert {"operator", "teams"} <= installed.module("state_record", **state)["sets"].keys()
     assert installed.module("state_compare", **state, cluster="hub")["differences"] == []
     # No pod runs here, so not all is well; but nobody says that it is forbidden to ask.
