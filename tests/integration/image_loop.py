@@ -7,6 +7,7 @@ those of Kubernetes.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +19,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._images.cost 
 
 from promlab import pins
 from promlab.build import build_images
+from promlab.engine import make_engine
 from promlab.images import RELEASE_IMAGES, WORKLOAD_IMAGES
 from promlab.locking import locked
+from promlab.machine import inspect_machine
 from promlab.progress import Progress
 from promlab.settings import from_environment
 from tests.integration.support import lab
@@ -58,10 +61,12 @@ def work_folder() -> Path:
 
 def in_node(cluster: str, command: str, *, text: str | None = None) -> str:
     """Run a line of shell in a cluster's node."""
-    engine = json.loads(from_environment().choice.read_text())["engine"]
+    settings = from_environment()
+    chosen = json.loads(settings.choice.read_text())["engine"]
+    engine = make_engine(chosen, lab=settings, machine=inspect_machine())
     done = subprocess.run(
-        [engine, "exec", "--interactive", f"{cluster}-control-plane", "bash", "-c", command],
-        input=text, capture_output=True, text=True, check=False,
+        [engine.name, "exec", "--interactive", f"{cluster}-control-plane", "bash", "-c", command],
+        env={**os.environ, **engine.environment}, input=text or "", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout.strip()
