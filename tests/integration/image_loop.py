@@ -213,11 +213,11 @@ def test_nodes_reach_the_registry_and_nothing_else(mirror: PrivateRegistry) -> N
         # The same listener at another address of this machine: it is the rule that keeps the node away.
         in_node(name, f"nft delete table inet {TABLE} 2>/dev/null; {ask.format(other, PORT)}")
         subnet = in_node(name, "ip -4 route show dev eth0 scope link | awk '{print $1}'")
-        chains = "".join(
-            f"chain {hook} {{ type filter hook {hook} priority 0; oifname eth0 ip daddr != {subnet} reject; }} "
+        chains = "\n".join(
+            f"chain {hook} {{ type filter hook {hook} priority 0\noifname eth0 ip daddr != {subnet} reject\n}}"
             for hook in ("output", "forward")
         )
-        in_node(name, f"nft -f - <<< 'table inet {TABLE} {{ {chains} }}'")
+        in_node(name, "nft -f -", text=f"table inet {TABLE} {{\n{chains}\n}}\n")
         in_node(name, f"! {ask.format(other, PORT)}")
         in_node(name, ask.format(gateway(), PORT))
         assert images_on(name, mirror) == []
