@@ -286,9 +286,14 @@ def pods_of(cluster: Cluster) -> list[JsonObject]:
     return [pod for pod in cluster.list_kind(cluster.kind("v1", "Pod")) if pod["metadata"]["namespace"] in NAMESPACES]
 
 
-def test_what_it_costs_is_what_the_pods_ask_for(mirror: PrivateRegistry, playbook: Playbook, tmp_path: Path) -> None:
+def test_what_it_costs_is_what_the_pods_ask_for(
+    mirror: PrivateRegistry, mirroring: Mirroring, playbook: Playbook, tmp_path: Path
+) -> None:
     """Of the fleet that the rule before has installed; and its images on the nodes are as large as predicted."""
     given = inventory(mirror, tmp_path, release=RELEASES[-1])
+    playbook("images", inventory=given, arguments=["-e", "promfleet_images_update_lock=true"]).require_success()
+    # A registry that starts again has its blobs still, and no manifests.
+    mirroring(mirrored(tmp_path))
     given["all"]["vars"]["promfleet_render_folder"] = str(tmp_path / "after")
     # Where a worker is read does not matter here, but rendering needs it.
     given["all"]["vars"]["prometheus_federation_sources"] = [
