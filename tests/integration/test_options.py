@@ -99,6 +99,8 @@ def no_findings() -> str:
 
 # The state of the control plane, which the fixture `recorded` writes.
 RECORDED = Path(tempfile.mkdtemp(prefix="promfleet-recorded-")) / "hub.json"
+# The same without any set: what a revert to it leaves is nothing to wait for.
+EMPTY = RECORDED.with_name("empty.json")
 # What has to fail on a control plane without nodes, or without AWX.
 BROKEN = frozenset(
     {"awx", "federation_doctor", "federation_selectors", "federation_source", "isolation", "monitoring_verify"}
@@ -185,7 +187,7 @@ RUNS: dict[str, list[JsonObject]] = {
     "render_diff": [dict.fromkeys(("before", "after"), lambda _answers: tempfile.mkdtemp())],
     "state_compare": [{"cluster": "hub", "path": str(RECORDED)}],
     "state_record": [{"path": lambda _answers: f"{tempfile.mkdtemp()}/hub.json"}],
-    "state_revert": [{**WRITING, "path": str(RECORDED)}],
+    "state_revert": [{**WRITING, "path": str(RECORDED)}, {"path": str(EMPTY), "prune": True}],
     "support_bundle": [
         {"folders": lambda _answers: [no_findings()], "path": lambda _answers: f"{no_findings()}/bundle.tar.gz"}
     ],
@@ -299,6 +301,7 @@ def recorded(api: Cluster, plane: ControlPlane) -> Iterator[None]:
     connection: JsonObject = {"kubeconfig": plane.kubeconfig, "context": plane.context}
     run_module("prometheus_operator", **connection, **WRITING)
     run_module("state_record", **connection, path=str(RECORDED))
+    EMPTY.write_text(json.dumps({**json.loads(RECORDED.read_text()), "sets": {}}))
     yield
     run_module("prometheus_operator", **connection, state="absent")
     api.delete_namespaces("prometheus-operator")

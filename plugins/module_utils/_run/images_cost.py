@@ -74,19 +74,22 @@ def _size(images: Iterable[str], parts: Mapping[str, Parts]) -> int:
 def _parts(params: Mapping[str, t.Any], images: Iterable[str], *, errors: Errors) -> dict[str, Parts] | None:
     """What registries say of each image; None if they are not to be asked. What is missing there is noted."""
     mirrors = checked_mirrors(params["mirrors"], errors=errors)
-    if params["ask"] == NOTHING:
-        return None
+    asked = params["ask"] != NOTHING
+    architecture = params["architecture"]
+    credentials = Path(params["credentials_file"]) if params["credentials_file"] and asked else None
     registries = Registries(
-        credentials=read_credentials(Path(params["credentials_file"]) if params["credentials_file"] else None),
+        credentials=read_credentials(credentials),
         plain_http=frozenset(params["plain_http"]),
         ca_cert=Path(params["ca_cert"]) if params["ca_cert"] else None,
     )
+    if not asked:
+        return None
     found: dict[str, Parts] = {}
     for image in sorted(images):
         (copy,) = copies_of({"": [image]}, mirrors)
         name = copy.source if params["ask"] == SOURCE else copy.target
         try:
-            sizes = registries.sizes(parse_reference(name), architecture=params["architecture"])
+            sizes = registries.sizes(parse_reference(name), architecture=architecture)
         except RegistryError as error:
             errors.add(f"ask: {name}", str(error))
             continue
