@@ -20,7 +20,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._images.cost 
 from promlab import pins
 from promlab.build import build_images
 from promlab.engine import make_engine
-from promlab.images import RELEASE_IMAGES, WORKLOAD_IMAGES
+from promlab.images import PROOF_IMAGES, WORKLOAD_IMAGES
 from promlab.locking import locked
 from promlab.machine import inspect_machine
 from promlab.progress import Progress
@@ -94,7 +94,7 @@ def mirroring(request: pytest.FixtureRequest, crane: Path, mirror: PrivateRegist
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def copy(copies: Mapping[str, str]) -> None:
-        wanted = [image for image in (*WORKLOAD_IMAGES, *RELEASE_IMAGES) if image.reference in copies]
+        wanted = [image for image in (*WORKLOAD_IMAGES, *PROOF_IMAGES) if image.reference in copies]
         assert {image.reference for image in wanted} == copies.keys(), "the lab makes all of these images"
         with (
             capture.global_and_fixture_disabled(),
