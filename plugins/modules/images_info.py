@@ -28,6 +28,15 @@ options:
       - What the cluster is to have, as for O(promfleet.monitoring.render#module:capabilities).
     type: dict
     required: true
+  manifests:
+    description:
+      - Files and folders with manifests of other programs that run in the cluster, such as what C(helm template)
+        writes. Their images are listed too.
+      - Of the Logging operator's own resources the images are listed that its release pulls for them. The release is
+        that of the operator's Deployment among the manifests.
+    type: list
+    elements: path
+    default: []
 extends_documentation_fragment:
   - promfleet.monitoring.attributes.info
 """

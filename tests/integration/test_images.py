@@ -10,7 +10,6 @@ import sys
 import tarfile
 import typing as t
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inprocess import run_module
 from tests.integration.support.playbook import CHECKOUT, environment
+from tests.integration.support.private_registry import loopback_registry
 from tests.integration.support.prometheus_process import lab_program
 
 JsonObject = dict[str, t.Any]
@@ -48,26 +48,6 @@ def crane(request: pytest.FixtureRequest) -> Path:
     return lab_program(request, "crane")
 
 
-@contextmanager
-def registry(crane: Path, folder: Path) -> Iterator[str]:
-    """A registry on loopback, which ends with the block; its address."""
-    folder.mkdir()
-    command = [str(crane), "registry", "serve", "--address=127.0.0.1:0", f"--disk={folder}"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            # It says where it listens before it answers.
-            for line in process.stderr:
-                found = re.search(r"serving on port (\d+)|127\.0\.0\.1:(\d+)", line)
-                if found:
-                    yield f"127.0.0.1:{found[1] or found[2]}"
-                    break
-            else:
-                pytest.fail("the registry did not say where it listens")
-        finally:
-            process.terminate()
-
-
 def push(crane: Path, image: str, *, content: str, folder: Path) -> None:
     """Put an image with one file into a registry."""
     layer = folder / "layer.tar"
@@ -82,7 +62,10 @@ def digest(crane: Path, image: str) -> str:
 
 
 def test_digests_and_copies_of_real_registries(crane: Path, tmp_path: Path) -> None:
-    with registry(crane, tmp_path / "source") as source, registry(crane, tmp_path / "target") as target:
+    with (
+        loopback_registry(crane, tmp_path / "source") as source,
+        loopback_registry(crane, tmp_path / "target") as target,
+    ):
         # Images of others: ours would count as those of quay.io.
         images = [f"{source}/other/tool:v1", f"{source}/own/tool:v1"]
         for image in images:

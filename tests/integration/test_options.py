@@ -34,6 +34,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options
 from promlab.controlplane import ControlPlane
 from tests.integration.support import awx_keeper
 from tests.integration.support.cluster import Cluster
+from tests.integration.support.inprocess import run_module
 from tests.integration.support.releases import crd_folder
 
 JsonObject = dict[str, t.Any]
@@ -96,6 +97,10 @@ def no_findings() -> str:
     return str(folder)
 
 
+# The state of the control plane, which the fixture `recorded` writes.
+RECORDED = Path(tempfile.mkdtemp(prefix="promfleet-recorded-")) / "hub.json"
+# The same without any set: what a revert to it leaves is nothing to wait for.
+EMPTY = RECORDED.with_name("empty.json")
 # What has to fail on a control plane without nodes, or without AWX.
 BROKEN = frozenset(
     {"awx", "federation_doctor", "federation_selectors", "federation_source", "isolation", "monitoring_verify"}
@@ -149,6 +154,7 @@ RUNS: dict[str, list[JsonObject]] = {
             "folder": lambda _answers: tempfile.mkdtemp(),
         }
     ],
+    "images_cost": [dict.fromkeys(("before", "after"), lambda _answers: tempfile.mkdtemp())],
     "images_info": [{"cluster": "hub", "capabilities": {"operator": {}}}],
     "images_running": [{"cluster": "hub", "capabilities": {}}],
     "input_check": [{"role": "team_monitoring", "capabilities": {"operator": {}}}],
@@ -179,6 +185,9 @@ RUNS: dict[str, list[JsonObject]] = {
     ],
     "render": [{"folder": lambda _answers: tempfile.mkdtemp(), "cluster": "hub", "capabilities": {"operator": {}}}],
     "render_diff": [dict.fromkeys(("before", "after"), lambda _answers: tempfile.mkdtemp())],
+    "state_compare": [{"cluster": "hub", "path": str(RECORDED)}],
+    "state_record": [{"path": lambda _answers: f"{tempfile.mkdtemp()}/hub.json"}],
+    "state_revert": [{**WRITING, "path": str(RECORDED)}, {"path": str(EMPTY), "prune": True}],
     "support_bundle": [
         {"folders": lambda _answers: [no_findings()], "path": lambda _answers: f"{no_findings()}/bundle.tar.gz"}
     ],
@@ -286,7 +295,19 @@ def namespace(api: Cluster) -> Iterator[None]:
     api.delete_namespaces("monitoring-pay", "pay")
 
 
-@pytest.mark.usefixtures("namespace")
+@pytest.fixture(scope="module")
+def recorded(api: Cluster, plane: ControlPlane) -> Iterator[None]:
+    """The recorded state of a control plane with the operator."""
+    connection: JsonObject = {"kubeconfig": plane.kubeconfig, "context": plane.context}
+    run_module("prometheus_operator", **connection, **WRITING)
+    run_module("state_record", **connection, path=str(RECORDED))
+    EMPTY.write_text(json.dumps({**json.loads(RECORDED.read_text()), "sets": {}}))
+    yield
+    run_module("prometheus_operator", **connection, state="absent")
+    api.delete_namespaces("prometheus-operator")
+
+
+@pytest.mark.usefixtures("namespace", "recorded")
 @pytest.mark.parametrize("name", RUNS)
 def test_every_option_is_read(name: str, plane: ControlPlane, engine: set[str]) -> None:
     definition: Definition = importlib.import_module(f"{PACKAGE}.{name}").DEFINITION

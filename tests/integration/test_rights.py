@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden
@@ -242,7 +243,7 @@ def test_nothing_is_asked_about_rights_where_there_is_nothing_to_write(installed
     assert not [event for event in events if event.resource == "secrets"]
 
 
-def test_the_reader_sees_that_nothing_differs_and_may_do_nothing(installed: Bench) -> None:
+def test_the_reader_sees_that_nothing_differs_and_may_do_nothing(installed: Bench, tmp_path: Path) -> None:
     reader = ACCOUNTS["promfleet-reader"]
     installed.give(reader.rules, in_kube_system=reader.record_rules)
     audit = installed.audit.now()
@@ -253,6 +254,9 @@ def test_the_reader_sees_that_nothing_differs_and_may_do_nothing(installed: Benc
     assert all(row["running"] is not None for row in installed.module("upgrade_outdated", **OPERATOR)["rows"])
     plan = installed.module("upgrade_plan", **OPERATOR, crds={"version": PROMETHEUS_OPERATOR})
     assert (plan["versions"], [step["unknown"] for step in plan["steps"]]) == ([], ["", ""])
+    state: JsonObject = {"path": str(tmp_path / "hub.json")}
+    assert {"operator", "teams"} <= installed.module("state_record", **state)["sets"].keys()
+    assert installed.module("state_compare", **state, cluster="hub")["differences"] == []
     # No pod runs here, so not all is well; but nobody says that it is forbidden to ask.
     assert not [event for event in audit.events(TESTER) if event.status == 403]
     with pytest.raises(Forbidden):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._images import logging_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.defaults import (
     ALERTMANAGER_FLAG,
     BASE_IMAGES,
@@ -58,7 +59,8 @@ class Why:
     """Why a cluster pulls an image: the *containers* of an *object*, and what names their image.
 
     *field* is the path in the object; empty where nothing in the object says it. *flag* is that of the operator which
-    adds a part of the name. *operator* is the release whose own default counts, of which *default* is that default.
+    adds a part of the name. *operator* is the release whose own default counts, of which *default* is that default,
+    in the file or folder *source* of that release.
     """
 
     object: str
@@ -67,14 +69,15 @@ class Why:
     flag: str = ""
     operator: str = ""
     default: str = ""
+    source: str = SOURCE
 
     def result(self) -> JsonObject:
         """The reason in a module's result, without what does not apply."""
-        given = {name: value for name, value in vars(self).items() if value}
+        given = {name: value for name, value in vars(self).items() if value and name != "source"}
         return {**given, "containers": list(self.containers)}
 
     def __str__(self) -> str:
-        own = f"release {self.operator} of the operator ({SOURCE}: {self.default})" if self.operator else ""
+        own = f"release {self.operator} of the operator ({self.source}: {self.default})" if self.operator else ""
         parts = [part for part in (self.field, self.flag, own) if part]
         return f"{self.object} ({', '.join(self.containers)}): {', '.join(parts)}"
 
@@ -121,7 +124,12 @@ def inventory_of(objects: Sequence[JsonObject], *, errors: Errors | None = None)
         )
     with Collecting(errors) as problems:
         for obj in objects:
-            pods = _made_of(obj, operator, errors=problems) if is_custom(obj) else _of_pods(obj)
+            if is_custom(obj):
+                pods = _made_of(obj, operator, errors=problems)
+            elif logging_operator.is_logging(obj):
+                pods = _of_logging(obj, objects, errors=problems)
+            else:
+                pods = _of_pods(obj)
             for text, why in pods:
                 try:
                     found.add(parse_reference(text), why)
@@ -142,12 +150,16 @@ def runs_pods(obj: JsonObject) -> bool:
 def _of_pods(obj: JsonObject) -> Iterator[tuple[str, Why]]:
     """The images of an object with a pod template, also those of volumes."""
     place = _TEMPLATES.get(obj["kind"])
-    if place is None:
-        return
-    spec: t.Any = obj
-    for name in place:
+    if place is not None:
+        yield from _of_spec(template_of(obj), path=".".join(place), about=str(key_of(obj)))
+
+
+def template_of(obj: JsonObject) -> JsonObject:
+    """The specification of the pods that an object runs, empty if it runs none."""
+    spec: t.Any = obj if runs_pods(obj) else {}
+    for name in _TEMPLATES.get(obj["kind"], ()):
         spec = (spec or {}).get(name)
-    yield from _of_spec(spec or {}, path=".".join(place), about=str(key_of(obj)))
+    return spec or {}
 
 
 def _of_spec(spec: JsonObject, *, path: str, about: str) -> Iterator[tuple[str, Why]]:
@@ -168,16 +180,27 @@ def _of_spec(spec: JsonObject, *, path: str, about: str) -> Iterator[tuple[str, 
 
 def _operator_of(objects: Iterable[JsonObject]) -> Operator:
     """The operator among *objects*, of which several share one release and one set of flags."""
-    for obj in objects:
-        if obj["kind"] != "Deployment":
-            continue
-        for container in containers_of(obj["spec"]["template"]):
-            if is_telling(container):
-                flags = read_flags([str(word) for word in container.get("args") or ()])
-                known = {name: flags[name][-1] for name in BASE_IMAGES if name in flags}
-                version = version_of(obj) or PROMETHEUS_OPERATOR
-                return Operator(version=version, flags=known, label=str(key_of(obj)))
+    for obj, container in _operators(objects):
+        version = version_of(obj) or PROMETHEUS_OPERATOR
+        return Operator(version=version, flags=_flags(container, BASE_IMAGES), label=str(key_of(obj)))
     return Operator(version=PROMETHEUS_OPERATOR)
+
+
+def operator_flags(objects: Iterable[JsonObject], names: Iterable[str]) -> dict[str, str]:
+    """The values of the flags *names* of the operator among *objects*, of those that it is given."""
+    return next((_flags(container, names) for _obj, container in _operators(objects)), {})
+
+
+def _operators(objects: Iterable[JsonObject]) -> Iterator[tuple[JsonObject, JsonObject]]:
+    """The Deployments of operators, each with the operator's container."""
+    for obj in objects:
+        if obj["kind"] == "Deployment":
+            yield from ((obj, one) for one in containers_of(obj["spec"]["template"]) if is_telling(one))
+
+
+def _flags(container: JsonObject, names: Iterable[str]) -> dict[str, str]:
+    given = read_flags([str(word) for word in container.get("args") or ()])
+    return {name: given[name][-1] for name in names if name in given}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +261,32 @@ def _made_of(obj: JsonObject, operator: Operator, *, errors: Errors) -> Iterator
     for image, reason in _of_spec(spec, path="spec", about=about):
         pulled[reason.containers[0]] = (image, reason)
     yield from pulled.values()
+
+
+def _of_logging(obj: JsonObject, objects: Sequence[JsonObject], *, errors: Errors) -> Iterator[tuple[str, Why]]:
+    """The images of the pods that the Logging operator among *objects* makes of a custom resource."""
+    about, version = str(key_of(obj)), _logging_version(objects)
+    if version not in logging_operator.RELEASES:
+        errors.add(
+            about,
+            f"the images of release {version or '(none is among the objects)'} of the Logging operator are not known; "
+            f"known: {', '.join(logging_operator.RELEASES)}",
+        )
+        return
+    for part in logging_operator.parts_of(obj, version):
+        own = {"operator": version, "default": part.default, "source": logging_operator.SOURCE} if part.default else {}
+        yield part.image, Why(object=about, containers=(part.container,), field=", ".join(part.fields), **own)
+
+
+def _logging_version(objects: Sequence[JsonObject]) -> str:
+    """The release of the Logging operator among *objects*, by the tag of its image; empty if there is none."""
+    for obj in objects:
+        if obj["kind"] == "Deployment":
+            for container in containers_of(obj["spec"]["template"]):
+                name, _colon, tag = str(container.get("image") or "").partition("@")[0].rpartition(":")
+                if name.endswith(logging_operator.OPERATOR_IMAGE):
+                    return tag.removeprefix("v")
+    return ""
 
 
 def _image_of(

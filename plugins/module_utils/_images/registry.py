@@ -16,7 +16,7 @@ import json
 import re
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -67,8 +67,7 @@ class Registries:
 
     def digest(self, image: Reference) -> str | None:
         """The digest of *image*, None if its registry does not have it; raises RegistryError."""
-        host = _HOSTS.get(image.registry, image.registry)
-        url = f"{self._scheme(image)}://{host}/v2/{image.repository}/manifests/{image.pulled}"
+        url = self._manifest_url(image)
         try:
             answer, authorization = self._permitted("HEAD", url, image=image)
             if answer.status == _ABSENT:
@@ -85,6 +84,46 @@ class Registries:
         if problem is not None:
             raise RegistryError(f"{image}: {image.registry} answers with a digest that is not one: {problem}")
         return found
+
+    def sizes(self, image: Reference, *, architecture: str) -> dict[str, int] | None:
+        """The bytes of each part of *image* by its digest, None if its registry does not have it.
+
+        Of an image for several platforms it is the one for Linux on *architecture*. Raises RegistryError.
+        """
+        manifest = self._manifest(image)
+        if manifest is not None and isinstance(manifest.get("manifests"), list):
+            fitting = [one for one in manifest["manifests"] if _is_for(one, architecture)]
+            if not fitting:
+                raise RegistryError(f"{image}: {image.registry} has no image for linux/{architecture}")
+            manifest = self._manifest(replace(image, digest=str(fitting[0].get("digest"))))
+        if manifest is None:
+            return None
+        try:
+            parts = [manifest["config"], *manifest["layers"]]
+            return {str(part["digest"]): int(part["size"]) for part in parts}
+        except (KeyError, TypeError, ValueError) as error:
+            raise RegistryError(
+                f"{image}: {image.registry} answers with what is not the manifest of an image"
+            ) from error
+
+    def _manifest(self, image: Reference) -> dict[str, t.Any] | None:
+        url = self._manifest_url(image)
+        try:
+            answer, _authorization = self._permitted("GET", url, image=image)
+            if answer.status == _ABSENT:
+                return None
+            if answer.status != _GOOD:
+                raise RegistryError(f"{image}: {image.registry} answers HTTP {answer.status}{_hint(answer.status)}")
+            found = json.loads(answer.body)
+        except (OSError, ValueError, HTTPException) as error:
+            raise RegistryError(f"{image}: {image.registry} cannot be asked: {error}") from error
+        if not isinstance(found, dict):
+            raise RegistryError(f"{image}: {image.registry} answers with what is not a manifest")
+        return found
+
+    def _manifest_url(self, image: Reference) -> str:
+        host = _HOSTS.get(image.registry, image.registry)
+        return f"{self._scheme(image)}://{host}/v2/{image.repository}/manifests/{image.pulled}"
 
     def tags(self, image: Reference) -> tuple[str, ...]:
         """All tags of the repository of *image*, in the registry's order; raises RegistryError."""
@@ -168,6 +207,11 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def _is_for(entry: t.Any, architecture: str) -> bool:
+    platform = entry.get("platform") if isinstance(entry, dict) else None
+    return isinstance(platform, dict) and (platform.get("os"), platform.get("architecture")) == ("linux", architecture)
 
 
 def _lower(headers: t.Any) -> dict[str, str]:

@@ -174,16 +174,16 @@ def _asked(
     params: Mapping[str, t.Any], copies: Sequence[Copy], locked: Mapping[str, str], *, errors: Errors
 ) -> dict[str, str]:
     """The digests by sources that registries give; what they do not have, or have otherwise, is noted."""
-    credentials = Path(params["credentials_file"]) if params["credentials_file"] else None
+    known: dict[str, str] = {}
+    asked = params["ask"] != NOTHING
+    # A file that is still to be made is not read before it counts.
+    credentials = Path(params["credentials_file"]) if params["credentials_file"] and asked else None
     registries = Registries(
         credentials=read_credentials(credentials),
         plain_http=frozenset(params["plain_http"]),
         ca_cert=Path(params["ca_cert"]) if params["ca_cert"] else None,
     )
-    known: dict[str, str] = {}
-    if params["ask"] == NOTHING:
-        return known
-    for copy in copies:
+    for copy in copies if asked else ():
         name = copy.source if params["ask"] == SOURCE else copy.target
         place = f"ask: {name}"
         found = _digest(registries, parse_reference(name), place=place, errors=errors)

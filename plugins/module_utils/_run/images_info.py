@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.documents import read_located
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.inventory import (
     Why,
@@ -24,10 +25,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run impo
 
 JsonObject = dict[str, t.Any]
 
-OPTIONS: JsonObject = {
+INPUT: JsonObject = {
     "cluster": {"type": "str", "required": True},
     "capabilities": {"type": "dict", "required": True},
 }
+OPTIONS: JsonObject = {**INPUT, "manifests": {"type": "list", "elements": "path", "default": []}}
 # A thousand teams have the same images: so many objects show why, and the number of the others.
 REASONS = 20
 
@@ -53,12 +55,21 @@ def work(run: Run) -> JsonObject:
     """Do what the module is for."""
     params = run.params
     require(grammar.label_value, params["cluster"], path="cluster")
-    found = inventory_of(objects_of_cluster(params["capabilities"]))
+    found = inventory_of([*objects_of_cluster(params["capabilities"]), *_manifests(params["manifests"])])
     return {
         "images": [_row(name, found.reasons(name)) for name in found.images],
         "text": "".join(f"{name}\n{_lines(found.reasons(name))}" for name in found.images),
         "warnings": [f"{params['cluster']}: {warning}" for warning in found.warnings],
     }
+
+
+def _manifests(sources: Sequence[str]) -> list[JsonObject]:
+    """The objects of the option manifests; raises InputError for all that cannot be read."""
+    located, wrong = read_located(sources, path="manifests")
+    with Collecting(None) as errors:
+        for text in wrong:
+            errors.add("manifests", text)
+    return [one.obj for one in located]
 
 
 def _row(image: str, reasons: list[Why]) -> JsonObject:

@@ -23,8 +23,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input import
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import require
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import OPTIONS as INPUT
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import objects_of_cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import INPUT, objects_of_cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import SET_OPTIONS, cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run, shared_namespaces
 

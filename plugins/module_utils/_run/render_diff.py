@@ -16,7 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds im
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_text import Unreadable, decode, parse
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.render import KUSTOMIZATION
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.render import CRDS, KUSTOMIZATION
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors, InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.files import write_private
@@ -78,6 +78,21 @@ def compare(before: Path, after: Path) -> Differences:
             changes += found
     changes.sort(key=lambda change: (change.place, change.key))
     return Differences(changes=tuple(changes), unchanged=unchanged)
+
+
+def objects_of(folder: Path, *, option: str) -> dict[str, list[JsonObject]]:
+    """The objects in a folder that render made, by clusters; CRDs are not read. Raises InputError as `compare` does."""
+    with Collecting(None) as errors:
+        places = _clusters(folder, option=option, errors=errors)
+    found: dict[str, list[JsonObject]] = {}
+    with Collecting(None) as errors:
+        for cluster, root in sorted(places.items()):
+            files = {
+                path: file for path, file in _files(root, errors=errors).items() if not path.startswith(f"{CRDS}/")
+            }
+            texts = {(path, text): file.own for path, file in files.items() for text in _texts(file, errors=errors)}
+            found[cluster] = [obj for _path, obj in _objects(texts, files=files, errors=errors).values()]
+    return found
 
 
 def _clusters(folder: Path, *, option: str, errors: Errors) -> dict[str, Path]:

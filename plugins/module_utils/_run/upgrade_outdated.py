@@ -31,8 +31,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images import NOTHING, SOURCE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images import OPTIONS as IMAGES_OPTIONS
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import OPTIONS as INPUT
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import objects_of_cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import INPUT, objects_of_cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import SET_OPTIONS, cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run, shared_namespaces
 from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.components import (

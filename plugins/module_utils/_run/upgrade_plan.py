@@ -37,7 +37,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.re
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import request_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.comparing import earlier_result
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import OPTIONS as INPUT
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.images_info import INPUT
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import (
     RECORDS_OPTION,
     SET_OPTIONS,

@@ -167,6 +167,19 @@ def build_made(names: Iterable[str], *, lab: Lab, progress: Progress) -> dict[st
     return found
 
 
+def build_images(images: Iterable[Image], *, lab: Lab, progress: Progress) -> dict[str, Path]:
+    """Build images with the programs in them; the archives by the names of the images.
+
+    Not those with files of a node: these are made with the node image.
+    """
+    go = find_go(lab, progress)
+    wanted = list(images)
+    programs = [name for image in wanted for name in image.programs.values()]
+    made = [_image_task(image, lab=lab, go=go) for image in wanted]
+    run_tasks([*_program_tasks(programs, lab=lab, go=go), *made], progress=progress)
+    return {image.reference: task.target for image, task in zip(wanted, made, strict=True)}
+
+
 def prepare(images: Images, *, lab: Lab, machine: Machine, progress: Progress) -> Prepared:
     """Build everything that clusters need and that is not there yet."""
     own_kind = find_program("kind")

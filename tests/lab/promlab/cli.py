@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="make clusters ready, building what they need")
     up.add_argument("names", nargs="+", metavar="NAME")
     up.add_argument("--workers", type=int, default=0, help="nodes beside the control plane, of each (default 0)")
+    up.add_argument("--bare", action="store_true", help="without the images of what the collection installs")
     down = commands.add_parser("down", help="remove clusters; without names all that this lab made")
     down.add_argument("names", nargs="*", metavar="NAME")
     status = commands.add_parser("status", help="show the clusters of this lab")

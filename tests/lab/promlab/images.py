@@ -119,8 +119,27 @@ WORKLOAD_IMAGES = (
     _workload("webhook", WEBHOOK_REFERENCE),
 )
 
+
+def _release(version: str) -> tuple[Image, ...]:
+    """The images of another release of the operator; in them its programs have their usual names."""
+    return tuple(
+        Image(
+            name=f"{name}-{version}",
+            reference=f"quay.io/prometheus-operator/{name}:v{version}",
+            programs={f"bin/{program}": f"{program}-{version}"},
+            config=ImageConfig(entrypoint=(f"/bin/{program}",), user=_NOBODY),
+            extra=dict(_TMP),
+        )
+        for name, program in (
+            ("prometheus-operator", "operator"),
+            ("prometheus-config-reloader", "prometheus-config-reloader"),
+        )
+    )
+
+
 # Only for proofs: built and loaded where one asks for them (`lab load --made NAME`).
 PROOF_IMAGES = (
+    *(image for version in pins.OTHER_OPERATORS for image in _release(version)),
     _workload("thanos", f"quay.io/thanos/thanos:v{pins.THANOS}"),
     Image(
         name="kuberay-operator",

@@ -31,6 +31,8 @@ def prometheus_module_version(version: str) -> str:
 
 _collection = load_by_path(COLLECTION_VERSIONS)
 PROMETHEUS_OPERATOR: str = _collection.PROMETHEUS_OPERATOR
+# Other releases of the operator, which only proofs install.
+OTHER_OPERATORS = ("0.91.0", "0.92.1")
 PROMETHEUS: str = _collection.PROMETHEUS
 ALERTMANAGER: str = _collection.ALERTMANAGER
 NODE_EXPORTER: str = _collection.NODE_EXPORTER

@@ -80,6 +80,21 @@ def _containerd(name: str, cold_mib: int) -> Program:
     )
 
 
+def _operator(version: str) -> tuple[Program, ...]:
+    """The programs of another release of the operator, with the release in their names."""
+    return tuple(
+        Program(
+            name=f"{name}-{version}",
+            module=f"operator-{version}",
+            package=f"github.com/prometheus-operator/prometheus-operator/cmd/{name}",
+            variables=(f"{_PROMETHEUS_COMMON}{version}",),
+            cold_mib=1300,
+            for_clusters=False,
+        )
+        for name in ("operator", "prometheus-config-reloader")
+    )
+
+
 _ALL = (
     Program(name="kind", module="kind", package="sigs.k8s.io/kind", cold_mib=100),
     _kubernetes("kube-apiserver", 3300),
@@ -104,6 +119,7 @@ _ALL = (
         package="github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader",
         variables=(f"{_PROMETHEUS_COMMON}{pins.PROMETHEUS_OPERATOR}",),
     ),
+    *(program for version in pins.OTHER_OPERATORS for program in _operator(version)),
     Program(
         name="prometheus",
         module="prometheus",

@@ -64,7 +64,9 @@ class Session:
         """Run the command that was parsed."""
         commands: dict[str, Callable[[], int]] = {
             "up": lambda: self.up(
-                [records.check_name(name) for name in dict.fromkeys(arguments.names)], workers=arguments.workers
+                [records.check_name(name) for name in dict.fromkeys(arguments.names)],
+                workers=arguments.workers,
+                bare=arguments.bare,
             ),
             "down": lambda: self.down([records.check_name(name) for name in dict.fromkeys(arguments.names)]),
             "status": lambda: self.status(as_json=arguments.json),
@@ -133,8 +135,8 @@ class Session:
             prepared = build.Prepared(kind=kind, node_image=node_reference(architecture))
         return self.clusters(prepared, engine)
 
-    def up(self, names: Sequence[str], *, workers: int = 0) -> int:
-        """Make the clusters ready, two at a time."""
+    def up(self, names: Sequence[str], *, workers: int = 0, bare: bool = False) -> int:
+        """Make the clusters ready, two at a time; *bare* ones get no images beside those of Kubernetes."""
         if not 0 <= workers <= MOST_WORKERS:
             raise LabError(f"A cluster has from 0 to {MOST_WORKERS} workers, not {workers}.")
         with ExitStack() as stack:
@@ -150,9 +152,8 @@ class Session:
                     # kind would make it with IPv6 as well, which hosts without IPv6 refuse.
                     engine.make_network()
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                results = {
-                    name: pool.submit(clusters.ensure, name, prepared.archives, workers=workers) for name in names
-                }
+                archives = {} if bare else prepared.archives
+                results = {name: pool.submit(clusters.ensure, name, archives, workers=workers) for name in names}
             failed = {name: error for name, result in results.items() if (error := result.exception())}
             for name, result in results.items():
                 if name not in failed:

@@ -115,6 +115,17 @@ def test_capabilities_are_applied_in_their_order_and_removed_the_other_way_round
     assert roles_of("uninstall") == roles[::-1]
 
 
+def test_what_site_asks_first_is_about_all_capabilities() -> None:
+    first: Any = load(CHECKOUT / "roles/promfleet/tasks/images_first.yml")
+    noted = [
+        task["ansible.builtin.include_role"]
+        for play in load_plays("plays/noted")
+        for task in play["tasks"]
+        if task["ansible.builtin.include_role"]["tasks_from"] == "render"
+    ]
+    assert [PREFIX + role for role in first[0]["loop"]] == [role["name"] for role in noted]
+
+
 def load_plays(name: str) -> list[dict[str, Any]]:
     """The plays of a playbook."""
     plays: Any = load(CHECKOUT / f"playbooks/{name}.yml")
@@ -125,6 +136,13 @@ def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
     assert importers(f"{OWN}._capabilities.registry") == {
         "module_utils/_run/check.py",
         "module_utils/_run/rendering.py",
+        # They look for the sets of all capabilities in a cluster.
+        "module_utils/_run/state_record.py",
+    }
+    assert importers(f"{OWN}._run.state_record") == {
+        "module_utils/_run/state_compare.py",
+        "module_utils/_run/state_revert.py",
+        "modules/state_record.py",
     }
     assert importers(f"{OWN}._run.rendering") == {
         "module_utils/_run/images_info.py",

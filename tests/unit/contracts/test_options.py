@@ -177,7 +177,9 @@ def test_fragments_fit_what_the_module_does(name: str) -> None:
     assert fragments & auth == (auth if "kubeconfig" in options else set())
     assert ("promfleet.monitoring.apply" in fragments) == (options.keys() >= WRITING)
     assert ("promfleet.monitoring.change" in fragments) == changes
-    own = {"awx": ".awx", "images": ".files", "render": ".files"}.get(name, "" if changes else ".info")
+    own = {"awx": ".awx", "images": ".files", "render": ".files", "state_record": ".files"}.get(
+        name, "" if changes else ".info"
+    )
     # What makes something and removes it again says so itself.
     expected = set() if name in MAKES_AND_REMOVES else {f"promfleet.monitoring.attributes{own}"}
     assert {fragment for fragment in fragments if ".attributes" in fragment} == expected

@@ -20,6 +20,21 @@ BODY = b'{"schemaVersion":2}'
 DIGEST = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 BASIC, TOKEN = "Basic dTpw", "Bearer geheim"
 
+# What registries answer for images: one, an index of two, and what is neither.
+ONE = {"config": {"digest": "sha256:c", "size": 10}, "layers": [{"digest": "sha256:a", "size": 20}]}
+OTHER = f"sha256:{'1' * 64}"
+MANIFESTS: dict[str, t.Any] = {
+    "one": ONE,
+    OTHER: {**ONE, "layers": [{"digest": "sha256:b", "size": 5}, {"digest": "sha256:a", "size": 20}]},
+    "several": {
+        "manifests": [
+            {"digest": "sha256:0", "platform": {"os": "windows", "architecture": "arm64"}},
+            {"digest": OTHER, "platform": {"os": "linux", "architecture": "arm64"}},
+        ]
+    },
+    "strange": {"layers": 1},
+}
+
 
 class Handler(BaseHTTPRequestHandler):
     """A registry with a repository for each kind of answer."""
@@ -60,6 +75,10 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(401, {"WWW-Authenticate": f'Bearer realm="{realm}",service="s"'})
         elif kind == "odd":
             self._answer(200, {"Docker-Content-Digest": "md5:1"})
+        elif kind in MANIFESTS:
+            self._answer(
+                200, body=json.dumps(MANIFESTS[self.path.split("/")[-1] if "sha" in self.path else kind]).encode()
+            )
         elif kind == "plain":
             self._answer(200, body=BODY)
         elif self.path.startswith("/v2/tags/"):
@@ -221,3 +240,26 @@ def test_credentials_are_never_sent_to_a_token_service_without_tls() -> None:
 def test_a_file_of_authorities_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="cannot be asked"):
         Registries(ca_cert=tmp_path / "none").digest(parse_reference("127.0.0.1:1/a:1"))
+
+
+def sizes(server: Server, repository: str, architecture: str = "arm64") -> dict[str, int] | None:
+    host = f"127.0.0.1:{server.server_port}"
+    registries = Registries(plain_http=frozenset({host}))
+    return registries.sizes(parse_reference(f"{host}/{repository}:v1"), architecture=architecture)
+
+
+def test_an_image_is_as_large_as_its_parts(server: Server) -> None:
+    assert sizes(server, "one/a") == {"sha256:c": 10, "sha256:a": 20}
+    assert sizes(server, "absent/a") is None
+
+
+def test_of_an_image_for_several_platforms_the_one_for_the_nodes_counts(server: Server) -> None:
+    assert sizes(server, "several/a") == {"sha256:c": 10, "sha256:b": 5, "sha256:a": 20}
+    with pytest.raises(RegistryError, match="has no image for linux/amd64"):
+        sizes(server, "several/a", "amd64")
+
+
+@pytest.mark.parametrize("repository", ["strange/a", "broken/a", "plain/a"])
+def test_what_is_no_manifest_of_an_image_has_no_size(server: Server, repository: str) -> None:
+    with pytest.raises(RegistryError):
+        sizes(server, repository)
