@@ -16,6 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transpor
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run import upgrade_gate, upgrade_waves
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.files import write_private
 from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.record import (
     FREEZE_FILE,
     STATE_FILE,
@@ -89,13 +90,13 @@ class Stage:
             self.roll_back()
             self.configure()
             self.gate("close", timeout=20)
-        state = Records(folder=self.folder, write=upgrade_waves.write_private).state("hub")
+        state = Records(folder=self.folder, write=write_private).state("hub")
         return state.phase if state else begin["step"]
 
     def configure(self, *, broken: bool = False) -> None:
         """Give Prometheus what the operator would: its jobs and rules, and *broken* without the team's target."""
-        own = {"job_name": "self", "static_configs": [{"targets": [f"{own_address()}:{self.prometheus.port}"]}]}
-        app = {"job_name": "app", "static_configs": [{"targets": [self.application]}]}
+        own: JsonObject = {"job_name": "self", "static_configs": [{"targets": [f"{own_address()}:{self.prometheus.port}"]}]}
+        app: JsonObject = {"job_name": "app", "static_configs": [{"targets": [self.application]}]}
         jobs = [own] if broken else [own, app]
         self.prometheus.configure(jobs, groups=RULES, interval="1s")
         expected = {job["job_name"] for job in jobs}
@@ -182,7 +183,7 @@ def test_a_bad_upgrade_rolls_back_and_freezes(stage: Stage) -> None:
     frozen = stage.gate("begin")
     assert frozen["step"] == "frozen"
     assert "the gate " in frozen["reason"]
-    given = {"hosts": [{"name": "hub"}], "folder": str(stage.folder)}
+    given: JsonObject = {"hosts": [{"name": "hub"}], "folder": str(stage.folder)}
     waves = run_module("upgrade_waves", **given, lift="hub-earlier")
     assert waves["frozen"]
     assert run_module("upgrade_waves", **given, lift=waves["freeze"])["frozen"] == ""
@@ -226,7 +227,7 @@ class Killing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left: int | None = None
         self.writes = 0
-        send, write = Transport.send, upgrade_waves.write_private
+        send, write = Transport.send, write_private
 
         def sending(transport: t.Any, method: str, *arguments: t.Any, **options: t.Any) -> t.Any:
             if method not in ("GET", "HEAD"):
