@@ -7,7 +7,7 @@ configuration that the operator would.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.reco
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support.answering import answering_pod, own_address
-from tests.integration.support.cluster import Cluster
+from tests.integration.support.cluster import RESTLESS, Cluster, Key, key_of
 from tests.integration.support.inprocess import run_module
+from tests.integration.support.inventory import fleet
 from tests.integration.support.planes import started
+from tests.integration.support.playbook import Run
 from tests.integration.support.prometheus_process import PrometheusProcess, application, lab_program
 from tests.integration.support.releases import crd_folder
 
@@ -47,15 +49,34 @@ def teams(**changes: t.Any) -> JsonObject:
     return {"cluster": "hub", "clusters": ["hub"], "teams": [team]}
 
 
+# What changes with each write.
+COUNTED = ("resourceVersion", "generation", "managedFields", "uid", "creationTimestamp")
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def contents(api: Cluster) -> dict[Key, JsonObject]:
+    """All objects as their writers want them, but for the copies of CRDs that the guard keeps."""
+    found = {}
+    for obj in api.list_all(without=RESTLESS):
+        metadata = {name: value for name, value in obj["metadata"].items() if name not in COUNTED}
+        metadata["annotations"] = {
+            name: value for name, value in (metadata.get("annotations") or {}).items() if name != REVISION
+        }
+        if not obj["metadata"]["name"].startswith("promfleet-crds-"):
+            found[key_of(obj)] = {**{name: obj[name] for name in obj if name != "status"}, "metadata": metadata}
+    return found
+
+
 class Killed(BaseException):
     """The run ends here, as by kill -9: nothing of it handles this."""
 
 
 @dataclass(kw_only=True)
 class Stage:
-    """A control plane with the objects of an older release, and the Prometheus that its instances are."""
+    """A control plane with the objects of an older release, the Prometheus that its instances are, and an empty one."""
 
     plane: ControlPlane
+    later: ControlPlane
     api: Cluster
     prometheus: PrometheusProcess
     application: str
@@ -95,7 +116,10 @@ class Stage:
 
     def configure(self, *, broken: bool = False) -> None:
         """Give Prometheus what the operator would: its jobs and rules, and *broken* without the team's target."""
-        own: JsonObject = {"job_name": "self", "static_configs": [{"targets": [f"{own_address()}:{self.prometheus.port}"]}]}
+        own: JsonObject = {
+            "job_name": "self",
+            "static_configs": [{"targets": [f"{own_address()}:{self.prometheus.port}"]}],
+        }
         app: JsonObject = {"job_name": "app", "static_configs": [{"targets": [self.application]}]}
         jobs = [own] if broken else [own, app]
         self.prometheus.configure(jobs, groups=RULES, interval="1s")
@@ -115,7 +139,10 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with started(request, "test-upgrade") as (plane,), application("app_requests_total 1\n") as shown:
+    with (
+        started(request, "test-upgrade", "test-upgrade-later") as (plane, later),
+        application("app_requests_total 1\n") as shown,
+    ):
         api = Cluster(kubeconfig=plane.kubeconfig, context=plane.context)
         one = PrometheusProcess(
             program=lab_program(request, "prometheus"), folder=tmp_path_factory.mktemp("prometheus")
@@ -123,10 +150,17 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         # The API server passes on nothing to loopback.
         one.flags = [f"--web.listen-address={own_address()}:{one.port}"]
         found = Stage(
-            plane=plane, api=api, prometheus=one, application=shown.address, folder=tmp_path_factory.mktemp("unused")
+            plane=plane,
+            later=later,
+            api=api,
+            prometheus=one,
+            application=shown.address,
+            folder=tmp_path_factory.mktemp("unused"),
         )
         one.configure([])
         one.start()
+        # Endpoints are of pods whose node there is.
+        api.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}})
         try:
             found.install(OLDER)
             for namespace, name in PLACES.items():
@@ -161,7 +195,7 @@ def test_a_good_upgrade_passes_all_gates(stage: Stage) -> None:
 
 
 def test_a_bad_upgrade_rolls_back_and_freezes(stage: Stage) -> None:
-    before = stage.api.snapshot()
+    before = contents(stage.api)
     assert stage.gate("begin")["step"] == "upgrade"
     stage.install(PROMETHEUS_OPERATOR, retention="3d")
     stage.configure(broken=True)
@@ -173,7 +207,7 @@ def test_a_bad_upgrade_rolls_back_and_freezes(stage: Stage) -> None:
     assert {one["code"] for one in judged["findings"]} == {"PF706"}
     rolled_back = stage.roll_back()
     assert rolled_back["crds"] == ""
-    assert stage.api.snapshot() == before, "all objects are as they were"
+    assert contents(stage.api) == before, "all objects are as they were"
     stage.configure()
     closed = stage.gate("close", timeout=20)
     assert (closed["passed"], closed["faults"]) == (True, [])
@@ -199,7 +233,7 @@ def test_a_second_rollback_changes_nothing(stage: Stage) -> None:
 
 
 def test_what_cannot_be_measured_does_not_begin(stage: Stage) -> None:
-    before = stage.api.snapshot()
+    before = contents(stage.api)
     several = stage.gate("begin", slis=[{"name": "each", "query": "up"}])
     assert several["failure"].startswith("the upgrade does not begin")
     assert [(one["code"], one["observed"]) for one in several["findings"]] == [("PF708", False)]
@@ -209,7 +243,7 @@ def test_what_cannot_be_measured_does_not_begin(stage: Stage) -> None:
     finally:
         stage.prometheus.resume()
     assert {one["gate"] for one in silent["faults"]} == {"targets"}
-    assert stage.api.snapshot() == before
+    assert contents(stage.api) == before
     assert not stage.folder.exists()
 
 
@@ -254,7 +288,7 @@ def test_a_killed_run_ends_in_the_same_state(stage: Stage, monkeypatch: pytest.M
     """At some of its writes; all of them are a proof of `make prove`."""
     killing = Killing(monkeypatch)
     end = stage.upgrade(breaks=breaks)
-    expected = stage.api.snapshot()
+    expected = contents(stage.api)
     number = killing.writes
     assert end == ("rolled back" if breaks else "passed")
     for point in sorted({3, number // 2, number - 1}):
@@ -266,6 +300,64 @@ def test_a_killed_run_ends_in_the_same_state(stage: Stage, monkeypatch: pytest.M
             stage.upgrade(breaks=breaks)
         killing.left = None
         resumed = stage.upgrade(breaks=breaks)
-        assert (resumed, stage.api.snapshot()) == (end, expected), f"killed at write {point} of {number}"
+        assert (resumed, contents(stage.api)) == (end, expected), f"killed at write {point} of {number}"
         assert (stage.folder / FREEZE_FILE).exists() is breaks
         assert (stage.folder / "hub" / STATE_FILE).exists()
+
+
+# -- the playbook --------------------------------------------------------------------------------------------------
+
+
+def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, playbook: Callable[..., Run]) -> None:
+    """What the operator and a pod would do is done when the run shows that it is there."""
+    first, second = stage.plane.name, stage.later.name
+    connections: dict[str, JsonObject] = {
+        one.name: {"promfleet_kubeconfig": str(one.kubeconfig), "promfleet_context": one.context}
+        for one in (stage.plane, stage.later)
+    }
+    connections[first]["promfleet_upgrade_slis"] = SLIS
+    inventory = fleet(
+        central=second,
+        workers=[first],
+        hosts=connections,
+        promfleet_kubeconfig="none",
+        promfleet_wait=False,
+        promfleet_audit=False,
+        promfleet_upgrade_folder=str(stage.folder),
+        promfleet_upgrade_waves=[{"name": "canary", "hosts": [first]}, {"rest": True}],
+        promfleet_upgrade_soak="1s",
+        promfleet_upgrade_gate_timeout=10,
+        promfleet_upgrade_verify=False,
+        prometheus_operator_crds_source=str(crd_folder(PROMETHEUS_OPERATOR, only=SOME)),
+        prometheus_operator_monitor=False,
+        prometheus_operator_alert_rules=False,
+        team_monitoring_teams=teams(retention="3d")["teams"],
+    )
+    stage.install(OLDER)
+    before, untouched = contents(stage.api), contents(later(stage))
+
+    def watch(line: str) -> None:
+        if "Upgrade | Compare with what was before]" in line:
+            stage.configure(broken=True)
+        elif "Upgrade | Bring back what was before]" in line:
+            stage.configure()
+
+    run = playbook("upgrade", inventory=inventory, watch=watch).require_failure()
+    assert contents(stage.api) == before, "all objects are as they were"
+    assert contents(later(stage)) == untouched
+    told = {failure.host: failure.message for failure in run.failures if failure.task.startswith("Upgrade verdict")}
+    assert told[first].startswith("rolled back, and the gates pass; the gate ")
+    assert "before 1 of 1 up, after gone" in told[first]
+    assert told[second].startswith("not upgraded: frozen since 2")
+    assert "lifts it" in told[second]
+    freeze = run.of("upgrade_gate", host=second)[-1].data["reason"].partition("lift=")[2].split()[0]
+    inventory["all"]["vars"]["promfleet_upgrade_lift"] = freeze
+    good = playbook("upgrade", inventory=inventory).require_success()
+    assert operator_image(stage.api).endswith(f":v{PROMETHEUS_OPERATOR}")
+    assert operator_image(later(stage)).endswith(f":v{PROMETHEUS_OPERATOR}")
+    assert [one.host for one in good.of("upgrade_gate") if one.data.get("passed")] == [first, second]
+    assert f"{first}: upgraded, all gates passed" in good.output
+
+
+def later(stage: Stage) -> Cluster:
+    return Cluster(kubeconfig=stage.later.kubeconfig, context=stage.later.context)

@@ -142,6 +142,9 @@ def restore(cluster: Cluster, past: JsonObject, *, fleet: str, options: Options)
             first = first or error
         except Refused as error:
             first = first or error
+    if done.crds:
+        # What needed the newer CRDs may be gone now.
+        _restore_crds(cluster, past, done, options=options)
     if first is not None:
         raise Incomplete(str(first), outcome=done.outcome) from first
     return done
@@ -159,6 +162,7 @@ def _restore_crds(cluster: Cluster, past: JsonObject, done: Restored, *, options
     except Refused as error:
         done.crds = str(error)
         return
+    done.crds = ""
     _add(done.outcome, found.outcome)
 
 
