@@ -41,6 +41,8 @@ TEAM = "paid"
 PLACES = {f"monitoring-{name}": name for name in ("platform", TEAM)}
 RULES = [{"name": "sums", "interval": "1s", "rules": [{"record": "app:up:sum", "expr": "sum(up)"}]}]
 SLIS = [{"name": "scraped", "query": "sum(up)"}]
+# With an interval of a second, how busy this machine is would decide.
+KNOWN = [{"gate": "continuity", "match": ""}]
 WRITING: JsonObject = {"wait": False, "wait_timeout": 60, "audit": {"enabled": False}}
 
 
@@ -93,7 +95,7 @@ class Stage:
         self.run("team_monitoring", **teams(**changes), **WRITING)
 
     def gate(self, stage: str, **options: t.Any) -> JsonObject:
-        given = {"slis": SLIS, "timeout": 0, "soak": "0", **options}
+        given = {"slis": SLIS, "known_changes": KNOWN, "timeout": 0, "soak": "0", **options}
         return self.run("upgrade_gate", stage=stage, cluster="hub", folder=str(self.folder), **given)
 
     def roll_back(self) -> JsonObject:
@@ -328,6 +330,7 @@ def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, pl
         promfleet_upgrade_soak="1s",
         promfleet_upgrade_gate_timeout=10,
         promfleet_upgrade_verify=False,
+        promfleet_upgrade_known_changes=KNOWN,
         prometheus_operator_crds_source=str(crd_folder(PROMETHEUS_OPERATOR, only=SOME)),
         prometheus_operator_monitor=False,
         prometheus_operator_alert_rules=False,
