@@ -242,7 +242,7 @@ RUNS: dict[str, list[JsonObject]] = {
     ],
     "upgrade_outdated": [{"cluster": "hub", "capabilities": {"operator": {}}}],
     "upgrade_plan": [{"cluster": "hub", "capabilities": {"operator": {}}, "crds": {"version": PROMETHEUS_OPERATOR}}],
-    "upgrade_rollback": [{**WRITING, "cluster": "hub", "folder": lambda _answers: failed_upgrade()}],
+    "upgrade_rollback": [{"cluster": "hub", "folder": lambda _answers: failed_upgrade()}],
     "upgrade_waves": [{"hosts": [{"name": "hub"}], "folder": lambda _answers: upgrades()}],
     "workload_monitors": [{**WATCHING, **WRITING}, {**FLEET, "state": "absent"}],
 }
