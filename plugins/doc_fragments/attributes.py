@@ -96,3 +96,24 @@ attributes:
     details:
       - This module never changes anything.
 """
+
+    # Modules that note in a record where an upgrade is.
+    RECORDS = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - Notes nothing.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), in diff mode.
+    support: none
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no
+        change.
+    support: full
+    details:
+      - A stage that follows another one is refused where that is not the last one.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import importlib
 import json
 import tempfile
@@ -29,7 +30,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definiti
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.execute import Answer, execute
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import CHANGE_OPTIONS, cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import Run
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.upgrade_waves import records_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
+from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.gates import Seen
+from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.record import failed
 
 from promlab.controlplane import ControlPlane
 from tests.integration.support import awx_keeper
@@ -101,6 +105,22 @@ def no_findings() -> str:
 RECORDED = Path(tempfile.mkdtemp(prefix="promfleet-recorded-")) / "hub.json"
 # The same without any set: what a revert to it leaves is nothing to wait for.
 EMPTY = RECORDED.with_name("empty.json")
+
+
+@functools.cache
+def upgrades() -> str:
+    """A folder for the records of an upgrade."""
+    return tempfile.mkdtemp(prefix="promfleet-upgrades-")
+
+
+def failed_upgrade() -> str:
+    """A folder with the record of an upgrade whose gates failed, before which there was one namespace."""
+    records = records_of(tempfile.mkdtemp(prefix="promfleet-upgrades-"))
+    past = {"crds": [], "source": "any", "sets": {"operator": [NAMESPACE]}}
+    records.enter("hub", failed(records.begin("hub", began="any", before=Seen(), objects=past), ()))
+    return str(records.folder)
+
+
 # What has to fail on a control plane without nodes, or without AWX.
 BROKEN = frozenset(
     {"awx", "federation_doctor", "federation_selectors", "federation_source", "isolation", "monitoring_verify"}
@@ -227,8 +247,14 @@ RUNS: dict[str, list[JsonObject]] = {
         },
         {**FLEET, "state": "absent"},
     ],
+    "upgrade_gate": [
+        {"stage": "begin", "cluster": "hub", "folder": lambda _answers: upgrades()},
+        {"stage": "judge", "cluster": "hub", "folder": lambda _answers: upgrades()},
+    ],
     "upgrade_outdated": [{"cluster": "hub", "capabilities": {"operator": {}}}],
     "upgrade_plan": [{"cluster": "hub", "capabilities": {"operator": {}}, "crds": {"version": PROMETHEUS_OPERATOR}}],
+    "upgrade_rollback": [{"cluster": "hub", "folder": lambda _answers: failed_upgrade()}],
+    "upgrade_waves": [{"hosts": [{"name": "hub"}], "folder": lambda _answers: upgrades()}],
     "workload_monitors": [{**WATCHING, **WRITING}, {**FLEET, "state": "absent"}],
 }
 

@@ -2363,6 +2363,43 @@ CODES: dict[str, Code] = {
             observed=False,
         ),
         Code(
+            code="PF706",
+            severity="error",
+            title="A gate of an upgrade failed",
+            says="the gate {gate} failed: {item}: before {before}, after {after}",
+            meaning=(
+                "What the gate compares is not as it was before the upgrade. The cluster is rolled back, and no other "
+                "cluster begins until somebody lifts the freeze."
+            ),
+            fix="find out why. If the change is wanted, name it in known_changes. Then lift the freeze, and run again",
+            reference=_UPGRADES,
+            when=("after",),
+            identity=("gate", "item"),
+        ),
+        Code(
+            code="PF707",
+            severity="error",
+            title="After a rollback a gate still fails",
+            says="after the rollback the gate {gate} still fails: {item}: before {before}, after {after}",
+            meaning="The objects are as they were before the upgrade, and what the gate compares is not.",
+            fix="look at the cluster with verify and doctor: this needs a person",
+            reference=_UPGRADES,
+            when=("after",),
+            identity=("gate", "item"),
+        ),
+        Code(
+            code="PF708",
+            severity="error",
+            title="A gate of an upgrade cannot be measured",
+            says="the gate {gate} cannot be measured before the upgrade: {item}: {before}; not known: {checks}",
+            meaning="Without a value from before, the gate would decide nothing. The upgrade does not begin.",
+            fix="let the instance answer, or correct the query of the SLI",
+            reference=_UPGRADES,
+            when=("before", "after"),
+            observed=False,
+            identity=("gate", "item"),
+        ),
+        Code(
             code="PF801",
             severity="error",
             title="An audit entry was changed",

@@ -126,6 +126,21 @@ def test_what_site_asks_first_is_about_all_capabilities() -> None:
     assert [PREFIX + role for role in first[0]["loop"]] == [role["name"] for role in noted]
 
 
+def test_an_upgrade_does_to_each_cluster_what_the_playbook_site_does() -> None:
+    """In waves, which playbooks that are imported cannot have; so it lists what their plays include."""
+
+    def included(tasks: list[dict[str, Any]]) -> list[tuple[dict[str, str], Any, Any]]:
+        return [(task["ansible.builtin.include_role"], task.get("when"), task.get("vars")) for task in tasks]
+
+    expected: list[tuple[dict[str, str], Any, Any]] = []
+    for play in load_plays("site"):
+        imported = play["import_playbook"].removeprefix(PREFIX).replace(".", "/")
+        if imported.startswith("plays/") and imported != "plays/recap":
+            for inner in load_plays(imported):
+                expected += [(role, when, play.get("vars")) for role, when, _vars in included(inner["tasks"])]
+    assert included(load(CHECKOUT / "roles/promfleet/tasks/upgrade_apply.yml")) == expected
+
+
 def load_plays(name: str) -> list[dict[str, Any]]:
     """The plays of a playbook."""
     plays: Any = load(CHECKOUT / f"playbooks/{name}.yml")
@@ -138,11 +153,16 @@ def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
         "module_utils/_run/rendering.py",
         # They look for the sets of all capabilities in a cluster.
         "module_utils/_run/state_record.py",
+        "module_utils/_upgrade/past.py",
     }
     assert importers(f"{OWN}._run.state_record") == {
         "module_utils/_run/state_compare.py",
         "module_utils/_run/state_revert.py",
         "modules/state_record.py",
+    }
+    assert importers(f"{OWN}._upgrade.past") == {
+        "module_utils/_run/upgrade_gate.py",
+        "module_utils/_run/upgrade_rollback.py",
     }
     assert importers(f"{OWN}._run.rendering") == {
         "module_utils/_run/images_info.py",
@@ -155,7 +175,7 @@ def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
         "module_utils/_run/upgrade_plan.py",
         "modules/images_info.py",
     }
-    for name in ("images_running", "upgrade_outdated", "upgrade_plan"):
+    for name in ("images_running", "upgrade_gate", "upgrade_outdated", "upgrade_plan", "upgrade_rollback"):
         assert importers(f"{OWN}._run.{name}") == {f"modules/{name}.py"}
     assert importers(f"{OWN}._run.check") <= {
         "action/input_check.py",

@@ -22,6 +22,8 @@ from tests.tools import variables
 CHECKOUT = Path(__file__).resolve().parents[3]
 # Modules that make something and remove it again, and say so in attributes of their own.
 MAKES_AND_REMOVES = {"isolation"}
+# Those that note where an upgrade is.
+RECORDING = ("upgrade_gate", "upgrade_waves")
 MODULES = sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))
 ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
 PACKAGE = "ansible_collections.promfleet.monitoring.plugins.modules"
@@ -177,9 +179,8 @@ def test_fragments_fit_what_the_module_does(name: str) -> None:
     assert fragments & auth == (auth if "kubeconfig" in options else set())
     assert ("promfleet.monitoring.apply" in fragments) == (options.keys() >= WRITING)
     assert ("promfleet.monitoring.change" in fragments) == changes
-    own = {"awx": ".awx", "images": ".files", "render": ".files", "state_record": ".files"}.get(
-        name, "" if changes else ".info"
-    )
+    special = {"awx": ".awx", "images": ".files", "render": ".files", "state_record": ".files"}
+    own = (special | dict.fromkeys(RECORDING, ".records")).get(name, "" if changes else ".info")
     # What makes something and removes it again says so itself.
     expected = set() if name in MAKES_AND_REMOVES else {f"promfleet.monitoring.attributes{own}"}
     assert {fragment for fragment in fragments if ".attributes" in fragment} == expected
