@@ -50,7 +50,8 @@ GATEWAY: Capability[Gateways] = Capability(
     example={
         "cluster": "any",
         "clusters": ["any"],
-        "teams": [{"name": "any", "namespaces": ["default"]}],
+        # Namespaces that every cluster has.
+        "teams": [{"name": "any", "namespace": "default", "namespaces": ["kube-public"]}],
         "grants": [{"team": "any"}],
     },
     variables=TEAM_SET_VARIABLES,
