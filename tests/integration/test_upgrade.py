@@ -41,6 +41,8 @@ TEAM = "paid"
 PLACES = {f"monitoring-{name}": name for name in ("platform", TEAM)}
 RULES = [{"name": "sums", "interval": "1s", "rules": [{"record": "app:up:sum", "expr": "sum(up)"}]}]
 SLIS = [{"name": "scraped", "query": "sum(up)"}]
+# What the upgrade changes beside the versions.
+KEPT: JsonObject = {"prometheus": {"retention": "3d"}}
 # With an interval of a second, how busy this machine is would decide.
 KNOWN = [{"gate": "continuity", "match": ""}]
 WRITING: JsonObject = {"wait": False, "wait_timeout": 60, "audit": {"enabled": False}}
@@ -106,7 +108,7 @@ class Stage:
         begin = self.gate("begin", **changes.pop("begin", {}))
         step = begin["step"]
         if step == upgrade_gate.UPGRADE:
-            self.install(PROMETHEUS_OPERATOR, retention="3d")
+            self.install(PROMETHEUS_OPERATOR, **KEPT)
             self.configure(broken=breaks)
             step = self.gate("judge")["step"]
         if step == upgrade_gate.ROLL_BACK:
@@ -199,7 +201,7 @@ def test_a_good_upgrade_passes_all_gates(stage: Stage) -> None:
 def test_a_bad_upgrade_rolls_back_and_freezes(stage: Stage) -> None:
     before = contents(stage.api)
     assert stage.gate("begin")["step"] == "upgrade"
-    stage.install(PROMETHEUS_OPERATOR, retention="3d")
+    stage.install(PROMETHEUS_OPERATOR, **KEPT)
     stage.configure(broken=True)
     judged = stage.gate("judge")
     assert (judged["passed"], judged["step"]) == (False, "roll back")
@@ -334,7 +336,7 @@ def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, pl
         prometheus_operator_crds_source=str(crd_folder(PROMETHEUS_OPERATOR, only=SOME)),
         prometheus_operator_monitor=False,
         prometheus_operator_alert_rules=False,
-        team_monitoring_teams=teams(retention="3d")["teams"],
+        team_monitoring_teams=teams(**KEPT)["teams"],
     )
     stage.install(OLDER)
     before, untouched = contents(stage.api), contents(later(stage))
@@ -349,6 +351,7 @@ def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, pl
     assert contents(stage.api) == before, "all objects are as they were"
     assert contents(later(stage)) == untouched
     told = {failure.host: failure.message for failure in run.failures if failure.task.startswith("Upgrade verdict")}
+    assert first in told, run.output
     assert told[first].startswith("rolled back, and the gates pass; the gate ")
     assert "before 1 of 1 up, after gone" in told[first]
     assert told[second].startswith("not upgraded: frozen since 2")
