@@ -1,369 +1,370 @@
-"""Upgrades with gates, and rollbacks: a real API server with the objects of a team, and a real Prometheus behind them.
+"""What an earlier commit installed stays as it is when today's collection runs over it.
 
-No node runs pods here: the Prometheus is a process behind the Services of the instances, and the test gives it the
-configuration that the operator would.
+But for what today's collection names otherwise: that is moved without a moment in which a right is missing.
 """
 
 from __future__ import annotations
 
+import subprocess
 import typing as t
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.transport import Transport
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run import upgrade_gate, upgrade_waves
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.files import write_private
-from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.record import (
-    FREEZE_FILE,
-    STATE_FILE,
-    Records,
-)
 
 from promlab.controlplane import ControlPlane
-from tests.integration.support.answering import answering_pod, own_address
-from tests.integration.support.cluster import RESTLESS, Cluster, Key, key_of
-from tests.integration.support.inprocess import run_module
+from tests.integration.support.cluster import MERGE, RESTLESS, Cluster, Key, key_of
+from tests.integration.support.earlier import NoHistory, collections_of
 from tests.integration.support.inventory import fleet
+from tests.integration.support.managed import MANAGER, SET_LABEL
 from tests.integration.support.planes import started
-from tests.integration.support.playbook import Run
-from tests.integration.support.prometheus_process import PrometheusProcess, application, lab_program
-from tests.integration.support.releases import crd_folder
+from tests.integration.support.playbook import ENVIRONMENTS, Run
+from tests.integration.support.reviews import Polled, account, asked_of, may, polled
+from tests.suite.in_full import in_full, representative
 
 JsonObject = dict[str, t.Any]
+Playbook = Callable[..., Run]
 
-OLDER = "0.89.0"
-SOME = ("alertmanagers", "prometheuses", "prometheusrules", "scrapeconfigs", "servicemonitors")
-TEAM = "paid"
-PLACES = {f"monitoring-{name}": name for name in ("platform", TEAM)}
-RULES = [{"name": "sums", "interval": "1s", "rules": [{"record": "app:up:sum", "expr": "sum(up)"}]}]
-SLIS = [{"name": "scraped", "query": "sum(up)"}]
-# What the upgrade changes beside the versions.
-KEPT: JsonObject = {"prometheus": {"retention": "3d"}}
-# With an interval of a second, how busy this machine is would decide.
-KNOWN = [{"gate": "continuity", "match": ""}]
-WRITING: JsonObject = {"wait": False, "wait_timeout": 60, "audit": {"enabled": False}}
+# The last commit before the rooms of module_utils: other files, other names, the same objects.
+COMMIT = "ae1ed03c7b63d1f7e7c28a58c672b5cc76620943"
+HUB, EDGE = "upgrade-hub", "upgrade-edge"
+NODE = "node"
+# What must have been installed, so that "nothing changed" says something. The federation's kinds differ by side.
+KINDS = {
+    HUB: {"CustomResourceDefinition", "Deployment", "Prometheus", "Alertmanager", "ServiceMonitor", "PrometheusRule"},
+    EDGE: {"CustomResourceDefinition", "Deployment", "Prometheus", "Alertmanager", "Service", "NetworkPolicy"},
+}
+FEDERATED = {"EndpointSlice", "ScrapeConfig"}
+RBAC = "rbac.authorization.k8s.io/v1"
+OPERATOR = "prometheus-operator"
+# The earlier commit's cluster-wide names were upstream's; this is what a first run of today does to each cluster.
+RENAMED = [
+    "created ClusterRole promfleet-prometheus-operator",
+    "created ClusterRoleBinding promfleet-prometheus-operator",
+    "deleted ClusterRole prometheus-operator",
+    "deleted ClusterRoleBinding prometheus-operator",
+]
+# The earlier commit believed what a series says of its cluster and team.
+IDENTIFIED = {
+    HUB: [
+        ("ScrapeConfig", "monitoring-platform", f"federation-{EDGE}-payments"),
+        ("ServiceMonitor", "monitoring-platform", f"federation-{EDGE}-platform"),
+    ],
+    EDGE: [],
+}
+# A set's record lists the kinds that it can have: what exposes instances can have Deployments today, what federates
+# them PrometheusRules, and teams can have agents and disruption budgets.
+_TEAMS = ("kube-system", "promfleet-set-default.teams")
+RECORDED = {
+    HUB: [("kube-system", "promfleet-set-default.federation"), _TEAMS],
+    EDGE: [("kube-system", "promfleet-set-default.federation-source"), _TEAMS],
+}
+# The earlier commit let a drained node take all replicas at once.
+PROTECTED = [("monitoring-payments", "alertmanager-payments"), ("monitoring-payments", "prometheus-payments")]
+# The earlier commit did not watch what it federates.
+WATCHED = {
+    HUB: [
+        ("monitoring-platform", "federation"),
+        ("monitoring-platform", f"federation-{EDGE}-payments"),
+        ("monitoring-platform", f"federation-{EDGE}-platform"),
+    ],
+    EDGE: [],
+}
+# The earlier commit's quotas had no room for the proxies in front of exposed replicas.
+ROOMIER = [("monitoring-payments", "payments"), ("monitoring-platform", "platform")]
+# The earlier commit's policies selected the pods of any Prometheus of that name; today's select the operator's alone.
+NARROWED = {
+    HUB: [("monitoring-payments", "payments"), ("monitoring-platform", "platform"), ("monitoring-search", "search")],
+    EDGE: [
+        ("monitoring-payments", "payments"),
+        ("monitoring-payments", "prometheus-payments-federation"),
+        ("monitoring-platform", "platform"),
+        ("monitoring-platform", "prometheus-platform-federation"),
+    ],
+}
 
 
-def teams(**changes: t.Any) -> JsonObject:
-    team = {"name": TEAM, "namespaces": [TEAM], "network_policy": False, "quota": False, **changes}
-    return {"cluster": "hub", "clusters": ["hub"], "teams": [team]}
-
-
-# What changes with each write.
-COUNTED = ("resourceVersion", "generation", "managedFields", "uid", "creationTimestamp")
-REVISION = "deployment.kubernetes.io/revision"
-
-
-def contents(api: Cluster) -> dict[Key, JsonObject]:
-    """All objects as their writers want them, but for the copies of CRDs that the guard keeps."""
-    found = {}
-    for obj in api.list_all(without=RESTLESS):
-        metadata = {name: value for name, value in obj["metadata"].items() if name not in COUNTED}
-        metadata["annotations"] = {
-            name: value for name, value in (metadata.get("annotations") or {}).items() if name != REVISION
-        }
-        if not obj["metadata"]["name"].startswith("promfleet-crds-"):
-            found[key_of(obj)] = {**{name: obj[name] for name in obj if name != "status"}, "metadata": metadata}
+# The earlier commit closed only the way to an instance, limited no objects of teams, let alerts without a namespace
+# reach no receiver, and named no runbooks.
+def _closed(cluster: str) -> list[tuple[str, str, str, str]]:
+    """What today's collection does about it: action, kind, namespace and name."""
+    both = ("prometheus", "alertmanager")
+    parts = {"platform": both, "payments": both, "search": ("prometheus",), "bare": ("alertmanager",), "off": ()}
+    found: list[tuple[str, str, str, str]] = []
+    for team, of_team in parts.items():
+        if team == "search" and cluster == EDGE:
+            continue
+        place = f"monitoring-{team}"
+        found.append(("updated", "Namespace", "", place))
+        if "alertmanager" in of_team:
+            found.append(("updated", "Alertmanager", place, team))
+        if "prometheus" in of_team:
+            found.append(("updated", "PrometheusRule", place, f"{team}-base"))
+        if team in ("platform", "payments", "bare"):
+            found.append(("created", "LimitRange", place, team))
+        if team in ("platform", "payments", "search"):
+            found.append(("created", "NetworkPolicy", place, f"{team}-default-deny"))
+            found += [("created", "NetworkPolicy", place, f"{part}-{team}-egress") for part in of_team]
+    found.append(("updated", "PrometheusRule", OPERATOR, OPERATOR))
+    found += [("created", "ResourceQuota", place, "promfleet-objects") for place in ("payments", "payments-jobs")]
+    if cluster == HUB:
+        found.append(("created", "NetworkPolicy", "monitoring-platform", "prometheus-platform-sources"))
     return found
 
 
-class Killed(BaseException):
-    """The run ends here, as by kill -9: nothing of it handles this."""
+# Every option that gives objects or fields of its own, in forms that people write.
+VARIABLES: JsonObject = {
+    # Nothing ever gets ready without nodes.
+    "promfleet_wait": False,
+    "prometheus_operator_log_level": "debug",
+    "prometheus_operator_resources": {"cpu": "0.05", "memory": "256Mi"},
+    "team_monitoring_platform": {"prometheus": {"scrape_interval": "15s"}, "labels": {"tier": "platform"}},
+    "team_monitoring_teams": [
+        {
+            "name": "payments",
+            "namespaces": ["payments", "payments-jobs"],
+            "groups": ["payments-developers"],
+            "size": "medium",
+            "labels": {"cost_centre": "4711"},
+            "prometheus": {
+                "replicas": 2,
+                "retention": "7d",
+                "storage": {"size": "1.5Gi", "class": "standard"},
+                "resources": {"cpu": "0.5", "memory": "1500Mi"},
+            },
+            "alertmanager": {"replicas": 3, "storage": {"size": "1Gi"}, "retention": "48h"},
+        },
+        {
+            "name": "search",
+            "namespaces": ["search"],
+            "clusters": [HUB],
+            "quota": False,
+            "alertmanager": {"enabled": False},
+        },
+        {"name": "bare", "rbac": False, "network_policy": False, "base_rules": False, "prometheus": {"enabled": False}},
+        {"name": "off", "enabled": False},
+    ],
+    "prometheus_federation_sources": [
+        # By the address of a node.
+        {"expose": "NodePort", "interval": "15s", "timeout": "10s", "labels": {"site": "lab"}},
+        # By name.
+        {"team": "payments", "expose": "NodePort", "address": "edge.example.com", "match": ['{__name__=~"job:.+"}']},
+    ],
+}
 
 
-@dataclass(kw_only=True)
-class Stage:
-    """A control plane with the objects of an older release, the Prometheus that its instances are, and an empty one."""
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """Two clusters that the earlier commit installed, and the inventory with which it did."""
 
-    plane: ControlPlane
-    later: ControlPlane
-    api: Cluster
-    prometheus: PrometheusProcess
-    application: str
-    folder: Path
+    inventory: JsonObject
+    clusters: dict[str, Cluster]
+    made: list[str]
 
-    def run(self, module: str, **options: t.Any) -> JsonObject:
-        return run_module(module, kubeconfig=self.plane.kubeconfig, context=self.plane.context, **options)
+    def state(self) -> dict[tuple[str, Key], tuple[str, list[JsonObject]]]:
+        """All objects of both clusters: what they hold, and since when our manager has owned what."""
+        found = {}
+        for name, cluster in self.clusters.items():
+            prints = cluster.snapshot()
+            for obj in cluster.list_all(without=RESTLESS):
+                entries = obj["metadata"].get("managedFields") or ()
+                ours = [entry for entry in entries if entry["manager"].startswith(MANAGER)]
+                found[name, key_of(obj)] = prints[key_of(obj)], ours
+        return found
 
-    def install(self, release: str, **changes: t.Any) -> None:
-        """What the playbook site does."""
-        crds = {"version": release, "source": str(crd_folder(release, only=SOME))}
-        self.run("crds", **crds, **WRITING, allow_downgrade=True)
-        self.run("prometheus_operator", version=release, **WRITING)
-        self.run("team_monitoring", **teams(**changes), **WRITING)
 
-    def gate(self, stage: str, **options: t.Any) -> JsonObject:
-        given = {"slis": SLIS, "known_changes": KNOWN, "timeout": 0, "soak": "0", **options}
-        return self.run("upgrade_gate", stage=stage, cluster="hub", folder=str(self.folder), **given)
+def add_node(cluster: Cluster, *, address: str) -> None:
+    """A node that is not there, with an address by which the others would reach it."""
+    path = cluster.kind("v1", "Node").path()
+    cluster.request("POST", path, body={"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
+    status = {"addresses": [{"type": "InternalIP", "address": address}]}
+    cluster.request("PATCH", f"{path}/{NODE}/status", body={"status": status}, content_type=MERGE)
 
-    def roll_back(self) -> JsonObject:
-        return self.run("upgrade_rollback", cluster="hub", folder=str(self.folder), **WRITING)
 
-    def upgrade(self, *, breaks: bool, **changes: t.Any) -> str:
-        """The steps of the playbook's tasks for this cluster, up to their end; the phase is what is left."""
-        begin = self.gate("begin", **changes.pop("begin", {}))
-        step = begin["step"]
-        if step == upgrade_gate.UPGRADE:
-            self.install(PROMETHEUS_OPERATOR, **KEPT)
-            self.configure(broken=breaks)
-            step = self.gate("judge")["step"]
-        if step == upgrade_gate.ROLL_BACK:
-            self.roll_back()
-            self.configure()
-            self.gate("close", timeout=20)
-        state = Records(folder=self.folder, write=write_private).state("hub")
-        return state.phase if state else begin["step"]
-
-    def configure(self, *, broken: bool = False) -> None:
-        """Give Prometheus what the operator would: its jobs and rules, and *broken* without the team's target."""
-        own: JsonObject = {
-            "job_name": "self",
-            "static_configs": [{"targets": [f"{own_address()}:{self.prometheus.port}"]}],
-        }
-        app: JsonObject = {"job_name": "app", "static_configs": [{"targets": [self.application]}]}
-        jobs = [own] if broken else [own, app]
-        self.prometheus.configure(jobs, groups=RULES, interval="1s")
-        expected = {job["job_name"] for job in jobs}
-        self.prometheus.until(lambda: self._jobs() == expected, f"the targets of {sorted(expected)} are up")
-
-    def _jobs(self) -> set[str]:
-        found = self.prometheus.get("targets", state="active")["activeTargets"]
-        evaluated = all(
-            rule["health"] == "ok" for group in self.prometheus.get("rules")["groups"] for rule in group["rules"]
-        )
-        summed = self.prometheus.query("app:up:sum")
-        up = {one["labels"]["job"] for one in found if one["health"] == "up"}
-        is_new = bool(summed) and float(summed[0]["value"][1]) == len(found)
-        return up if evaluated and is_new and len(up) == len(found) else set()
+def add_pod(cluster: Cluster, name: str, *, namespace: str) -> None:
+    """A pod on that node, as the operator would make it: a node port has the address of its pod's node."""
+    some = {"cpu": "10m", "memory": "10Mi"}
+    # As much as the namespace's quota and its pod security ask for.
+    container = {
+        "name": "prometheus",
+        "image": "none",
+        "resources": {"requests": some, "limits": some},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    secure = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    labels = {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/managed-by": "prometheus-operator"}
+    pod = {
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"nodeName": NODE, "securityContext": secure, "containers": [container]},
+    }
+    path = cluster.kind("v1", "Pod").path(namespace)
+    cluster.request("POST", path, body={"apiVersion": "v1", "kind": "Pod", **pod})
 
 
 @pytest.fixture(scope="module")
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with (
-        started(request, "test-upgrade", "test-upgrade-later") as (plane, later),
-        application("app_requests_total 1\n") as shown,
-    ):
-        api = Cluster(kubeconfig=plane.kubeconfig, context=plane.context)
-        one = PrometheusProcess(
-            program=lab_program(request, "prometheus"), folder=tmp_path_factory.mktemp("prometheus")
-        )
-        # The API server passes on nothing to loopback.
-        one.flags = [f"--web.listen-address={own_address()}:{one.port}"]
-        found = Stage(
-            plane=plane,
-            later=later,
-            api=api,
-            prometheus=one,
-            application=shown.address,
-            folder=tmp_path_factory.mktemp("unused"),
-        )
-        one.configure([])
-        one.start()
-        # Endpoints are of pods whose node there is.
-        api.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}})
-        try:
-            found.install(OLDER)
-            for namespace, name in PLACES.items():
-                services = [f"prometheus-{name}"]
-                answering_pod(api, namespace=namespace, name="instance", services=services, port=one.port)
-            yield found
-        finally:
-            one.stop()
-
-
-@pytest.fixture
-def stage(running: Stage, tmp_path: Path) -> Stage:
-    """The older release, and no record of an upgrade."""
-    running.install(OLDER)
-    running.configure()
-    running.folder = tmp_path / "upgrades"
-    return running
-
-
-def operator_image(api: Cluster) -> str:
-    spec = api.get("apps/v1", "Deployment", "prometheus-operator", "prometheus-operator")["spec"]["template"]["spec"]
-    return str(spec["containers"][0]["image"])
-
-
-def test_a_good_upgrade_passes_all_gates(stage: Stage) -> None:
-    assert stage.upgrade(breaks=False) == "passed"
-    assert operator_image(stage.api).endswith(f":v{PROMETHEUS_OPERATOR}")
-    assert not (stage.folder / FREEZE_FILE).exists()
-    # Without a difference nothing begins.
-    again = stage.gate("begin", changes=0)
-    assert (again["step"], again["reason"]) == ("nothing", "nothing differs")
-
-
-def test_a_bad_upgrade_rolls_back_and_freezes(stage: Stage) -> None:
-    before = contents(stage.api)
-    assert stage.gate("begin")["step"] == "upgrade"
-    stage.install(PROMETHEUS_OPERATOR, **KEPT)
-    stage.configure(broken=True)
-    judged = stage.gate("judge")
-    assert (judged["passed"], judged["step"]) == (False, "roll back")
-    faults = {(one["gate"], one["place"], one["item"]): (one["before"], one["after"]) for one in judged["faults"]}
-    assert faults["targets", f"monitoring-{TEAM}/{TEAM}", 'app{job="app"}'] == ("1 of 1 up", "gone")
-    assert faults["slis", "platform", "scraped"] == ("2 (tolerance 0.01, absolute 0)", "1")
-    assert {one["code"] for one in judged["findings"]} == {"PF706"}
-    rolled_back = stage.roll_back()
-    assert rolled_back["crds"] == ""
-    assert contents(stage.api) == before, "all objects are as they were"
-    stage.configure()
-    closed = stage.gate("close", timeout=20)
-    assert (closed["passed"], closed["faults"]) == (True, [])
-    # The report still names the gate with both values.
-    assert "before 1 of 1 up, after gone" in "\n".join(one["message"] for one in closed["findings"])
-    # Nothing begins until somebody lifts the freeze by its id, and the id of an earlier one lifts nothing.
-    frozen = stage.gate("begin")
-    assert frozen["step"] == "frozen"
-    assert "the gate " in frozen["reason"]
-    given: JsonObject = {"hosts": [{"name": "hub"}], "folder": str(stage.folder)}
-    waves = run_module("upgrade_waves", **given, lift="hub-earlier")
-    assert waves["frozen"]
-    assert run_module("upgrade_waves", **given, lift=waves["freeze"])["frozen"] == ""
-    assert stage.gate("begin")["step"] == "upgrade"
-
-
-def test_a_second_rollback_changes_nothing(stage: Stage) -> None:
-    stage.gate("begin")
-    stage.install(PROMETHEUS_OPERATOR)
-    stage.gate("judge", error="the operator does not start")
-    assert stage.roll_back()["outcome"].changes
-    assert stage.roll_back()["outcome"].changes == []
-
-
-def test_what_cannot_be_measured_does_not_begin(stage: Stage) -> None:
-    before = contents(stage.api)
-    several = stage.gate("begin", slis=[{"name": "each", "query": "up"}])
-    assert several["failure"].startswith("the upgrade does not begin")
-    assert [(one["code"], one["observed"]) for one in several["findings"]] == [("PF708", False)]
-    stage.prometheus.pause()
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
-        silent = stage.gate("begin", slis=[])
-    finally:
-        stage.prometheus.resume()
-    assert {one["gate"] for one in silent["faults"]} == {"targets"}
-    assert contents(stage.api) == before
-    assert not stage.folder.exists()
+        return collections_of(COMMIT, folder=tmp_path_factory.mktemp("earlier"))
+    except NoHistory as error:
+        # A source archive or a shallow clone cannot show what an earlier commit installed.
+        pytest.skip(str(error))
 
 
-def test_a_stage_follows_the_one_before(stage: Stage) -> None:
-    for module in ("judge", "close"):
-        with pytest.raises(InputError, match="hub has no record of an upgrade"):
-            stage.gate(module)
-    with pytest.raises(InputError, match="a rollback follows a gate that failed"):
-        stage.roll_back()
+@pytest.fixture(scope="module")
+def planes(request: pytest.FixtureRequest) -> Iterator[dict[str, ControlPlane]]:
+    with started(request, HUB, EDGE) as (hub, edge):
+        yield {HUB: hub, EDGE: edge}
 
 
-class Killing:
-    """Ends the run at one of the writes: requests that write, and files of the record."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left: int | None = None
-        self.writes = 0
-        send, write = Transport.send, write_private
-
-        def sending(transport: t.Any, method: str, *arguments: t.Any, **options: t.Any) -> t.Any:
-            if method not in ("GET", "HEAD"):
-                self.count()
-            return send(transport, method, *arguments, **options)
-
-        def writing(place: Path, data: bytes) -> None:
-            self.count()
-            write(place, data)
-
-        monkeypatch.setattr(Transport, "send", sending)
-        monkeypatch.setattr(upgrade_waves, "write_private", writing)
-
-    def count(self) -> None:
-        self.writes += 1
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                raise Killed
-
-
-@pytest.mark.parametrize("breaks", [False, True])
-def test_a_killed_run_ends_in_the_same_state(stage: Stage, monkeypatch: pytest.MonkeyPatch, breaks: bool) -> None:
-    """At some of its writes; all of them are a proof of `make prove`."""
-    killing = Killing(monkeypatch)
-    end = stage.upgrade(breaks=breaks)
-    expected = contents(stage.api)
-    number = killing.writes
-    assert end == ("rolled back" if breaks else "passed")
-    for point in sorted({3, number // 2, number - 1}):
-        stage.install(OLDER)
-        stage.configure()
-        stage.folder = stage.folder.with_name(f"killed-{point}")
-        killing.left = point
-        with pytest.raises(Killed):
-            stage.upgrade(breaks=breaks)
-        killing.left = None
-        resumed = stage.upgrade(breaks=breaks)
-        assert (resumed, contents(stage.api)) == (end, expected), f"killed at write {point} of {number}"
-        assert (stage.folder / FREEZE_FILE).exists() is breaks
-        assert (stage.folder / "hub" / STATE_FILE).exists()
-
-
-# -- the playbook --------------------------------------------------------------------------------------------------
-
-
-def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, playbook: Callable[..., Run]) -> None:
-    """What the operator and a pod would do is done when the run shows that it is there."""
-    first, second = stage.plane.name, stage.later.name
-    connections: dict[str, JsonObject] = {
-        one.name: {"promfleet_kubeconfig": str(one.kubeconfig), "promfleet_context": one.context}
-        for one in (stage.plane, stage.later)
-    }
-    connections[first]["promfleet_upgrade_slis"] = SLIS
+@pytest.fixture(scope="module")
+def installed(planes: dict[str, ControlPlane], playbook: Playbook, earlier: Path) -> Installed:
+    clusters = {name: Cluster(kubeconfig=plane.kubeconfig, context=plane.context) for name, plane in planes.items()}
+    for number, cluster in enumerate(clusters.values()):
+        add_node(cluster, address=f"192.0.2.{number + 10}")
     inventory = fleet(
-        central=second,
-        workers=[first],
-        hosts=connections,
-        promfleet_kubeconfig="none",
-        promfleet_wait=False,
-        promfleet_audit=False,
-        promfleet_upgrade_folder=str(stage.folder),
-        promfleet_upgrade_waves=[{"name": "canary", "hosts": [first]}, {"rest": True}],
-        promfleet_upgrade_soak="1s",
-        promfleet_upgrade_gate_timeout=10,
-        promfleet_upgrade_verify=False,
-        promfleet_upgrade_known_changes=KNOWN,
-        prometheus_operator_crds_source=str(crd_folder(PROMETHEUS_OPERATOR, only=SOME)),
-        prometheus_operator_monitor=False,
-        prometheus_operator_alert_rules=False,
-        team_monitoring_teams=teams(**KEPT)["teams"],
+        central=HUB,
+        workers=[EDGE],
+        hosts={name: {"promfleet_kubeconfig": str(plane.kubeconfig)} for name, plane in planes.items()},
+        promfleet_kubeconfig="overridden by each host",
+        **VARIABLES,
     )
-    stage.install(OLDER)
-    before, untouched = contents(stage.api), contents(later(stage))
-
-    def watch(line: str) -> None:
-        if "Upgrade | Compare with what was before]" in line:
-            stage.configure(broken=True)
-        elif "Upgrade | Bring back what was before]" in line:
-            stage.configure()
-
-    run = playbook("upgrade", inventory=inventory, watch=watch).require_failure()
-    assert contents(stage.api) == before, "all objects are as they were"
-    assert contents(later(stage)) == untouched
-    told = {failure.host: failure.message for failure in run.failures if failure.task.startswith("Upgrade verdict")}
-    assert first in told, run.output
-    assert told[first].startswith("rolled back, and the gates pass; the gate ")
-    assert "before 1 of 1 up, after gone" in told[first]
-    assert told[second].startswith("not upgraded: frozen since 2")
-    assert "lifts it" in told[second]
-    freeze = run.of("upgrade_gate", host=second)[-1].data["reason"].partition("lift=")[2].split()[0]
-    inventory["all"]["vars"]["promfleet_upgrade_lift"] = freeze
-    good = playbook("upgrade", inventory=inventory).require_success()
-    assert operator_image(stage.api).endswith(f":v{PROMETHEUS_OPERATOR}")
-    assert operator_image(later(stage)).endswith(f":v{PROMETHEUS_OPERATOR}")
-    assert [one.host for one in good.of("upgrade_gate") if one.data.get("passed")] == [first, second]
-    assert f"{first}: upgraded, all gates passed" in good.output
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(earlier)}
+    without = ["--skip-tags", "prometheus_federation"]
+    first = playbook("site", inventory=inventory, env=env, arguments=without).require_success()
+    for team, pods in {"platform": 1, "payments": 2}.items():
+        for number in range(pods):
+            add_pod(clusters[EDGE], f"prometheus-{team}-{number}", namespace=f"monitoring-{team}")
+    second = playbook("site", inventory=inventory, env=env).require_success()
+    return Installed(inventory=inventory, clusters=clusters, made=[*first.objects(), *second.objects()])
 
 
-def later(stage: Stage) -> Cluster:
-    return Cluster(kubeconfig=stage.later.kubeconfig, context=stage.later.context)
+@dataclass(frozen=True, kw_only=True)
+class Migrated:
+    """The first runs of today's collection: what check mode foretold and what the run did, and what was seen of it."""
+
+    installed: Installed
+    before: dict[tuple[str, Key], tuple[str, list[JsonObject]]]
+    foretold: Run
+    run: Run
+    reviews: dict[str, Polled]
+
+
+@pytest.fixture(scope="module")
+def migrated(installed: Installed, playbook: Playbook) -> Migrated:
+    before = installed.state()
+    foretold = playbook("site", inventory=installed.inventory, arguments=["--check"]).require_success()
+    assert installed.state() == before
+    user = account(OPERATOR, OPERATOR)
+    with ExitStack() as stack:
+        reviews = {}
+        for name, cluster in installed.clusters.items():
+            rights = asked_of(cluster.get(RBAC, "ClusterRole", OPERATOR)["rules"])
+            assert ("monitoring.coreos.com", "prometheuses/status", "update") in rights
+            assert all(may(cluster, user, right) for right in rights)
+            reviews[name] = stack.enter_context(polled(cluster, user, rights))
+        run = playbook("site", inventory=installed.inventory).require_success()
+    return Migrated(installed=installed, before=before, foretold=foretold, run=run, reviews=reviews)
+
+
+def test_the_earlier_commit_installed_everything(installed: Installed, earlier: Path) -> None:
+    # It was the earlier code: this file has moved since.
+    assert (earlier / "ansible_collections/promfleet/monitoring/plugins/module_utils/_cluster").is_dir()
+    actions = Counter(entry.split()[0] for entry in installed.made)
+    assert actions["created"] > 100, actions
+    for name, cluster in installed.clusters.items():
+        kinds = {obj["kind"] for obj in cluster.list_all(selector=SET_LABEL)}
+        kinds |= {
+            obj["kind"]
+            for obj in cluster.list_kind(cluster.kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
+        }
+        assert kinds >= KINDS[name] | (FEDERATED if name == HUB else set())
+
+
+def test_the_operator_has_all_its_rights_while_its_cluster_wide_names_change(migrated: Migrated) -> None:
+    for name in (HUB, EDGE):
+        listed = [
+            *RENAMED,
+            *(f"created PrometheusRule {place}/{rules}" for place, rules in WATCHED[name]),
+            *(f"created PodDisruptionBudget {place}/{budget}" for place, budget in PROTECTED),
+            *(f"updated ConfigMap {place}/{record}" for place, record in RECORDED[name]),
+            *(f"updated NetworkPolicy {place}/{policy}" for place, policy in NARROWED[name]),
+            *(f"updated ResourceQuota {place}/{quota}" for place, quota in ROOMIER),
+            *(f"updated {kind} {place}/{obj}" for kind, place, obj in IDENTIFIED[name]),
+            *(f"{action} {kind} {place and f'{place}/'}{obj}" for action, kind, place, obj in _closed(name)),
+        ]
+        assert sorted(migrated.run.objects(host=name)) == sorted(listed)
+        assert sorted(migrated.foretold.objects(host=name)) == sorted(listed)
+        reviews = migrated.reviews[name]
+        # A run takes seconds, and a review some milliseconds.
+        assert reviews.asked > 500, "the reviews went on all through the run"
+        assert reviews.denied == []
+    assert migrated.run.warnings == []
+
+
+def test_nothing_restarts_while_its_cluster_wide_names_change(migrated: Migrated) -> None:
+    """No other object is written: neither the operator's Deployment nor any Prometheus.
+
+    Of an Alertmanager only the strategy changes, which is in its configuration.
+    """
+    after = migrated.installed.state()
+    # The run's entries in the audit trail are no part of the installation.
+    moved = {
+        (cluster, key)
+        for cluster, key in {*migrated.before, *after}
+        if migrated.before.get((cluster, key)) != after.get((cluster, key)) and "promfleet-audit-" not in key[2]
+    }
+    # Whole objects are compared, and with them the generation of each Deployment, Prometheus and Alertmanager.
+    names = ("prometheus-operator", "promfleet-prometheus-operator")
+    kinds = ("ClusterRole", "ClusterRoleBinding")
+    expected = {(cluster, (kind, "", name)) for cluster in (HUB, EDGE) for kind in kinds for name in names}
+    expected |= {
+        (cluster, ("NetworkPolicy", place, policy))
+        for cluster, policies in NARROWED.items()
+        for place, policy in policies
+    }
+    expected |= {
+        (cluster, ("ConfigMap", place, record)) for cluster, records in RECORDED.items() for place, record in records
+    }
+    expected |= {(cluster, ("ResourceQuota", place, quota)) for cluster in (HUB, EDGE) for place, quota in ROOMIER}
+    expected |= {
+        (cluster, ("PodDisruptionBudget", place, budget)) for cluster in (HUB, EDGE) for place, budget in PROTECTED
+    }
+    expected |= {(cluster, key) for cluster, keys in IDENTIFIED.items() for key in keys}
+    expected |= {
+        (cluster, ("PrometheusRule", place, rules)) for cluster, found in WATCHED.items() for place, rules in found
+    }
+    expected |= {
+        (cluster, (kind, place, obj)) for cluster in (HUB, EDGE) for _action, kind, place, obj in _closed(cluster)
+    }
+    assert moved == expected
+
+
+@pytest.mark.parametrize("prefix", representative(ENVIRONMENTS), ids=lambda path: path.name)
+def test_today_changes_nothing_more(migrated: Migrated, playbook: Playbook, prefix: Path) -> None:
+    """Check mode, the next run, and in full the one after it: no host is changed, and no object is written."""
+    installed = migrated.installed
+    before = installed.state()
+    for arguments in (["--check", "--diff"], [], *([[]] if in_full() else [])):
+        run = playbook("site", inventory=installed.inventory, arguments=arguments, prefix=prefix).require_success()
+        assert run.objects() == [], arguments
+        assert run.changed() == {HUB: 0, EDGE: 0}, run.output
+        assert run.warnings == [], run.output
+        # Each capability looked at its objects: none was left out.
+        for module, host in (
+            ("crds", HUB),
+            ("prometheus_operator", EDGE),
+            ("team_monitoring", HUB),
+            ("federation_endpoints", HUB),
+        ):
+            assert run.of(module, host=host), run.output
+        assert installed.state() == before, arguments
+
+
+def test_a_clone_without_the_commit_says_what_to_do(tmp_path: Path) -> None:
+    shallow = tmp_path / "clone"
+    subprocess.run(["git", "init", "--quiet", shallow], check=True)
+    with pytest.raises(NoHistory, match=rf"commit {COMMIT} is not in {shallow} .*git fetch --unshallow"):
+        collections_of(COMMIT, folder=tmp_path, checkout=shallow)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.block_yaml import documents
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.block_yaml import read as read_block
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, key_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base import versions
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
@@ -131,7 +133,7 @@ def render_cluster(params: Mapping[str, t.Any]) -> Rendered:
             if objects:
                 folders[capability.name] = render(objects, number=number, by_team=has_teams(capability))
                 found_kinds[capability.name] = {obj["kind"] for obj in objects}
-                _check_secrets(folders[capability.name], objects, path=path, errors=errors)
+                _check_secrets(folders[capability.name], path=path, errors=errors)
     made.objects = len(seen) + len(crds)
     made.files = {f"{folder}/{path}": text for folder, files in folders.items() for path, text in files.items()}
     if folders:
@@ -174,12 +176,13 @@ def _check_objects(
             errors.add(path, f"{key} is a Secret; files hold references to Secrets only")
 
 
-def _check_secrets(files: Mapping[str, str], objects: list[JsonObject], *, path: str, errors: Errors) -> None:
+def _check_secrets(files: Mapping[str, str], *, path: str, errors: Errors) -> None:
     """Refuse values that are secrets by their name or in an address: files go into Git."""
     # A key is on one line, and most lines are in the files of each team.
     lines = {line for text in files.values() for line in text.split("\n")}
     if not _may_have_secrets("\n".join(lines)):
         return
+    objects = [read_block(one) for text in files.values() if _may_have_secrets(text) for one in documents(text)]
     found = [str(key_of(obj)) for obj in objects if secret_values(obj)]
     if found:
         errors.add(

@@ -188,7 +188,7 @@ def test_the_users_digests_are_what_is_copied(tmp_path: Path) -> None:
          "formats: skopeo sync cannot copy"),
         ({"inventories": [{"cluster": "a", "images": ["quay.io/A:1"]}]}, "inventories[0].images[0]: 'quay.io/A:1'"),
         ({"inventories": [{"cluster": "a", "images": []}] * 2}, "inventories[1].cluster: 'a' is in the list already"),
-        ({"credentials_file": "/nowhere"}, "credentials_file: /nowhere cannot be read: "),
+        ({"credentials_file": "/nowhere", "ask": "source"}, "credentials_file: /nowhere cannot be read: "),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_with_its_option(options: JsonObject, message: str) -> None:
