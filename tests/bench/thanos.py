@@ -25,7 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.queried import (
     query_objects,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import parse_teams
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import parse_fleet_teams
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.sending import Serving
 
 from promlab import build
@@ -34,6 +34,7 @@ from promlab.locking import locked
 from promlab.progress import Progress
 from promlab.settings import Lab, from_environment
 from tests.bench.proxy import Certificate, certificate, free_ports, get, prometheus, replace, running, until
+from tests.integration.support.answering import own_address
 
 JsonObject = dict[str, t.Any]
 
@@ -132,7 +133,7 @@ class Lines:
             self.lab.bin / "thanos",
             "sidecar",
             f"--prometheus.url=http://127.0.0.1:{store.web}/",
-            f"--grpc-address=127.0.0.1:{store.grpc}",
+            f"--grpc-address={own_address()}:{store.grpc}",
             f"--http-address=127.0.0.1:{store.http}",
             f"--grpc-server-tls-cert={place['certFile']}",
             f"--grpc-server-tls-key={place['keyFile']}",
@@ -187,7 +188,7 @@ def query_of(some: t.Sequence[Store], *, name: str) -> list[JsonObject]:
             "cluster": cluster,
             "team": "platform",
             "targets": [
-                {"address": "127.0.0.1", "port": one.grpc, "replica": one.replica}
+                {"address": own_address(), "port": one.grpc, "replica": one.replica}
                 for one in some
                 if one.cluster == cluster
             ],
@@ -197,7 +198,7 @@ def query_of(some: t.Sequence[Store], *, name: str) -> list[JsonObject]:
         }
         for cluster in sorted({one.cluster for one in some})
     ]
-    (team,) = parse_teams([{"name": "platform"}], clusters=["hub"])
+    (team,) = parse_fleet_teams([], {}, clusters=["hub"])
     return query_objects(team, parse_endpoints(sources, check_match=lambda _text: None), cluster="hub")
 
 

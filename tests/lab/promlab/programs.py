@@ -200,6 +200,8 @@ _ALL = (
         module="thanos",
         package="github.com/thanos-io/thanos/cmd/thanos",
         variables=(f"{_PROMETHEUS_COMMON}{pins.THANOS}",),
+        # It takes labels of Prometheus for its own without a copy; with their other form a sidecar ends at a request.
+        tags=("slicelabels",),
         cold_mib=3000,
         for_clusters=False,
     ),
