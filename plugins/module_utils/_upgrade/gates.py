@@ -359,7 +359,7 @@ def known_of(given: Sequence[JsonObject], *, path: str, errors: Errors) -> tuple
             except re.error as error:
                 errors.add(f"{path}[{number}].{name}", f"is not a regular expression: {error}")
         if len(patterns) == 2:
-            found.append(Known(gate=one["gate"], **patterns))
+            found.append(Known(gate=one["gate"], match=patterns["match"], place=patterns["place"]))
     return tuple(found)
 
 
