@@ -333,7 +333,9 @@ def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, pl
         one.name: {"promfleet_kubeconfig": str(one.kubeconfig), "promfleet_context": one.context}
         for one in (stage.plane, stage.later)
     }
-    connections[first]["promfleet_upgrade_slis"] = SLIS
+    connections[first] |= {"promfleet_upgrade_slis": SLIS, "promfleet_upgrade_known_changes": KNOWN}
+    # No pod of what is new there runs here.
+    connections[second]["promfleet_upgrade_known_changes"] = [*KNOWN, {"gate": "ready", "match": ""}]
     inventory = fleet(
         central=second,
         workers=[first],
@@ -346,9 +348,8 @@ def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, pl
         promfleet_upgrade_soak="1s",
         promfleet_upgrade_gate_timeout=10,
         promfleet_upgrade_verify=False,
-        promfleet_upgrade_known_changes=KNOWN,
         prometheus_operator_crds_source=str(crd_folder(PROMETHEUS_OPERATOR, only=SOME)),
-        prometheus_federation_sources=[{"expose": "NodePort", "node_port": 30990, "address": "192.0.2.1"}],
+        prometheus_federation_state="absent",
         prometheus_operator_monitor=False,
         prometheus_operator_alert_rules=False,
         team_monitoring_teams=teams(**KEPT)["teams"],
