@@ -336,7 +336,7 @@ def faults_of(before: Seen, after: Seen, *, slis: Sequence[Sli] = (), known: Seq
         ]
     found += [fault for sli in slis for fault in _of_sli(sli, before.slis.get(sli.name), after.slis.get(sli.name))]
     found += [
-        Fault(gate=READY, place=place, item=place, before=before.unready.get(place) or "ready", after=why)
+        Fault(gate=READY, place=place, item=place, before="ready, or not there", after=why)
         for place, why in after.unready.items()
         if not before.unready.get(place)
     ]

@@ -126,7 +126,7 @@ def test_new_findings_and_what_is_no_longer_ready_fail() -> None:
         findings={"f1": "old", "f2": "a target is down"},
     )
     assert compared(after) == [
-        ("ready", "Prometheus a/c", "ready", "not Reconciled"),
+        ("ready", "Prometheus a/c", "ready, or not there", "not Reconciled"),
         ("findings", "a target is down", "not found", "found"),
     ]
 
