@@ -376,6 +376,13 @@ _RUNS = (
         minutes=10,
     ),
 )
+_UPGRADES = _in_full(
+    "upgrade",
+    part="upgrades",
+    test="tests/integration/test_upgrade_waves.py",
+    shows="Gates, rollback and freeze on an API server; of 50 upgrades that were killed each ends as if it was not",
+    minutes=40,
+)
 _CORES = (
     _in_full(
         "upgrade on both ansible-cores",
@@ -453,6 +460,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _ENVIRONMENT,
         *_RUNS,
         *_CORES,
+        _UPGRADES,
         *map(_scenario, scenarios.names("prove")),
     )
 
