@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import typing as t
 from collections.abc import Iterator
@@ -33,6 +35,7 @@ FLEET: JsonObject = {
     "teams": [{"name": "pay", "namespaces": ["pay"], "groups": ["oidc:pay"]}, {"name": "shop", "namespaces": ["shop"]}],
 }
 PROXY: JsonObject = {"certificate": {"secret": "any"}, "client_ca": {"secret": "any"}, "clients": ["any"]}
+READ, WRITTEN = 30990, 30991
 # What each capability is given here; one that is not named has its example.
 GIVEN: dict[str, JsonObject] = {
     "operator": {"rules": RULES},
@@ -46,13 +49,13 @@ GIVEN: dict[str, JsonObject] = {
         **FLEET,
         "receivers": [
             {"urls": ["https://hub.example.com:9090/api/v1/write"], "ip_family": "IPv4", "proxy": PROXY},
-            {"team": "pay", "expose": "NodePort", "node_port": 30991, "urls": ["http://10.0.0.9:30991/api/v1/write"]},
+            {"team": "pay", "expose": "NodePort", "node_port": WRITTEN, "urls": [f"http://10.0.0.9:{WRITTEN}/api/v1/write"]},
         ],
     },
     "federation-source": {
         **FLEET,
         "sources": [
-            {"expose": "NodePort", "node_port": 30990, "address": "10.0.0.9"},
+            {"expose": "NodePort", "node_port": READ, "address": "10.0.0.9"},
             {"team": "pay", "ip_family": "IPv4", "address": "10.0.0.9", "scheme": "https", "proxy": PROXY,
              "tls_config": {"cert": {"secret": "any"}}},
         ],
@@ -125,6 +128,15 @@ class Both:
             validated = ArgumentSpecValidator(definition.options).validate(given)
             assert not execute(definition, validated.validated_parameters, check=False, diff=False).result.get("failed")
         kubectl(self.plane.kubeconfig, "delete", "--ignore-not-found", "--kustomize", str(self.folder / "hub"))
+        for port in (READ, WRITTEN):
+            self.api.wait_until(functools.partial(self._is_free, port), f"the node port {port} is free again")
+
+    def _is_free(self, port: int) -> bool:
+        """The server gives a node port back some time after its Service is gone."""
+        service = ("nodeport", "free", "--tcp=80:80", f"--node-port={port}", "--dry-run=server")
+        with contextlib.suppress(AssertionError):
+            return bool(kubectl(self.plane.kubeconfig, "create", "service", *service))
+        return False
 
 
 def meaning(obj: JsonObject, *, without: t.Collection[str] = ()) -> JsonObject:
