@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.scraping import check_scraping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     parse_team_set,
     team_named,
@@ -96,13 +97,7 @@ def _grant(values: Values, team: Team, *, path: str, errors: Errors) -> Grant:
         errors.add(f"{path}.team", f"{team.name!r} is the platform's own team, whose Prometheus has the series already")
     elif not team.namespaces:
         errors.add(f"{path}.team", f"{team.name!r} has no namespaces of its own, so no series is about it")
-    for name in ("interval", "scrape_timeout"):
-        require(grammar.duration, values[name], path=f"{path}.{name}", errors=errors)
-    spent, between = grammar.milliseconds(values["scrape_timeout"]), grammar.milliseconds(values["interval"])
-    if spent is not None and between is not None and spent > between:
-        errors.add(f"{path}.scrape_timeout", f"must not be longer than interval ({values['interval']})")
-    if values["sample_limit"] is not None and values["sample_limit"] < 1:
-        errors.add(f"{path}.sample_limit", f"must be at least 1, found {values['sample_limit']}")
+    check_scraping(values, path=path, errors=errors)
     match = require_each(check_selector, values["match"], path=f"{path}.match", errors=errors)
     return Grant(
         team=team,

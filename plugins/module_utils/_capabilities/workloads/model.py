@@ -17,6 +17,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     check_credentials,
     credential_fields,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.scraping import check_scraping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
     parse_team_set,
     team_named,
@@ -34,7 +35,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
     Values,
     nearest,
-    require,
     require_each,
     text_mapping,
     validate_mapping,
@@ -148,13 +148,7 @@ def parse_workloads(params: t.Mapping[str, t.Any], errors: Errors) -> Workloads:
 
 
 def _workload(values: Values, entry: Entry, team: Team, *, path: str, errors: Errors) -> Workload:
-    for name in ("interval", "scrape_timeout"):
-        require(grammar.duration, values[name], path=f"{path}.{name}", errors=errors)
-    spent, between = grammar.milliseconds(values["scrape_timeout"]), grammar.milliseconds(values["interval"])
-    if spent is not None and between is not None and spent > between:
-        errors.add(f"{path}.scrape_timeout", f"must not be longer than interval ({values['interval']})")
-    if values["sample_limit"] is not None and values["sample_limit"] < 1:
-        errors.add(f"{path}.sample_limit", f"must be at least 1, found {values['sample_limit']}")
+    check_scraping(values, path=path, errors=errors)
     check_credentials(values, path=path, beside="the monitor", errors=errors)
     return Workload(
         entry=entry,
