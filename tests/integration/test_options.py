@@ -322,13 +322,12 @@ def namespace(api: Cluster) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def recorded(api: Cluster, plane: ControlPlane) -> Iterator[None]:
-    """The recorded state of a control plane with the operator."""
+def recorded(api: Cluster, plane: ControlPlane) -> None:
+    """The recorded state of a control plane with the operator, which is gone again: each module has things to write."""
     connection: JsonObject = {"kubeconfig": plane.kubeconfig, "context": plane.context}
     run_module("prometheus_operator", **connection, **WRITING)
     run_module("state_record", **connection, path=str(RECORDED))
     EMPTY.write_text(json.dumps({**json.loads(RECORDED.read_text()), "sets": {}}))
-    yield
     run_module("prometheus_operator", **connection, state="absent")
     api.delete_namespaces("prometheus-operator")
 

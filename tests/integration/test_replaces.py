@@ -6,15 +6,11 @@ loss is shown by the molecule scenario `adoption`.
 
 from __future__ import annotations
 
-import json
-import re
 import typing as t
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.versions import PROMETHEUS_OPERATOR
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.source import load_crds
@@ -29,11 +25,9 @@ from tests.integration.support.cluster import MERGE, Cluster
 from tests.integration.support.inprocess import run_module
 from tests.integration.support.planes import started
 from tests.integration.support.published import NAMESPACE, OPERATOR
-from tests.integration.support.releases import kubectl
 
 JsonObject = dict[str, t.Any]
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs/moving.md"
 OURS = "prometheus-operator"
 APPS = "apps/v1"
 KPS = f"{NAMESPACE}/kps-kube-prometheus-stack-operator"
@@ -244,15 +238,6 @@ def test_what_changed_meanwhile_is_told_and_left_alone(moving: Moving) -> None:
     assert "was made again meanwhile" in back.warnings[0]
     assert moving.deployment()["spec"]["replicas"] == 0
     assert moving.note() is None
-
-
-def test_the_guide_has_objects_that_a_server_takes(moving: Moving) -> None:
-    fences = re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), flags=re.MULTILINE | re.DOTALL)
-    objects = [obj for text in fences for obj in yaml.safe_load_all(text) if "apiVersion" in obj]
-    assert {obj["kind"] for obj in objects} >= {"ScrapeConfig", "Secret", "ClusterRole"}
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-    arguments = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-")
-    kubectl(moving.plane.kubeconfig, *arguments, text=text)
 
 
 # -- killed -------------------------------------------------------------------------------------------------------

@@ -87,8 +87,12 @@ NARROWED = {
 }
 
 
+# The platform's instance: namespace and name.
+PLATFORM = ("monitoring-platform", "platform")
+
+
 # The earlier commit closed only the way to an instance, limited no objects of teams, let alerts without a namespace
-# reach no receiver, and named no runbooks.
+# reach no receiver, named no runbooks, and had no scrape class for kubelets.
 def _closed(cluster: str) -> list[tuple[str, str, str, str]]:
     """What today's collection does about it: action, kind, namespace and name."""
     both = ("prometheus", "alertmanager")
@@ -108,6 +112,7 @@ def _closed(cluster: str) -> list[tuple[str, str, str, str]]:
         if team in ("platform", "payments", "search"):
             found.append(("created", "NetworkPolicy", place, f"{team}-default-deny"))
             found += [("created", "NetworkPolicy", place, f"{part}-{team}-egress") for part in of_team]
+    found.append(("updated", "Prometheus", *PLATFORM))
     found.append(("updated", "PrometheusRule", OPERATOR, OPERATOR))
     found += [("created", "ResourceQuota", place, "promfleet-objects") for place in ("payments", "payments-jobs")]
     if cluster == HUB:
@@ -174,6 +179,14 @@ class Installed:
                 ours = [entry for entry in entries if entry["manager"].startswith(MANAGER)]
                 found[name, key_of(obj)] = prints[key_of(obj)], ours
         return found
+
+    def platforms(self) -> dict[str, JsonObject]:
+        """By cluster the spec of the platform's Prometheus."""
+        namespace, name = PLATFORM
+        return {
+            cluster: api.get("monitoring.coreos.com/v1", "Prometheus", name, namespace)["spec"]
+            for cluster, api in self.clusters.items()
+        }
 
 
 def add_node(cluster: Cluster, *, address: str) -> None:
@@ -247,6 +260,7 @@ class Migrated:
 
     installed: Installed
     before: dict[tuple[str, Key], tuple[str, list[JsonObject]]]
+    platforms: dict[str, JsonObject]
     foretold: Run
     run: Run
     reviews: dict[str, Polled]
@@ -254,7 +268,7 @@ class Migrated:
 
 @pytest.fixture(scope="module")
 def migrated(installed: Installed, playbook: Playbook) -> Migrated:
-    before = installed.state()
+    before, platforms = installed.state(), installed.platforms()
     foretold = playbook("site", inventory=installed.inventory, arguments=["--check"]).require_success()
     assert installed.state() == before
     user = account(OPERATOR, OPERATOR)
@@ -266,7 +280,9 @@ def migrated(installed: Installed, playbook: Playbook) -> Migrated:
             assert all(may(cluster, user, right) for right in rights)
             reviews[name] = stack.enter_context(polled(cluster, user, rights))
         run = playbook("site", inventory=installed.inventory).require_success()
-    return Migrated(installed=installed, before=before, foretold=foretold, run=run, reviews=reviews)
+    return Migrated(
+        installed=installed, before=before, platforms=platforms, foretold=foretold, run=run, reviews=reviews
+    )
 
 
 def test_the_earlier_commit_installed_everything(installed: Installed, earlier: Path) -> None:
@@ -305,9 +321,10 @@ def test_the_operator_has_all_its_rights_while_its_cluster_wide_names_change(mig
 
 
 def test_nothing_restarts_while_its_cluster_wide_names_change(migrated: Migrated) -> None:
-    """No other object is written: neither the operator's Deployment nor any Prometheus.
+    """No other object is written: neither the operator's Deployment nor a team's Prometheus.
 
-    Of an Alertmanager only the strategy changes, which is in its configuration.
+    Of an Alertmanager only the strategy changes, and of the platform's Prometheus the scrape classes: both are in the
+    instance's configuration.
     """
     after = migrated.installed.state()
     # The run's entries in the audit trail are no part of the installation.
@@ -340,6 +357,10 @@ def test_nothing_restarts_while_its_cluster_wide_names_change(migrated: Migrated
         (cluster, (kind, place, obj)) for cluster in (HUB, EDGE) for _action, kind, place, obj in _closed(cluster)
     }
     assert moved == expected
+    today = migrated.installed.platforms()
+    classes = {cluster: spec.pop("scrapeClasses") for cluster, spec in today.items()}
+    assert today == migrated.platforms
+    assert all(classes.values())
 
 
 @pytest.mark.parametrize("prefix", representative(ENVIRONMENTS), ids=lambda path: path.name)
