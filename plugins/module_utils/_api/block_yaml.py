@@ -21,6 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.yaml_tex
 JsonObject = dict[str, t.Any]
 
 START = "---\n"
+_BREAK = "\n"
 # A text that no reader takes for anything else: the first character begins no other construct.
 _PLAIN = re.compile(r"[A-Za-z0-9_/.(][A-Za-z0-9_/.() ,;=<>+*$@%^&|!?'\"{}\[\]\\:~`-]*", re.ASCII)
 _NOT_PLAIN = re.compile(r": |[: ]$|  |^\.\.\.")
@@ -31,6 +32,9 @@ _BLOCK = re.compile(r"(?! )(?:[ -~\u00a1-\u1fff]*[!-~\u00a1-\u1fff]\n+)+")
 # libyaml and go-yaml look so far for the colon behind a key.
 _LONGEST_KEY = 500
 _EMPTY: dict[str, type[dict[str, t.Any] | list[t.Any]]] = {"{}": dict, "[]": list}
+
+
+_encoded = json.JSONEncoder(allow_nan=False).encode
 
 
 class Foreign(ValueError):
@@ -53,30 +57,31 @@ def _document(obj: JsonObject) -> str:
 
 def _mapping(value: JsonObject, indent: str, lines: list[str], first: str | None = None) -> None:
     """Append the lines of a mapping; *first* is what its first line begins with instead of *indent*."""
-    start = indent if first is None else first
-    add = lines.append
-    for name in sorted(value):
+    keys = _keys(tuple(value), indent)
+    if first is not None:
+        # Its indent is as long as the dash and the space in their place.
+        name, shown = keys[0]
+        keys = ((name, first + shown[len(first) :]), *keys[1:])
+    for name, shown in keys:
         item = value[name]
-        shown = start + _key(name, indent)
-        start = indent
         # Texts first: most values are texts.
         if isinstance(item, str):
-            add(f"{shown} {_text(item, indent)}")
+            lines.append(f"{shown} {_text(item, indent) if _BREAK in item else _short_text(item)}")
         elif isinstance(item, dict) and item:
-            add(shown)
+            lines.append(shown)
             _mapping(item, indent + "  ", lines)
         elif isinstance(item, list) and item:
-            add(shown)
+            lines.append(shown)
             _list(item, indent, lines)
         else:
-            add(f"{shown} {_json(item)}")
+            lines.append(f"{shown} {_json(item)}")
 
 
 def _list(items: t.Sequence[t.Any], indent: str, lines: list[str]) -> None:
     """Append the lines of a list."""
     for item in items:
         if isinstance(item, str):
-            lines.append(f"{indent}- {_text(item, indent)}")
+            lines.append(f"{indent}- {_text(item, indent) if _BREAK in item else _short_text(item)}")
         elif isinstance(item, dict) and item:
             _mapping(item, indent + "  ", lines, first=f"{indent}- ")
         elif isinstance(item, list) and item:
@@ -86,20 +91,27 @@ def _list(items: t.Sequence[t.Any], indent: str, lines: list[str]) -> None:
             lines.append(f"{indent}- {_json(item)}")
 
 
-@functools.lru_cache(maxsize=65536)
+# Mappings have few sets of keys.
+@functools.lru_cache(maxsize=16384)
+def _keys(names: tuple[str, ...], indent: str) -> tuple[tuple[str, str], ...]:
+    """The keys of a mapping in their order, each with what its line begins with."""
+    return tuple((name, indent + _key(name, indent)) for name in sorted(names))
+
+
 def _key(name: str, indent: str) -> str:
     shown = _short_text(name)
     return f"{shown}:" if len(shown) < _LONGEST_KEY else f"? {shown}\n{indent}:"
 
 
 def _text(text: str, indent: str) -> str:
-    return _block(text, indent) if "\n" in text and len(text) > 1 else _short_text(text)
+    """A text with a break of lines."""
+    return _block(text, indent) if len(text) > 1 else _quoted(text)
 
 
 def _json(value: t.Any) -> str:
     if value is True or value is False:
         return "true" if value else "false"
-    return json.dumps(value, allow_nan=False)
+    return _encoded(value)
 
 
 def _block(text: str, indent: str) -> str:

@@ -79,7 +79,7 @@ OPTIONS: JsonObject = {
     **{name: SET_OPTIONS[name] for name in ("fleet", "shared_namespaces")},
 }
 # The keys of a text of YAML in block style, and the texts behind ``name``. A line of a longer text may look like one.
-_KEY = re.compile(r'^[ ?-]*(?:"((?:[^"\\\n]|\\.)*)"|([^\s"?-].*?))(?:: |:?$)', re.MULTILINE)
+_KEY = re.compile(r'^[ ?-]*(?:"((?:[^"\\\n]|\\.)*)"|([^\s"?-].*?))(?:(:)(?: |$)|$)', re.MULTILINE)
 _NAME = re.compile(r'^[ -]*name: "?(.*?)"?$', re.MULTILINE)
 _IN_ADDRESS = re.compile(r"://[^/@\s]*@")
 
@@ -179,10 +179,9 @@ def _check_objects(
 def _check_secrets(files: Mapping[str, str], *, path: str, errors: Errors) -> None:
     """Refuse values that are secrets by their name or in an address: files go into Git."""
     # A key is on one line, and most lines are in the files of each team.
-    lines = {line for text in files.values() for line in text.split("\n")}
-    if not _may_have_secrets("\n".join(lines)):
-        return
-    objects = [read_block(one) for text in files.values() if _may_have_secrets(text) for one in documents(text)]
+    hints = _hints("\n".join({line for text in files.values() for line in text.split("\n")}))
+    texts = [text for text in files.values() if any(hint in text for hint in hints)]
+    objects = [read_block(one) for text in texts for one in documents(text)]
     found = [str(key_of(obj)) for obj in objects if secret_values(obj)]
     if found:
         errors.add(
@@ -192,14 +191,17 @@ def _check_secrets(files: Mapping[str, str], *, path: str, errors: Errors) -> No
         )
 
 
-def _may_have_secrets(text: str) -> bool:
-    """Whether it is worth looking at each value of a text of YAML: most have nothing that looks like a secret."""
-    keys = {quoted or plain for quoted, plain in _KEY.findall(text)}
-    return (
-        any(map(is_named_secret, keys))
-        or any(map(names_a_secret, set(_NAME.findall(text))))
-        or ("@" in text and _IN_ADDRESS.search(text) is not None)
-    )
+def _hints(text: str) -> list[str]:
+    """The parts of a text of YAML that may stand for a secret; where there is none, no value of it is one."""
+    keys = set(_KEY.findall(text))
+    # With the colon behind it: as a word of its own, `authorization` is in each API group of rights.
+    found = [
+        f'"{quoted}"{colon}' if quoted else plain + colon
+        for quoted, plain, colon in keys
+        if is_named_secret(quoted or plain)
+    ]
+    addresses = _IN_ADDRESS.findall(text) if "@" in text else ()
+    return [*found, *filter(names_a_secret, set(_NAME.findall(text))), *addresses]
 
 
 def plan_of(params: Mapping[str, t.Any], made: Rendered) -> Plan:
