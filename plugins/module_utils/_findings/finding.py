@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import typing as t
@@ -76,7 +77,7 @@ class Finding:
         evidence = {name: _shown(value) for name, value in self.evidence.items()}
         return self.entry.fix.format(**{**evidence, **self.object.result()})
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """The same in each run for the same fault: made of code, object and identity, never of counters and times."""
         identity = [_plain(self.evidence[name]) for name in self.entry.identity]

@@ -105,7 +105,7 @@ def make_report(
     )
     ordered = in_order([*remaining, *about])
     failing = tuple(finding for finding in ordered if _fails(finding, fail_on=fail_on))
-    shown = tuple(finding for finding in ordered if finding in failing or reaches(finding, show_from))
+    shown = tuple(one for one in ordered if reaches(one, show_from) or _fails(one, fail_on=fail_on))
     return Report(
         cluster=cluster,
         cluster_uid=cluster_uid,

@@ -64,7 +64,7 @@ def _to_look_at(policies: tuple[Policy, ...], data: Data) -> t.Sequence[Policy]:
     Where a check ends in an error, or cannot be evaluated, it is not known whose it is: then these are all of them.
     """
     try:
-        outcomes = {text: data.evaluate(text) for text in _conditions(policies)}
+        outcomes = _outcomes(_conditions(policies), data)
         applying = tuple(
             policy for policy in policies if all(outcomes[text] is not False for text in policy.condition_texts)
         )
@@ -74,6 +74,14 @@ def _to_look_at(policies: tuple[Policy, ...], data: Data) -> t.Sequence[Policy]:
     if passing is None:
         return applying
     return [policy for policy, passes in zip(applying, passing, strict=True) if passes is not True]
+
+
+def _outcomes(conditions: tuple[str, ...], data: Data) -> dict[str, t.Any]:
+    """What each of the *conditions* is, by one evaluation, or by one for each where one of them ends in an error."""
+    found = data.evaluate_each(f"[{', '.join(f'({text})' for text in conditions)}]") if conditions else []
+    if found is None:
+        return {text: data.evaluate(text) for text in conditions}
+    return dict(zip(conditions, found, strict=True))
 
 
 @functools.lru_cache(maxsize=256)

@@ -62,7 +62,8 @@ def tell(report: Report, *, params: t.Mapping[str, t.Any], earlier: Earlier | No
     """A report as a module's result, compared with the *earlier* one, and written where a folder is given."""
     comparison = None if earlier is None else compared_with(earlier, as_data(report))
     told = Told(report=report, comparison=comparison)
-    return {**told.result, "warnings": write_files(told.files(), params["result_folder"])}
+    folder = params["result_folder"]
+    return {**told.result, "warnings": write_files(told.files(), folder) if folder else []}
 
 
 def write_files(files: t.Mapping[str, str], folder: str | None) -> list[str]:
