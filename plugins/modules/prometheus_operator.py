@@ -187,15 +187,15 @@ options:
             default: 100Mi
       renew_days:
         description:
-          - How many days before its certificate expires a run makes a new one, from 15 to 300. It is valid for 365 days.
-          - An alert fires 14 days before it expires.
+          - How many days before its certificate expires a run makes a new one, from 15 to 300.
+          - It is valid for 365 days. An alert fires 14 days before it expires.
         type: int
         default: 60
       secret:
         description:
           - The name of a Secret in O(namespace) with C(tls.crt), C(tls.key) and C(ca.crt), which somebody else
-            keeps and renews, such as cert-manager. Its name must be
-            C(prometheus-operator-admission-webhook.prometheus-operator.svc), with the namespace behind the first dot.
+            keeps and renews, such as cert-manager. The certificate must be for the host
+            C(prometheus-operator-admission-webhook.NAMESPACE.svc).
           - Without it runs make a certificate and its authority.
         type: str
       ca_bundle:

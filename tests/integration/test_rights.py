@@ -50,7 +50,7 @@ OF_POLICIES = {
     for verb in ("create", "delete", "get", "list", "patch")
     for kind in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
 }
-# Nor is the admission webhook, whose pods would have to be ready: test_admission_webhook.py writes with the same account.
+# Nor is the admission webhook, whose pods would have to be ready: test_admission_webhook.py has the same account.
 OF_THE_WEBHOOK = {
     f"{verb} {kind}"
     for verb in ("create", "delete", "get", "patch")

@@ -148,9 +148,7 @@ def _read(data: t.Mapping[str, str]) -> _Found:
     )
 
 
-def _pair(
-    certificates: bytes, key: bytes
-) -> tuple[tuple[x509.Certificate, ...], ec.EllipticCurvePrivateKey | None]:
+def _pair(certificates: bytes, key: bytes) -> tuple[tuple[x509.Certificate, ...], ec.EllipticCurvePrivateKey | None]:
     """The *certificates*, and the *key* if it is that of the first one."""
     try:
         found = tuple(x509.load_pem_x509_certificates(certificates))

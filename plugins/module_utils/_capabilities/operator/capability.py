@@ -133,13 +133,17 @@ def policy(request: Request, model: OperatorSet | None, situation: Situation) ->
     webhook = operator.admission_webhook
     if webhook is not None and not webhook.secret:
         objects = _certified(objects, operator, renew=dt.timedelta(days=webhook.renew_days), cluster=situation.cluster)
-    request = request.wanting(objects).registering(WEBHOOK_KIND).doing(
-        functools.partial(
-            change_operators,
-            fleet=request.owner.fleet,
-            deployments=deployments,
-            wanted=lambda team: operator.controller_id(team, assigned),
-            allow_restarts=operator.allow_restarts,
+    request = (
+        request.wanting(objects)
+        .registering(WEBHOOK_KIND)
+        .doing(
+            functools.partial(
+                change_operators,
+                fleet=request.owner.fleet,
+                deployments=deployments,
+                wanted=lambda team: operator.controller_id(team, assigned),
+                allow_restarts=operator.allow_restarts,
+            )
         )
     )
     if not names:
