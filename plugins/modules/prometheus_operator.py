@@ -148,7 +148,7 @@ options:
         AlertmanagerConfig that is written in a team's own namespace, so that a mistake is refused where it is made.
       - >-
         An outage stops neither the operator nor runs nor other namespaces: it is not asked about what this collection
-        makes, and not in namespaces of the platform, of instances and of nobody.
+        makes, and not in namespaces of the platform, of instances, and without a team.
     type: dict
     default: {}
     suboptions:

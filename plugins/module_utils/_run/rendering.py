@@ -192,7 +192,7 @@ def _check_secrets(files: Mapping[str, str], *, path: str, errors: Errors) -> No
 
 
 def _hints(text: str) -> list[str]:
-    """The parts of a text of YAML that may stand for a secret; where there is none, no value of it is one."""
+    """The parts of a text of YAML that may belong to a secret; a text without any has none."""
     keys = set(_KEY.findall(text))
     # With the colon behind it: as a word of its own, `authorization` is in each API group of rights.
     found = [

@@ -86,7 +86,7 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
 def serving(data: t.Mapping[str, str], *, name: str, now: dt.datetime, renew: dt.timedelta) -> Serving:
     """The certificate for the host *name*: what *data* of a Secret has, or with less than *renew* left a new one.
 
-    A certificate that cannot be used, whatever the reason, is made again, and so is an authority. An authority that
+    A certificate that cannot be used is made again, for any reason, and so is an authority. An authority that
     is near its end gets a successor, which signs from the next renewal on.
     """
     found = _read(data)

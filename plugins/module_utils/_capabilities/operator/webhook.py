@@ -68,7 +68,7 @@ _FOLDER = "/etc/tls/private"
 _VOLUME = "tls-certificates"
 _USER = 65534
 _SEVERAL = 2
-# The webhook must accept what any instance may be told to accept: the operator judges each rule once more.
+# The webhook must accept what any instance may accept: the operator judges each rule once more.
 _PROMQL_SINCE = grammar.version_from("0.91.0", who="--promql-options")
 _PROMQL = "experimental-functions,duration-expression-parsing,extended-range-selectors,binop-fill-modifiers"
 # What is judged: the path of the program, and the versions of the kind that it knows.
