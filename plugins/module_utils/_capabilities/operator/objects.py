@@ -126,7 +126,8 @@ def with_served_kinds(objects: t.Sequence[JsonObject], kinds: t.Iterable[str]) -
 
 def runs_operator(obj: JsonObject) -> bool:
     """Whether an object of the set is a Deployment of an operator, and not of what runs beside it."""
-    return obj["kind"] == "Deployment" and obj["metadata"]["labels"].get(COMPONENT_LABEL) == OPERATOR_COMPONENT
+    labels: t.Mapping[str, str] = obj["metadata"]["labels"]
+    return obj["kind"] == "Deployment" and labels.get(COMPONENT_LABEL) == OPERATOR_COMPONENT
 
 
 def _labels(operator: Operator, part: str = "") -> dict[str, str]:
