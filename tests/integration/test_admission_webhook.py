@@ -216,7 +216,7 @@ def goes_on(api: Cluster, plane: ControlPlane, account: Path) -> None:
         assert refusal(api, rule(namespace, GOOD)) == "", namespace
     assert refusal(api, rule(TEAM, GOOD, ours=True)) == ""
     path = f"/apis/monitoring.coreos.com/v1/namespaces/{TEAM}/prometheusrules/there"
-    status = {"status": {"bindings": []}}
+    status: JsonObject = {"status": {"bindings": []}}
     query = {"dryRun": "All"}
     api.request("PATCH", f"{path}/status", query=query, body=status, content_type="application/merge-patch+json")
     api.send("DELETE", path, body={"dryRun": ["All"]})
