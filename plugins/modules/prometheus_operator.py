@@ -173,7 +173,7 @@ options:
         type: int
         default: 5
       resources:
-        description: What one pod of it may use; request and limit are the same.
+        description: What one pod of it asks for; the memory is its limit, too.
         type: dict
         default: {}
         suboptions:
@@ -184,7 +184,7 @@ options:
           memory:
             description: Memory, as a Kubernetes quantity.
             type: str
-            default: 100Mi
+            default: 200Mi
       renew_days:
         description:
           - How many days before its certificate expires a run makes a new one, from 15 to 300.

@@ -82,7 +82,7 @@ def test_the_pods_fit_the_restricted_standard_and_the_quota() -> None:
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert container["resources"]["limits"] == container["resources"]["requests"] == {"cpu": "50m", "memory": "100Mi"}
+    assert container["resources"] == {"limits": {"memory": "200Mi"}, "requests": {"cpu": "50m", "memory": "200Mi"}}
     assert [one["topologyKey"] for one in pod["topologySpreadConstraints"]] == ["kubernetes.io/hostname"]
     assert pod["automountServiceAccountToken"] is False
     # Nine operators, and twice as many pods of the webhook while it is replaced.

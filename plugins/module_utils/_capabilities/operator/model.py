@@ -72,7 +72,7 @@ ADMISSION_WEBHOOK_OPTION: dict[str, t.Any] = {
             "default": {},
             "options": {
                 "cpu": {"type": "str", "default": "50m"},
-                "memory": {"type": "str", "default": "100Mi"},
+                "memory": {"type": "str", "default": "200Mi"},
             },
         },
         "renew_days": {"type": "int", "default": 60},
@@ -121,7 +121,8 @@ _PEM = "-----BEGIN CERTIFICATE-----"
 # The first release whose monitors have serviceDiscoveryRole, and that knows all flags that we set.
 _VERSION = grammar.version_from("0.86.0", who="this collection")
 _DEFAULT_RESOURCES = Resources(cpu="200m", memory="200Mi")
-_WEBHOOK_RESOURCES = Resources(cpu="50m", memory="100Mi")
+# Measured: 33 MiB at rest, 172 MiB with ten rules of 3,000 expressions (350 kB) at once.
+_WEBHOOK_RESOURCES = Resources(cpu="50m", memory="200Mi")
 
 
 @dataclass(frozen=True, kw_only=True)

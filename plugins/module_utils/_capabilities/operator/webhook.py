@@ -43,8 +43,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     DISRUPTION,
     LINUX,
     JsonObject,
+    burstable,
     confined,
-    fixed,
     make,
     pull_secrets,
     service_port,
@@ -257,7 +257,8 @@ def _container(operator: Operator, webhook: AdmissionWebhook) -> JsonObject:
         "ports": [{"containerPort": _PORT, "name": _PORT_NAME, "protocol": "TCP"}],
         "livenessProbe": {**health, "periodSeconds": 30},
         "readinessProbe": health,
-        "resources": fixed(webhook.resources),
+        # A large rule takes a second of CPU, and the API server does not wait long.
+        "resources": burstable(webhook.resources),
         "securityContext": confined(),
         "volumeMounts": [{"mountPath": _FOLDER, "name": _VOLUME, "readOnly": True}],
     }
