@@ -194,6 +194,6 @@ OPERATOR: Capability[OperatorSet] = Capability(
     },
     example={
         "rules": [{"name": "any", "rules": [{"record": "any:up", "expr": "up"}]}],
-        "admission_webhook": {"enabled": True},
+        "admission_webhook": {"enabled": True, "secret": "any", "ca_bundle": "-----BEGIN CERTIFICATE-----"},
     },
 )
