@@ -141,6 +141,66 @@ options:
         O(resources). It counts only with O(region).
     type: dict
     default: {}
+  admission_webhook:
+    description:
+      - >-
+        The admission webhook, a program beside the operator. The API server asks it about each PrometheusRule and
+        AlertmanagerConfig that is written in a team's own namespace, so that a mistake is refused where it is made.
+      - >-
+        An outage stops neither the operator nor runs nor other namespaces: it is not asked about what this collection
+        makes, and not in namespaces of the platform, of instances, and without a team.
+    type: dict
+    default: {}
+    suboptions:
+      enabled:
+        description: Whether it runs.
+        type: bool
+        default: false
+      replicas:
+        description: How many pods it has, from 1 to 10.
+        type: int
+        default: 2
+      failure_policy:
+        description:
+          - What the API server does with such an object when the webhook cannot be called.
+          - V(Ignore) accepts it unjudged; the operator judges it once more, and leaves out what is wrong.
+          - V(Fail) refuses it.
+        type: str
+        choices: [Ignore, Fail]
+        default: Ignore
+      timeout_seconds:
+        description: How many seconds the API server waits for an answer, from 1 to 30.
+        type: int
+        default: 5
+      resources:
+        description: What one pod of it asks for; the memory is its limit, too.
+        type: dict
+        default: {}
+        suboptions:
+          cpu:
+            description: CPU, as a Kubernetes quantity.
+            type: str
+            default: 50m
+          memory:
+            description: Memory, as a Kubernetes quantity.
+            type: str
+            default: 200Mi
+      renew_days:
+        description:
+          - How many days before its certificate expires a run makes a new one, from 15 to 300.
+          - It is valid for 365 days. An alert fires 14 days before it expires.
+        type: int
+        default: 60
+      secret:
+        description:
+          - The name of a Secret in O(namespace) with C(tls.crt), C(tls.key) and C(ca.crt), which somebody else
+            keeps and renews, such as cert-manager. The certificate must be for the host
+            C(prometheus-operator-admission-webhook.NAMESPACE.svc).
+          - Without it runs make a certificate and its authority.
+        type: str
+      ca_bundle:
+        description: The certificates of the authorities that sign O(admission_webhook.secret), in PEM.
+        type: str
 
   state:
     description:

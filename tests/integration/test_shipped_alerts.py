@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.certificates import Serving
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.capability import OPERATOR
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.webhook import (
+    with_certificate,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 
 from tests.integration.support.alert_proofs import as_test, require_proofs
@@ -26,12 +32,28 @@ FILES = {
 # Several operators have an alert each, which is in no file.
 SEVERAL = "several-operators"
 OF_FILES: Mapping[str, list[dict[str, Any]]] = {name: yaml.safe_load(path.read_text()) for name, path in FILES.items()}
-OF_SEVERAL = {"operators": 2, "rules": OF_FILES["operator"]}
+# Nor are those about the admission webhook, whose certificate here expires 14 days and an hour after the tests begin.
+WEBHOOK = "admission-webhook"
+CERTIFICATE = Serving(
+    data={}, authorities=b"", expires=dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=14, hours=1)
+)
+
+
+def made(given: dict[str, Any]) -> list[dict[str, Any]]:
+    """The groups of rules about the operator that are in no file."""
+    objects = objects_of(
+        OPERATOR, validate_mapping({**given, "rules": OF_FILES["operator"]}, OPERATOR.options, path="")
+    )
+    if "admission_webhook" in given:
+        objects = with_certificate(objects, parse_operator(given), CERTIFICATE)
+    found: list[dict[str, Any]] = only(objects, "PrometheusRule")["spec"]["groups"][len(OF_FILES["operator"]) :]
+    return found
+
+
 GROUPS: Mapping[str, list[dict[str, Any]]] = {
     **OF_FILES,
-    SEVERAL: only(objects_of(OPERATOR, validate_mapping(OF_SEVERAL, OPERATOR.options, path="")), "PrometheusRule")[
-        "spec"
-    ]["groups"][len(OF_FILES["operator"]) :],
+    SEVERAL: made({"operators": 2}),
+    WEBHOOK: made({"admission_webhook": {"enabled": True}}),
 }
 PAGE = "https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/alerts.md"
 PARTS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
@@ -53,7 +75,7 @@ def test_each_alert_fires_and_resolves(name: str, request: pytest.FixtureRequest
 def test_each_alert_leads_to_its_section() -> None:
     text = (CHECKOUT / "docs/alerts.md").read_text()
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, flags=re.MULTILINE | re.DOTALL))
-    rules = {**alerts_of("operator"), **alerts_of(SEVERAL), **alerts_of("instances")}
+    rules = {**alerts_of("operator"), **alerts_of(SEVERAL), **alerts_of(WEBHOOK), **alerts_of("instances")}
     assert list(sections) == list(rules)
     for alert, rule in rules.items():
         assert rule["annotations"]["runbook_url"] == f"{PAGE}#{alert.lower()}"

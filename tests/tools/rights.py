@@ -265,7 +265,9 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
     own_names = sorted({obj["metadata"]["name"] for obj in operator if obj["kind"] == "ClusterRole"})
     bindings = sorted({kind for kind in operator_set.kinds if kind[1] == "ClusterRoleBinding"})
     cluster_wide = {kind for kind in operator_set.kinds if kind[1] in ("ClusterRole", "ClusterRoleBinding")}
-    named = {kind for kind in operator_set.kinds if kind[1] not in ("Namespace", "Role", "RoleBinding")} - cluster_wide
+    # Beside the operator itself there is its admission webhook.
+    named = [obj for obj in operator if obj["kind"] not in ("Namespace", "Role", "RoleBinding")]
+    named = [obj for obj in named if (obj["apiVersion"], obj["kind"]) not in cluster_wide]
     crds = sorted(
         f"{right.resource}.{MONITORING_GROUP}"
         for right in granted(operator)
@@ -355,7 +357,7 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                 Section(
                     reason="The operator's objects: found, compared, applied, removed.",
                     rights=on_kinds(_without(operator_set.kinds, "Namespace"), "list")
-                    | on_kinds(named, "create", "delete", "get", "patch", names=[OPERATOR_NAME])
+                    | named_in(named)
                     | on_kinds(cluster_wide, "create", "delete", "get", "patch", names=own_names)
                     | on_kinds([kind for kind in operator_set.kinds if kind[1] in ("Role", "RoleBinding")], *SET)
                     # Several operators have these each.

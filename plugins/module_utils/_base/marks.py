@@ -63,6 +63,9 @@ PLATFORM_TEAM = "platform"
 NAMESPACE_PREFIX = "monitoring-"
 CLUSTER_WIDE_PREFIX = "promfleet-"
 OPERATOR_NAME = "prometheus-operator"
+# The component of every operator of ours; what runs beside them has another one.
+OPERATOR_COMPONENT = "controller"
+ADMISSION_WEBHOOK_NAME = "prometheus-operator-admission-webhook"
 QUERY_NAME = "thanos-query"
 # The guide that messages about operators of others name.
 MOVING_GUIDE = "docs/moving.md"

@@ -23,6 +23,7 @@ KUBE_STATE_METRICS = "2.18.0"
 UPSTREAM_REGISTRY = "quay.io"
 OPERATOR_REPOSITORY = "prometheus-operator/prometheus-operator"
 RELOADER_REPOSITORY = "prometheus-operator/prometheus-config-reloader"
+ADMISSION_WEBHOOK_REPOSITORY = "prometheus-operator/admission-webhook"
 PROMETHEUS_REPOSITORY = "prometheus/prometheus"
 ALERTMANAGER_REPOSITORY = "prometheus/alertmanager"
 THANOS_REPOSITORY = "thanos/thanos"
@@ -34,6 +35,7 @@ KUBE_STATE_METRICS_IMAGE = ("registry.k8s.io", "kube-state-metrics/kube-state-me
 IMAGES = (
     (UPSTREAM_REGISTRY, OPERATOR_REPOSITORY),
     (UPSTREAM_REGISTRY, RELOADER_REPOSITORY),
+    (UPSTREAM_REGISTRY, ADMISSION_WEBHOOK_REPOSITORY),
     (UPSTREAM_REGISTRY, PROMETHEUS_REPOSITORY),
     (UPSTREAM_REGISTRY, ALERTMANAGER_REPOSITORY),
     (UPSTREAM_REGISTRY, THANOS_REPOSITORY),

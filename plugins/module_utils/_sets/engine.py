@@ -20,8 +20,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors i
     ClusterError,
     Refused,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import phase_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import key_of, phase_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SET_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import inhabitants, lease, record
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.preflight import (
     explaining,
@@ -66,14 +67,14 @@ def _converge(cluster: Cluster, request: Request, *, options: Options) -> Outcom
     work = permitted(cluster, request, options=options)
     # A removed set needs no Lease either; one is left if a run was killed at its very end.
     if options.check or (work.is_empty and not (work.ends and seen.live)):
-        outcome = _do(cluster, work, options=options)
+        outcome = _do(cluster, work, request, options=options)
     else:
         options.progress.step(f"taking the Lease {lock.name}")
         with lease.hold(cluster, lock, seen=seen, timeout=options.lock_timeout) as kept:
             # Without a record another run may have begun in another namespace: now its Lease or its mark is seen.
             if not (kept.fresh and work.recorded):
                 work = permitted(cluster, request, options=options)
-            outcome = _do(cluster, work, options=options)
+            outcome = _do(cluster, work, request, options=options)
             kept.remove = work.ends
     if options.wait_timeout is not None and not options.check and request.desired:
         with _reporting(outcome, hint=work.step.hint):
@@ -128,11 +129,12 @@ def _lock(request: Request, *, options: Options) -> lease.Lock:
     return lease.Lock(namespace=options.place, name=lease.name_of(request.owner.label))
 
 
-def _do(cluster: Cluster, work: Work, *, options: Options) -> Outcome:
+def _do(cluster: Cluster, work: Work, request: Request, *, options: Options) -> Outcome:
     warnings = [*work.plan.warnings, *work.step.warnings]
     outcome = Outcome(unchanged=len(work.plan.unchanged), warnings=warnings, place=options.place)
     with _reporting(outcome), told_to(cluster, outcome.warnings):
-        _apply(cluster, work, outcome, options=options)
+        late = [] if options.check else [write for write in work.plan.writes if _registers(write, request)]
+        _apply(cluster, work, outcome, late=late, options=options)
         try:
             remove_all(cluster, work.plan, outcome, extra=work.extra, options=options)
         except ClusterError:
@@ -141,12 +143,46 @@ def _do(cluster: Cluster, work: Work, *, options: Options) -> Outcome:
                 _end(cluster, work, outcome, options=options)
             raise
         _end(cluster, work, outcome, options=options)
+        _register(cluster, work, request, outcome, late=late, options=options)
     return outcome
 
 
-def _apply(cluster: Cluster, work: Work, outcome: Outcome, *, options: Options) -> None:
-    """Write what the plan says, with the step before the workloads."""
-    step, writes = work.step, work.plan.writes
+def _registers(write: Write, request: Request) -> bool:
+    return write.live is None and write.desired["kind"] in request.registrations
+
+
+def _register(
+    cluster: Cluster, work: Work, request: Request, outcome: Outcome, *, late: t.Sequence[Write], options: Options
+) -> None:
+    """Create what lets the API server call workloads of the set, once all else of the set is ready.
+
+    Without waiting it is left out, with a warning, where something is not: writes of others would be refused.
+    """
+    if not late:
+        return
+    waiting = {key_of(write.desired) for write in late}
+    names = first_of(sorted(map(str, waiting)))
+    try:
+        wait_ready(
+            cluster,
+            objects=[obj for key, obj in work.wanted.items() if key not in waiting and not work.plan.is_ready(key)],
+            selector=f"{SET_LABEL}={request.owner.label}",
+            timeout=options.wait_timeout or 0.0,
+            progress=options.progress,
+        )
+    except ClusterError as error:
+        if options.wait_timeout is not None:
+            raise ClusterError(f"{names} is not created before all else is ready: {error}") from error
+        outcome.warnings.append(f"{names} is left out until all else is ready; run again ({error})")
+        return
+    plan = replace(work.plan, writes=tuple(late))
+    apply_all(cluster, plan, outcome, absent_namespaces=work.absent_namespaces, options=options)
+
+
+def _apply(cluster: Cluster, work: Work, outcome: Outcome, *, late: t.Sequence[Write], options: Options) -> None:
+    """Write what the plan says but for *late*, with the step before the workloads."""
+    step = work.step
+    writes = [write for write in work.plan.writes if write not in late]
 
     def some(part: t.Iterable[Write]) -> None:
         plan = replace(work.plan, writes=tuple(part))

@@ -48,6 +48,7 @@ class Request:
     *neighbours*: capabilities whose objects of the same fleet may be deleted together with a namespace of this set.
     *needs*: rights for what the module asks after writing; they too are required before the first write.
     *beside*: what the run does beside the objects, for a plan and the namespace of the records; it may raise Refused.
+    *registrations*: kinds that let the API server call workloads of the set: created when all else is ready.
     """
 
     owner: SetId
@@ -62,6 +63,7 @@ class Request:
     neighbours: tuple[str, ...] = ()
     needs: tuple[Right, ...] = ()
     beside: t.Callable[[Cluster, Plan, str], Step] = _nothing_beside
+    registrations: frozenset[str] = frozenset()
 
     def wanting(self, desired: t.Iterable[JsonObject]) -> Request:
         """The same request for other desired objects."""
@@ -78,6 +80,10 @@ class Request:
     def needing(self, needs: t.Iterable[Right]) -> Request:
         """The same request with more rights that must be there before the first write."""
         return replace(self, needs=(*self.needs, *needs))
+
+    def registering(self, *kinds: str) -> Request:
+        """The same request with more kinds that are created when all else is ready."""
+        return replace(self, registrations=self.registrations | frozenset(kinds))
 
     def doing(self, beside: t.Callable[[Cluster, Plan, str], Step]) -> Request:
         """The same request with work beside the objects, after what it does already."""

@@ -16,6 +16,7 @@ COLLECTION, CRDS = "collection", "crds"
 IMAGES: Mapping[str, str] = {
     "operator": f"{versions.UPSTREAM_REGISTRY}/{versions.OPERATOR_REPOSITORY}",
     "config-reloader": f"{versions.UPSTREAM_REGISTRY}/{versions.RELOADER_REPOSITORY}",
+    "admission-webhook": f"{versions.UPSTREAM_REGISTRY}/{versions.ADMISSION_WEBHOOK_REPOSITORY}",
     "prometheus": f"{versions.UPSTREAM_REGISTRY}/{versions.PROMETHEUS_REPOSITORY}",
     "alertmanager": f"{versions.UPSTREAM_REGISTRY}/{versions.ALERTMANAGER_REPOSITORY}",
     "thanos": f"{versions.UPSTREAM_REGISTRY}/{versions.THANOS_REPOSITORY}",

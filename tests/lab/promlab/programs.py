@@ -120,6 +120,15 @@ _ALL = (
         variables=(f"{_PROMETHEUS_COMMON}{pins.PROMETHEUS_OPERATOR}",),
     ),
     *(program for version in pins.OTHER_OPERATORS for program in _operator(version)),
+    # A folder of its own, with the same pins: the operator is not built again because of it.
+    Program(
+        name="admission-webhook",
+        module="admission-webhook",
+        package="github.com/prometheus-operator/prometheus-operator/cmd/admission-webhook",
+        variables=(f"{_PROMETHEUS_COMMON}{pins.PROMETHEUS_OPERATOR}",),
+        cold_mib=1300,
+        for_clusters=False,
+    ),
     Program(
         name="prometheus",
         module="prometheus",

@@ -39,6 +39,7 @@ CLUSTER_SCOPED = {
     "ClusterRoleBinding",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
 }
 # Names of these become part of names or labels that end at 63 characters.
 DNS_LABEL_KINDS = {"Namespace", "Service", "Prometheus", "Alertmanager"}

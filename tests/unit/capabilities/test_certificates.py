@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.certificates import names_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.certificates import (
     Checked,
     covers,
-    names_of,
     require_fitting,
     wanted_name,
 )

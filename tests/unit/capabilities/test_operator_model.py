@@ -13,6 +13,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 
+CA = "-----BEGIN CERTIFICATE-----"
+
 
 @pytest.mark.parametrize("raw", [None, {}, dict.fromkeys(OPERATOR_OPTIONS)])
 def test_nothing_is_required(raw: object) -> None:
@@ -51,6 +53,31 @@ def test_registries(registry: str) -> None:
         (
             {"replaces": ["prometheus-operator/prometheus-operator"]},
             "replaces[0]: 'prometheus-operator/prometheus-operator' is the Deployment that this makes; give",
+        ),
+        ({"admission_webhook": {"replicas": 0}}, "admission_webhook.replicas: must be from 1 to 10, found 0"),
+        ({"admission_webhook": {"timeout_seconds": 31}}, "admission_webhook.timeout_seconds: must be from 1 to 30 sec"),
+        (
+            {"admission_webhook": {"renew_days": 14}},
+            "admission_webhook.renew_days: must be from 15 to 300 days",
+        ),
+        (
+            {"admission_webhook": {"failure_policy": "fail"}},
+            "admission_webhook.failure_policy: must be one of",
+        ),
+        ({"admission_webhook": {"resources": {"cpu": "x"}}}, "admission_webhook.resources.cpu: 'x' is not a quantity"),
+        ({"admission_webhook": {"secret": "tls"}}, "admission_webhook.ca_bundle: must be given together with secret"),
+        ({"admission_webhook": {"ca_bundle": CA}}, "admission_webhook.ca_bundle: must be given together with secret"),
+        (
+            {"admission_webhook": {"secret": "a", "ca_bundle": "b"}},
+            "admission_webhook.ca_bundle: must be certificates",
+        ),
+        (
+            {"admission_webhook": {"secret": "A", "ca_bundle": CA}},
+            "admission_webhook.secret: must be the name of",
+        ),
+        (
+            {"admission_webhook": {"secret": "prometheus-operator-admission-webhook", "ca_bundle": CA}},
+            "admission_webhook.secret: 'prometheus-operator-admission-webhook' is the Secret that runs make; give",
         ),
         ({"regions": {"eu": {"operator": 1}}}, "regions.eu.operator: unknown key; did you mean 'operators'?"),
         ({"regions": {"eu": {"operators": 10}}}, "regions.eu.operators: must be from 0 to 9, found 10"),

@@ -136,6 +136,7 @@ def _endpoints() -> list[JsonObject]:
     return [obj for raw in inputs for obj in objects_of_endpoint(raw)]
 
 
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nany\n-----END CERTIFICATE-----"
 CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
     "operator": lambda: with_served_kinds(objects_of_operator(), ["Prometheus", "Alertmanager"]),
     "operator-changed": lambda: objects_of_operator(
@@ -149,6 +150,9 @@ CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
             "alert_rules": False,
             "platform_team": "sre",
         }
+    ),
+    "operator-webhook": lambda: objects_of_operator(
+        {"admission_webhook": {"enabled": True, "failure_policy": "Fail", "secret": "tls", "ca_bundle": AUTHORITY}}
     ),
     "teams-hub": lambda: _fleet("hub"),
     "teams-edge": lambda: _fleet("edge"),

@@ -34,6 +34,7 @@ def requirements(module: str) -> dict[str, str]:
         ("operator", OPERATOR, pins.PROMETHEUS_OPERATOR),
         ("operator", f"{OPERATOR}/pkg/apis/monitoring", pins.PROMETHEUS_OPERATOR),
         ("operator", f"{OPERATOR}/pkg/client", pins.PROMETHEUS_OPERATOR),
+        ("admission-webhook", OPERATOR, pins.PROMETHEUS_OPERATOR),
         *((f"operator-{version}", OPERATOR, version) for version in pins.OTHER_OPERATORS),
         (
             "prometheus",

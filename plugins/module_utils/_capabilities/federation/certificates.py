@@ -7,23 +7,18 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Forbidden, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, url_path
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.certificates import (
+    HAS_CRYPTOGRAPHY,
+    names_of,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import Source
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
-
-try:
-    from cryptography import x509
-except ImportError:
-    # ansible-core needs it, but a module can run with another Python.
-    HAS_CRYPTOGRAPHY = False
-else:
-    HAS_CRYPTOGRAPHY = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +59,6 @@ def covers(name: str, wanted: str) -> bool:
     if first == "*" and dot:
         return wanted.partition(".")[2] == rest and bool(wanted.partition(".")[0])
     return name == wanted
-
-
-def names_of(pem: bytes) -> tuple[str, ...]:
-    """The names in the first certificate of *pem*, DNS names and addresses; raises ValueError if it is none. Pure."""
-    certificate = x509.load_pem_x509_certificate(pem)
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [
-        address
-        for address in found.get_values_for_type(x509.IPAddress)
-        if isinstance(address, (ipaddress.IPv4Address, ipaddress.IPv6Address))
-    ]
-    return (*sorted(found.get_values_for_type(x509.DNSName)), *sorted(map(str, addresses)))
 
 
 def check_certificate(cluster: Cluster, source: Source, *, namespace: str) -> Checked | None:

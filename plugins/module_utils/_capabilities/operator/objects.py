@@ -16,6 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     MONITORING,
     MONITORING_GROUP,
     NAME_LABEL,
+    OPERATOR_COMPONENT,
     OPERATOR_NAME,
     SERVED_KINDS_ANNOTATION,
     cluster_wide_name,
@@ -53,15 +54,18 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     service_port,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import Operator
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.webhook import (
+    ALERTS,
+    webhook_objects,
+    webhook_rules,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import controller_id
 
 _PORT_NAME = "http"
-# The page with a section for each alert about the operator.
-_ALERTS = "https://github.com/promfleet/ansible-collection-monitoring/blob/main/docs/alerts.md"
 _PORT = 8080
 
 # On the pods of every operator of this collection, however many there are.
-_OF_ALL = {COMPONENT_LABEL: "controller", MANAGED_BY_LABEL: FIELD_MANAGER}
+_OF_ALL = {COMPONENT_LABEL: OPERATOR_COMPONENT, MANAGED_BY_LABEL: FIELD_MANAGER}
 
 _WORKLOADS = ("alertmanagers", "prometheusagents", "prometheuses", "thanosrulers")
 _CONFIGURATION = ("podmonitors", "probes", "prometheusrules", "scrapeconfigs", "servicemonitors")
@@ -83,10 +87,13 @@ def operator_objects(operator: Operator, *, alert_rules: t.Sequence[JsonObject])
         _namespaced(operator, CORE, "Service", spec=_service(operator)),
         *(_of_part(operator, part, APPS, "Deployment", spec=_deployment(operator, part)) for part in parts),
     ]
+    webhook = operator.admission_webhook
     if operator.monitor:
         objects += _monitor(operator)
+    if webhook is not None:
+        objects += webhook_objects(operator, webhook)
     if operator.alert_rules and alert_rules:
-        groups = [*alert_rules, *_down_rules(operator)]
+        groups = [*alert_rules, *_down_rules(operator), *(webhook_rules() if webhook is not None else ())]
         objects.append(_namespaced(operator, MONITORING, "PrometheusRule", spec={"groups": groups}))
     return objects
 
@@ -112,18 +119,24 @@ def with_served_kinds(objects: t.Sequence[JsonObject], kinds: t.Iterable[str]) -
     noted = ",".join(sorted(set(kinds))) or "none"
     result = copy.deepcopy(list(objects))
     for obj in result:
-        if obj["kind"] == "Deployment":
+        if runs_operator(obj):
             obj["spec"]["template"]["metadata"]["annotations"][SERVED_KINDS_ANNOTATION] = noted
     return result
 
 
+def runs_operator(obj: JsonObject) -> bool:
+    """Whether an object of the set is a Deployment of an operator, and not of what runs beside it."""
+    labels: t.Mapping[str, str] = obj["metadata"]["labels"]
+    return obj["kind"] == "Deployment" and labels.get(COMPONENT_LABEL) == OPERATOR_COMPONENT
+
+
 def _labels(operator: Operator, part: str = "") -> dict[str, str]:
-    return {**common_labels(operator_name(part), team=operator.platform_team), COMPONENT_LABEL: "controller"}
+    return {**common_labels(operator_name(part), team=operator.platform_team), COMPONENT_LABEL: OPERATOR_COMPONENT}
 
 
 def _selector(part: str = "") -> dict[str, str]:
     """The Deployment's selector, which cannot be changed afterwards: it has nothing that an upgrade would change."""
-    return {NAME_LABEL: operator_name(part), COMPONENT_LABEL: "controller"}
+    return {NAME_LABEL: operator_name(part), COMPONENT_LABEL: OPERATOR_COMPONENT}
 
 
 def _every_pod(operator: Operator) -> dict[str, str]:
@@ -146,7 +159,8 @@ def _of_part(operator: Operator, part: str, api_version: str, kind: str, **body:
 
 
 def _quota(operator: Operator) -> JsonObject:
-    spec = admitting(operator.priority_class, pods=10)
+    webhook = operator.admission_webhook
+    spec = admitting(operator.priority_class, pods=10 + (2 * webhook.replicas if webhook is not None else 0))
     return _namespaced(operator, CORE, "ResourceQuota", spec=spec)
 
 
@@ -277,7 +291,7 @@ def _down_rules(operator: Operator) -> list[JsonObject]:
                     f"{operator_name(part)} has not answered for 10 minutes. The instances with its controller id go "
                     "on, but no change of a monitor, rule or instance reaches them. No other operator takes them over."
                 ),
-                "runbook_url": f"{_ALERTS}#prometheusoperatorsharddown",
+                "runbook_url": f"{ALERTS}#prometheusoperatorsharddown",
             },
         }
         for part in operator.parts
