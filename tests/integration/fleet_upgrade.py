@@ -7,6 +7,7 @@ before it has left.
 from __future__ import annotations
 
 import copy
+import itertools
 import shutil
 import typing as t
 from collections.abc import Callable
@@ -29,7 +30,7 @@ Playbook = Callable[..., Run]
 OLDER = pins.OTHER_OPERATORS[-1]
 NEWER = pins.PROMETHEUS_OPERATOR
 # The canary, and the later wave.
-CANARY, LATER = lab.EDGE, lab.HUB
+CANARY, LATER = "test-waves-edge", "test-waves-hub"
 TEAM = "payments"
 PLACE = f"monitoring-{TEAM}"
 INTERVAL = 30
@@ -210,6 +211,6 @@ def test_a_good_pair_goes_through_without_a_gap(playbook: Playbook) -> None:
         assert f"quay.io/prometheus-operator/prometheus-operator:v{NEWER}" in pulled.data["images"]
         assert pulling(cluster) == []
         times = [began[name], *samples(cluster, since=began[name]), now(cluster)]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(times)]
         print(f"{name}: {len(gaps)} scrapes, longest gap {max(gaps):.1f} s")
         assert max(gaps) <= 2 * INTERVAL, f"{name}: {gaps}"

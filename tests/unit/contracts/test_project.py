@@ -27,10 +27,8 @@ STEPS = ("check", "converge", "idempotence", "verify", "absent")
 # where check mode and the second run are rules that judge what they say.
 WHOLE = ("converge", "verify", "absent")
 SHORT = {
-    "isolation": ("converge", "verify"),
-    "site": WHOLE,
-    "awx": WHOLE,
-    **dict.fromkeys(("images", "upgrade"), ("converge", "verify")),
+    **dict.fromkeys(("images", "isolation", "upgrade"), ("converge", "verify")),
+    **dict.fromkeys(("awx", "site"), WHOLE),
 }
 # Written apart, so that this file does not hold what it forbids.
 PUBLIC_INDEXES = ("pypi" + ".org", "files.pythonhosted" + ".org", "proxy.golang" + ".org", "registry.npmjs" + ".org")
