@@ -41,6 +41,8 @@ PAUSE = 2.0
 # Of what is not pulled an error names so much.
 NAMED = 10
 _SELECTOR = ",".join(f"{key}={value}" for key, value in POD_LABELS.items())
+# Reasons of events about pods of which their status says nothing.
+_FAILED = frozenset({"FailedCreate", "FailedCreatePodSandBox"})
 # How long is waited for the end of the pods, none of which runs anything.
 _END_SECONDS = 60.0
 
@@ -151,13 +153,15 @@ def _away(cluster: Cluster, left: Iterable[Left]) -> dict[str, str]:
 
 
 def _refused(cluster: Cluster, pulls: Iterable[Pull]) -> list[str]:
-    """Why pods were not made, by the events of the DaemonSets; only an addition to a message."""
-    found: dict[str, None] = {}
-    fields = f"involvedObject.kind=DaemonSet,involvedObject.name={PULL_NAME}"
+    """Why pods were not made or did not begin, by their events; only an addition to a message."""
+    found: dict[tuple[str, str], str] = {}
     for one in pulls:
         try:
-            events = cluster.list_objects(EVENTS, namespace=one.namespace, fields=fields)
+            events = cluster.list_objects(EVENTS, namespace=one.namespace, fields="type=Warning")
         except ClusterError:
             continue
-        found |= {str(event.get("message")): None for event in events if event.get("reason") == "FailedCreate"}
-    return [f"pods are refused: {message}" for message in found]
+        for event in events:
+            about, reason = str((event.get("involvedObject") or {}).get("name")), str(event.get("reason"))
+            if about.startswith(PULL_NAME) and reason in _FAILED:
+                found[about, reason] = f"{about}: {reason}: {event.get('message')}"
+    return list(found.values())

@@ -23,12 +23,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     APPS,
     LINUX,
     confined,
-    fixed,
     make,
     pull_secrets,
     restricted_pod,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import Resources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._images.inventory import (
     inventory_of,
     is_custom,
@@ -44,8 +42,9 @@ PULL = "pull"
 PULL_NAME = "promfleet-pull"
 PULL_KINDS = ((APPS, "DaemonSet"),)
 POD_LABELS = {NAME_LABEL: PULL_NAME}
-# No container ever takes them; a quota wants both.
-_RESOURCES = Resources(cpu="1m", memory="1Mi")
+# No container takes them, and a quota wants both. The sum of the limits is that of the pod, whose sandbox must start:
+# with 1Mi the kernel kills it.
+_RESOURCES = {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"cpu": "100m", "memory": "32Mi"}}
 # What a kubelet says of a container whose image it has (pkg/kubelet/kuberuntime/kuberuntime_container.go).
 _HAS_IMAGE = frozenset(
     {
@@ -220,7 +219,7 @@ def _container(number: int, image: str) -> JsonObject:
         "imagePullPolicy": "IfNotPresent",
         # Keeps it from starting: there is no such ConfigMap.
         "env": [{"name": "NEVER", "valueFrom": {"configMapKeyRef": {"name": PULL_NAME, "key": "never"}}}],
-        "resources": fixed(_RESOURCES),
+        "resources": _RESOURCES,
         "securityContext": confined(),
     }
 
