@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import shutil
 import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
 import yaml
+from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.record import FREEZE_FILE
 
 from promlab import pins
 from promlab.settings import from_environment
@@ -184,7 +186,8 @@ def test_a_bad_pair_rolls_back_and_the_later_wave_does_not_begin(playbook: Playb
     teams = changed_team(lambda team: team["monitors"][0]["spec"]["endpoints"][0].update(path="/nothing"))
     canary, later = lab.cluster(CANARY), lab.cluster(LATER)
     untouched = later.snapshot()
-    run = playbook("upgrade", inventory=inventory(NEWER, team_monitoring_teams=teams)).require_failure()
+    given = inventory(NEWER, team_monitoring_teams=teams, promfleet_upgrade_gate_timeout=60)
+    run = playbook("upgrade", inventory=given).require_failure()
     verdict = told(run)
     assert verdict[CANARY].startswith("rolled back, and the gates pass; "), run.output
     assert "before 1 of 1 up, after 0 of 1 up" in verdict[CANARY]
@@ -197,8 +200,7 @@ def test_a_bad_pair_rolls_back_and_the_later_wave_does_not_begin(playbook: Playb
 
 def test_a_good_pair_goes_through_without_a_gap(playbook: Playbook) -> None:
     clusters = {name: lab.cluster(name) for name in (CANARY, LATER)}
-    frozen = playbook("upgrade", inventory=inventory(NEWER)).require_failure()
-    lift = told(frozen)[CANARY].partition("lift=")[2].split()[0]
+    lift = json.loads((records() / FREEZE_FILE).read_text(encoding="utf-8"))["id"]
     began = {name: now(cluster) for name, cluster in clusters.items()}
     pods = {name: pod_uid(cluster) for name, cluster in clusters.items()}
     run = playbook("upgrade", inventory=inventory(NEWER, promfleet_upgrade_lift=lift)).require_success()
