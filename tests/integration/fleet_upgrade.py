@@ -215,4 +215,5 @@ def test_a_good_pair_goes_through_without_a_gap(playbook: Playbook) -> None:
         times = [began[name], *samples(cluster, since=began[name]), now(cluster)]
         gaps = [after - before for before, after in itertools.pairwise(times)]
         print(f"{name}: {len(gaps)} scrapes, longest gap {max(gaps):.1f} s")
-        assert max(gaps) <= 2 * INTERVAL, f"{name}: {gaps}"
+        # A single scrape is missing at most; scrapes are not on time to the millisecond.
+        assert max(gaps) <= 2 * INTERVAL + 1, f"{name}: {gaps}"
