@@ -253,6 +253,8 @@ RUNS: dict[str, list[JsonObject]] = {
     ],
     "upgrade_outdated": [{"cluster": "hub", "capabilities": {"operator": {}}}],
     "upgrade_plan": [{"cluster": "hub", "capabilities": {"operator": {}}, "crds": {"version": PROMETHEUS_OPERATOR}}],
+    # Without a namespace there is nothing to pull in: where it is, no controller makes pods here.
+    "upgrade_pull": [{"cluster": "hub", "capabilities": {"operator": {}}}],
     "upgrade_rollback": [{"cluster": "hub", "folder": lambda _answers: failed_upgrade()}],
     "upgrade_waves": [{"hosts": [{"name": "hub"}], "folder": lambda _answers: upgrades()}],
     "workload_monitors": [{**WATCHING, **WRITING}, {**FLEET, "state": "absent"}],

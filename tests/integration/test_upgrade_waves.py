@@ -350,6 +350,8 @@ def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, pl
         promfleet_upgrade_soak="1s",
         promfleet_upgrade_gate_timeout=10,
         promfleet_upgrade_verify=False,
+        # No kubelet pulls here: molecule's scenario upgrade does that.
+        promfleet_upgrade_pull=False,
         prometheus_operator_crds_source=str(crd_folder(PROMETHEUS_OPERATOR, only=SOME)),
         prometheus_federation_state="absent",
         prometheus_operator_monitor=False,

@@ -417,7 +417,10 @@ _ENVIRONMENT = Proof(
 
 
 # What scenarios use beside their own folder.
-_BESIDE = {"awx": ("molecule/site/*", "tests/integration/fleet_jobs.py", "docs/rights/*")}
+_BESIDE = {
+    "awx": ("molecule/site/*", "tests/integration/fleet_jobs.py", "docs/rights/*"),
+    "upgrade": ("tests/integration/fleet_upgrade.py", "docs/rights/*"),
+}
 
 
 def _scenario(name: str) -> Proof:

@@ -20,6 +20,7 @@ ON_LAB = (
     "tests/integration/test_secrets.py",
     "tests/integration/test_teams.py",
     "tests/integration/test_uninstall.py",
+    "tests/integration/test_upgrade_pull.py",
 )
 
 

@@ -53,6 +53,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.
     single_rights,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.lease import Lock, needed_rights
+from ansible_collections.promfleet.monitoring.plugins.module_utils._upgrade.pulls import (
+    PULL,
+    PULL_KINDS,
+    PULL_NAME,
+)
 
 JsonObject = dict[str, Any]
 
@@ -501,6 +506,24 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                 ),
             ),
             sets=(NAME,),
+        ),
+        Account(
+            name="promfleet-pulling",
+            purpose="Beside the others, for the playbook upgrade: lets nodes pull images before anything is changed.",
+            sections=(
+                Section(
+                    reason="Its DaemonSets, which one list finds again by their label.",
+                    rights=on_kinds(PULL_KINDS, "list") | on_kinds(PULL_KINDS, *SET_ONE, names=[PULL_NAME]),
+                ),
+                Section(
+                    reason="How far the pods are, why some are refused, and whether a node that is silent is ready.",
+                    rights=on("", "pods", "get", "list")
+                    | on("", "events", "list")
+                    | on("", "namespaces", "get")
+                    | on("", "nodes", "get"),
+                ),
+            ),
+            sets=(PULL,),
         ),
     )
 

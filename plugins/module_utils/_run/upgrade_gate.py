@@ -167,7 +167,7 @@ def _begin(one: _Gate) -> JsonObject:
         }
     if not run.check:
         place = records_namespace(params["records_namespace"])
-        objects = read_objects(run.cluster, fleet=params["fleet"], records_namespace=place)
+        objects = read_objects(run.cluster, fleet=params["fleet"], records_namespace=place, progress=run.progress)
         began = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%dt%H%M%Sz")
         one.records.begin(one.cluster, began=began, before=before, objects=objects)
     return _next(UPGRADE, "")

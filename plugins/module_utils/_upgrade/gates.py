@@ -269,8 +269,9 @@ def gaps_of(
     """The longest gap of each target in *intervals*, from *began* to *now*, in the rows of ``up[...]``.
 
     *intervals*: of each target that was there before its scrape interval in seconds, by its labels (`identity`). A
-    series over all this time is judged by itself. Those of pods that were replaced continue each other. *restarted*:
-    when an instance that lost its samples came back; what was before is not counted then.
+    series over all this time is judged by itself. Those of pods that were replaced continue each other, and may have a
+    gap that is one interval longer. *restarted*: when an instance that lost its samples came back; what was before is
+    not counted then.
     """
     by_item: dict[str, list[list[float]]] = {}
     for row in rows:
@@ -287,7 +288,9 @@ def gaps_of(
         # Without one over all this time, pods were replaced: their series continue each other.
         lines = whole or [sorted(time for times in series for time in times)]
         seconds = max(_longest(times, begin=begin, now=now) for times in lines)
-        found.append(Gap(item=item, seconds=round(seconds, 1), most=most))
+        # When in its interval a target is scraped follows from its labels. That of a new pod has others.
+        replaced = not whole and sum(map(bool, series)) > 1
+        found.append(Gap(item=item, seconds=round(seconds, 1), most=most + interval * replaced))
     return found
 
 

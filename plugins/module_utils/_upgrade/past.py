@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import typing as t
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SET_LABEL
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.progress import Progress
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.registry import CAPABILITIES
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.engine import apply_crds, live_crds
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan import (
@@ -25,13 +24,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan im
 from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.snapshot import bare_crd
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets import record
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.engine import converge
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.members import SECRET
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Incomplete, Outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.place import find_place
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.recorded import live_set
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
-from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import extract, own_entry
 
 JsonObject = dict[str, t.Any]
 
@@ -41,7 +39,7 @@ KEPT = "a rollback deletes no namespace"
 # -- what there is -------------------------------------------------------------------------------------------------
 
 
-def read_objects(cluster: Cluster, *, fleet: str, records_namespace: str | None) -> JsonObject:
+def read_objects(cluster: Cluster, *, fleet: str, records_namespace: str | None, progress: Progress) -> JsonObject:
     """What a rollback brings back: ``crds``, the ``source`` of their marks, and by capability the objects of ``sets``.
 
     Of an object that is what we own of it, as we applied it. A capability without a record has no set.
@@ -52,9 +50,9 @@ def read_objects(cluster: Cluster, *, fleet: str, records_namespace: str | None)
     sets = {}
     for capability in CAPABILITIES:
         owner = SetId(fleet=fleet, capability=capability.name)
-        recorded = record.read(cluster, owner=owner, namespace=place)
-        if recorded.live is not None:
-            sets[capability.name] = list(_members(cluster, capability, owner, recorded))
+        found = live_set(cluster, owner, kinds=capability.kinds, namespace=place, progress=progress)
+        if found is not None:
+            sets[capability.name] = list(found.applied())
     return {"crds": crds, "source": _source(live) or digest(crds), "sets": sets}
 
 
@@ -69,36 +67,6 @@ def _source(live: Sequence[JsonObject]) -> str:
             mark = {}
         found.add(str(mark.get("source") or "") if isinstance(mark, dict) else "")
     return found.pop() if len(found) == 1 else ""
-
-
-def _members(
-    cluster: Cluster, capability: Capability[t.Any], owner: SetId, recorded: record.Recorded
-) -> Iterable[JsonObject]:
-    for kind in sorted({*capability.kinds, *recorded.kinds}):
-        resource = cluster.resource(*kind)
-        if resource is None:
-            continue
-        # No run takes the right to read Secrets in other namespaces.
-        places: Sequence[str | None] = recorded.secret_namespaces if kind == SECRET else (None,)
-        for place in places:
-            for obj in cluster.list_objects(resource, namespace=place, selector=f"{SET_LABEL}={owner.label}"):
-                entry = own_entry(obj)
-                if entry is None or entry.get("apiVersion") != obj["apiVersion"] or record.is_record(obj):
-                    continue
-                yield _as_applied(obj, dict(entry.get("fieldsV1") or {}))
-
-
-def _as_applied(obj: JsonObject, fields: JsonObject) -> JsonObject:
-    """What we applied of an object: the fields that we own, and what names it."""
-    metadata = obj["metadata"]
-    applied = extract({name: value for name, value in obj.items() if name != "status"}, fields)
-    name = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
-    return {
-        "apiVersion": obj["apiVersion"],
-        "kind": obj["kind"],
-        **applied,
-        "metadata": {**(applied.get("metadata") or {}), **name},
-    }
 
 
 # -- how it comes back ---------------------------------------------------------------------------------------------

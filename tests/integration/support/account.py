@@ -25,6 +25,7 @@ SHIPPED = (
     "promfleet-exporters",
     "promfleet-grafana",
     "promfleet-isolation",
+    "promfleet-pulling",
 )
 GROUP = "rbac.authorization.k8s.io"
 RECORDS_NAMESPACE = "kube-system"

@@ -174,9 +174,17 @@ def test_no_module_but_the_check_carries_all_capabilities_with_it() -> None:
         "module_utils/_run/images_running.py",
         "module_utils/_run/upgrade_outdated.py",
         "module_utils/_run/upgrade_plan.py",
+        "module_utils/_run/upgrade_pull.py",
         "modules/images_info.py",
     }
-    for name in ("images_running", "upgrade_gate", "upgrade_outdated", "upgrade_plan", "upgrade_rollback"):
+    for name in (
+        "images_running",
+        "upgrade_gate",
+        "upgrade_outdated",
+        "upgrade_plan",
+        "upgrade_pull",
+        "upgrade_rollback",
+    ):
         assert importers(f"{OWN}._run.{name}") == {f"modules/{name}.py"}
     assert importers(f"{OWN}._run.check") <= {
         "action/input_check.py",

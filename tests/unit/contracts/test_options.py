@@ -21,7 +21,7 @@ from tests.tools import variables
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 # Modules that make something and remove it again, and say so in attributes of their own.
-MAKES_AND_REMOVES = {"isolation"}
+MAKES_AND_REMOVES = {"isolation", "upgrade_pull"}
 # Those that note where an upgrade is.
 RECORDING = ("upgrade_gate", "upgrade_waves")
 MODULES = sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))

@@ -26,7 +26,10 @@ STEPS = ("check", "converge", "idempotence", "verify", "absent")
 # Scenarios that are about something else than how a role writes and removes its objects, and those of the whole job,
 # where check mode and the second run are rules that judge what they say.
 WHOLE = ("converge", "verify", "absent")
-SHORT = {"isolation": ("converge", "verify"), "site": WHOLE, "awx": WHOLE, "images": ("converge", "verify")}
+SHORT = {
+    **dict.fromkeys(("images", "isolation", "upgrade"), ("converge", "verify")),
+    **dict.fromkeys(("awx", "site"), WHOLE),
+}
 # Written apart, so that this file does not hold what it forbids.
 PUBLIC_INDEXES = ("pypi" + ".org", "files.pythonhosted" + ".org", "proxy.golang" + ".org", "registry.npmjs" + ".org")
 MACHINE_PATHS = ("/work" + "/", "/root" + "/", "/tmp" + "/spec")
