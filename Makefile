@@ -12,6 +12,9 @@ BENCH_ARGS ?=
 PROVE_ARGS ?=
 PART ?=
 
+# Hundreds of processes load the collection: without its byte code each of them would compile it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv format lint sanity unit integration molecule test prove ledger bench rights findings health matrix upgrades workloads stamp demo down clean
 

@@ -376,6 +376,8 @@ def test_the_canary_rolls_back_and_the_next_wave_does_not_begin(stage: Stage, pl
     assert differences(untouched, contents(later(stage))) == []
     assert told[second].startswith("not upgraded: frozen since 2")
     assert "lifts it" in told[second]
+    if not in_full():
+        return
     freeze = run.of("upgrade_gate", host=second)[-1].data["reason"].partition("lift=")[2].split()[0]
     inventory["all"]["vars"]["promfleet_upgrade_lift"] = freeze
     good = playbook("upgrade", inventory=inventory).require_success()

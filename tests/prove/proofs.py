@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import json
@@ -442,6 +443,15 @@ def _scenario(name: str) -> Proof:
     )
 
 
+_SITE = dataclasses.replace(
+    _scenario("site"),
+    name="site in full",
+    part="runs",
+    shows="The molecule scenario site with all its rules: runs with a limit, and with a cluster that cannot be reached",
+    commands=(("env", f"{VARIABLE}=1", "molecule", "test", "--scenario-name", "site"),),
+)
+
+
 def all_proofs() -> tuple[Proof, ...]:
     """Every proof, those of molecule's scenarios that declare `prove` among them."""
     return (
@@ -462,6 +472,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _JOBS,
         _ENVIRONMENT,
         *_RUNS,
+        _SITE,
         *_CORES,
         _UPGRADES,
         *map(_scenario, scenarios.names("prove")),
