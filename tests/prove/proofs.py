@@ -446,7 +446,7 @@ def _scenario(name: str) -> Proof:
 _SITE = dataclasses.replace(
     _scenario("site"),
     name="site in full",
-    part="runs",
+    part="site",
     shows="The molecule scenario site with all its rules: runs with a limit, and with a cluster that cannot be reached",
     commands=(("env", f"{VARIABLE}=1", "molecule", "test", "--scenario-name", "site"),),
 )
