@@ -25,6 +25,7 @@ from promlab.controlplane import ADMIN_TOKEN, ControlPlane
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inventory import APART, LOCAL
 from tests.integration.support.playbook import CHECKOUT, ENVIRONMENTS, Run
+from tests.suite.in_full import representative
 
 JsonObject = dict[str, t.Any]
 Playbook = Callable[..., Run]
@@ -102,7 +103,7 @@ def servers() -> Iterator[tuple[StandIn, StandIn]]:
         yield edge, other
 
 
-@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("prefix", representative(ENVIRONMENTS), ids=lambda path: path.name)
 @pytest.mark.parametrize("way", [LOCAL, APART], ids=["in the task's process", "in its own process"])
 def test_no_poison_leads_a_connection_astray(
     playbook: Playbook, servers: tuple[StandIn, StandIn], tmp_path: Path, way: JsonObject, prefix: Path
@@ -238,7 +239,7 @@ def is_strict(prefix: Path) -> bool:
     return subprocess.check_output([str(prefix / "bin/python"), "-c", question], text=True).strip() == "True"
 
 
-@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("prefix", representative(ENVIRONMENTS), ids=lambda path: path.name)
 @pytest.mark.parametrize(
     ("lacking", "reason"),
     [

@@ -16,6 +16,7 @@ from tests.integration.support.inventory import fleet
 from tests.integration.support.planes import started, with_policy_engine
 from tests.integration.support.playbook import ENVIRONMENTS, Run
 from tests.integration.test_doctor_files import manifests, without
+from tests.suite.in_full import representative
 
 Playbook = Callable[..., Run]
 
@@ -96,7 +97,7 @@ def folders(folder: Path, edge: Callable[[list[JsonObject]], list[JsonObject]] =
     )
 
 
-@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("prefix", representative(ENVIRONMENTS), ids=lambda path: path.name)
 def test_folders_are_judged_without_a_cluster(playbook: Playbook, tmp_path: Path, prefix: Path) -> None:
     run = playbook("doctor", inventory=folders(tmp_path), prefix=prefix).require_success()
     assert run.warnings == []

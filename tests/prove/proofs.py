@@ -400,6 +400,36 @@ _CORES = (
         minutes=15,
     ),
 )
+_DOORS = (
+    _in_full(
+        "both doors on both ansible-cores",
+        part="doors",
+        test="tests/integration/test_direct.py",
+        shows="A module answers the same inside the task's process and in its own, on both ansible-cores",
+        minutes=10,
+    ),
+    _in_full(
+        "connections on both ansible-cores",
+        part="doors",
+        test="tests/integration/test_connections.py",
+        shows="No setting of the surroundings leads a request to another cluster, on both ansible-cores",
+        minutes=12,
+    ),
+    _in_full(
+        "doctor on both ansible-cores",
+        part="doors",
+        test="tests/integration/test_doctor_modes.py",
+        shows="Every mode of the playbook doctor, on both ansible-cores",
+        minutes=10,
+    ),
+    _in_full(
+        "flips",
+        part="flips",
+        test="tests/integration/test_flag_flips.py",
+        shows="After 100 flips of a team's flag the operator runs on, and no object of another team was written",
+        minutes=10,
+    ),
+)
 _JOBS = _in_full(
     "jobs of AWX",
     part="awx",
@@ -474,6 +504,7 @@ def all_proofs() -> tuple[Proof, ...]:
         *_RUNS,
         _SITE,
         *_CORES,
+        *_DOORS,
         _UPGRADES,
         *map(_scenario, scenarios.names("prove")),
     )
