@@ -56,11 +56,11 @@ IDENTIFIED = {
     EDGE: [],
 }
 # A set's record lists the kinds that it can have: what exposes instances can have Deployments today, what federates
-# them PrometheusRules, and teams can have agents and disruption budgets.
-_TEAMS = ("kube-system", "promfleet-set-default.teams")
+# them PrometheusRules, teams can have agents and disruption budgets, and an operator an admission webhook.
+_BOTH = [("kube-system", f"promfleet-set-default.{name}") for name in ("operator", "teams")]
 RECORDED = {
-    HUB: [("kube-system", "promfleet-set-default.federation"), _TEAMS],
-    EDGE: [("kube-system", "promfleet-set-default.federation-source"), _TEAMS],
+    HUB: [("kube-system", "promfleet-set-default.federation"), *_BOTH],
+    EDGE: [("kube-system", "promfleet-set-default.federation-source"), *_BOTH],
 }
 # The earlier commit let a drained node take all replicas at once.
 PROTECTED = [("monitoring-payments", "alertmanager-payments"), ("monitoring-payments", "prometheus-payments")]

@@ -430,6 +430,19 @@ _DOORS = (
         minutes=10,
     ),
 )
+_GUIDES = (
+    dataclasses.replace(
+        _in_full(
+            "guide to a first federation",
+            part="guides",
+            test="tests/integration/test_first_federation.py",
+            shows="Every command of the guide to a first federation does what the guide says, on two clusters",
+            minutes=15,
+            inputs=("docs/first-federation.md",),
+        ),
+        on_lab=True,
+    ),
+)
 _JOBS = _in_full(
     "jobs of AWX",
     part="awx",
@@ -505,6 +518,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _SITE,
         *_CORES,
         *_DOORS,
+        *_GUIDES,
         _UPGRADES,
         *map(_scenario, scenarios.names("prove")),
     )
