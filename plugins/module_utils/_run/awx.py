@@ -211,7 +211,7 @@ def _result(
         "files": files,
         "not_asked": dict(made.not_asked),
         "requests": len(awx.requests),
-        "diff": lambda: [_diff(change) for change in changes[:500]],
+        "diff": lambda: room.take((_diff(change) for change in changes), printed=True),
         "failure": _failure(failures, kept_back),
     }
 

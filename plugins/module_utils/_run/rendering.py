@@ -232,7 +232,7 @@ def work(run: Run) -> JsonObject:
         "folder": str(plan.root),
         "files": files,
         **({"truncated": left_out} if left_out else {}),
-        "diff": lambda: room.take(change.diff() for change in plan.changes),
+        "diff": lambda: room.take((change.diff() for change in plan.changes), printed=True),
         "warnings": [*made.warnings, *_left(plan), *_strangers(params)],
     }
 

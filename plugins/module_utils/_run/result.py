@@ -18,6 +18,8 @@ JsonObject = dict[str, t.Any]
 # AWX cuts an event at 700,000 bytes; counts are always whole, the lists stop here.
 RESULT_BYTES = 400_000
 WARNINGS = 50
+# Bytes of JSON that a printed line of a diff has more than the line: a sign, and a colour that begins and ends.
+_COLOURS = 30
 
 
 def write_whole(path: Path, outcome: Outcome) -> None:
@@ -66,7 +68,7 @@ def report(outcome: Outcome, *, diff: bool) -> JsonObject:
     if missing:
         result["truncated"] = missing
     if diff:
-        diffs = room.take(_shown(change) for change in changes)
+        diffs = room.take((_shown(change) for change in changes), printed=True)
         if len(diffs) < len(changes):
             left_out = len(changes) - len(diffs)
             diffs.append(
@@ -82,11 +84,17 @@ class Room:
     def __init__(self, size: int) -> None:
         self._left = size
 
-    def take(self, entries: t.Iterable[JsonObject]) -> list[JsonObject]:
-        """Those of *entries* that there is room for; a large one does not keep out the small ones after it."""
+    def take(self, entries: t.Iterable[JsonObject], *, printed: bool = False) -> list[JsonObject]:
+        """Those of *entries* that there is room for; a large one does not keep out the small ones after it.
+
+        *printed*: they are diffs. The event of a diff has it twice, as data and as Ansible prints it, line by line in
+        colours.
+        """
         taken = []
         for entry in entries:
             size = len(json.dumps(entry)) + len(", ")
+            if printed:
+                size += size + _COLOURS * sum(str(value).count("\n") for value in entry.values())
             if size <= self._left:
                 self._left -= size
                 taken.append(entry)
