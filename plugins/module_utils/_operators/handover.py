@@ -18,12 +18,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, guess_plural, key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
-    COMPONENT_LABEL,
-    OPERATOR_COMPONENT,
-    SET_LABEL,
-    TEAM_LABEL,
-)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SET_LABEL, TEAM_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators import stop
@@ -44,6 +39,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.sc
     Instance,
     Scope,
     other_pods,
+    runs_operator,
     scope_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
@@ -123,10 +119,6 @@ def change_operators(
 
 def _changes_operators(plan: Plan) -> bool:
     """Whether a Deployment of an operator comes, goes, or gets another controller id. Pure."""
-
-    def runs_operator(obj: JsonObject) -> bool:
-        labels = obj["metadata"].get("labels") or {}
-        return obj["kind"] == "Deployment" and labels.get(COMPONENT_LABEL) == OPERATOR_COMPONENT
 
     def id_of(obj: JsonObject) -> str | None:
         return scope_of(obj["spec"]["template"], namespace=obj["metadata"]["namespace"]).controller_id

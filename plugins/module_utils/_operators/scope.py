@@ -18,7 +18,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import MONITORING_GROUP
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    COMPONENT_LABEL,
+    MONITORING_GROUP,
+    OPERATOR_COMPONENT,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 
 JsonObject = dict[str, t.Any]
@@ -158,6 +162,12 @@ EVERYTHING = Scope(allowed=dict.fromkeys(INSTANCE_KINDS))
 
 
 # -- from a pod's containers --------------------------------------------------------------------------------------
+
+
+def runs_operator(obj: JsonObject) -> bool:
+    """Whether an object of ours is a Deployment of an operator, and not of what runs beside it."""
+    labels: t.Mapping[str, str] = obj["metadata"].get("labels") or {}
+    return obj["kind"] == "Deployment" and labels.get(COMPONENT_LABEL) == OPERATOR_COMPONENT
 
 
 def containers_of(template: JsonObject) -> list[JsonObject]:

@@ -35,7 +35,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
     operator_objects,
     pods_selector,
-    runs_operator,
     with_served_kinds,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.webhook import (
@@ -60,6 +59,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.re
     rights_to_replace,
     take_place,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import runs_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import shared_out
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 

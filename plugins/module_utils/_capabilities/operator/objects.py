@@ -59,6 +59,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     webhook_objects,
     webhook_rules,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import runs_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import controller_id
 
 _PORT_NAME = "http"
@@ -122,12 +123,6 @@ def with_served_kinds(objects: t.Sequence[JsonObject], kinds: t.Iterable[str]) -
         if runs_operator(obj):
             obj["spec"]["template"]["metadata"]["annotations"][SERVED_KINDS_ANNOTATION] = noted
     return result
-
-
-def runs_operator(obj: JsonObject) -> bool:
-    """Whether an object of the set is a Deployment of an operator, and not of what runs beside it."""
-    labels: t.Mapping[str, str] = obj["metadata"]["labels"]
-    return obj["kind"] == "Deployment" and labels.get(COMPONENT_LABEL) == OPERATOR_COMPONENT
 
 
 def _labels(operator: Operator, part: str = "") -> dict[str, str]:
