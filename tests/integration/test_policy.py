@@ -50,7 +50,10 @@ def apply(playbook: Callable[..., Run], plane: ControlPlane, api: Cluster) -> It
 def enforced(apply: Apply, api: Cluster) -> Apply:
     """The shipped policies, enforced, and known to the API server."""
     apply().require_success()
-    api.wait_until(lambda: denied(person(api), monitor(ADDRESS)) is not None, "the policies count")
+    labelled = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "any", "labels": {TEAM_LABEL: "pay"}}}
+    # The API server learns of each policy for itself: these two are what the tests ask for.
+    api.wait_until(lambda: denied(person(api), monitor(ADDRESS)) is not None, "relabelings counts")
+    api.wait_until(lambda: denied(person(api), labelled) is not None, "promfleet-team-label counts")
     return apply
 
 

@@ -90,8 +90,11 @@ def make(api: Cluster, cases: t.Iterable[Case]) -> None:
             api.apply(
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace_of(case, exposed=exposed)}}
             )
+            made: dict[tuple[str, str], str] = {}
             for obj in objects_of(case, exposed=exposed):
-                api.apply(obj)
+                for owner in obj["metadata"].get("ownerReferences", ()):
+                    owner["uid"] = made[owner["kind"], owner["name"]]
+                made[obj["kind"], obj["metadata"]["name"]] = api.apply(obj)["metadata"]["uid"]
 
 
 @pytest.fixture(scope="module")

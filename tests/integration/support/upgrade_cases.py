@@ -64,10 +64,13 @@ def writes(**entry: t.Any) -> JsonObject:
 
 
 def stateful_set(labels: dict[str, str]) -> JsonObject:
-    """A StatefulSet as the operator makes it for an Alertmanager, with its pods left out."""
+    """A StatefulSet as the operator makes it for an Alertmanager, with its pods left out.
+
+    Who makes it gives the owner's uid: the garbage collector removes what belongs to an object that is not there.
+    """
     own = {"app.kubernetes.io/name": "alertmanager"}
     template = {"metadata": {"labels": own}, "spec": {"containers": [{"name": "alertmanager", "image": "any"}]}}
-    owner = {"apiVersion": V1, "kind": "Alertmanager", "name": "one", "uid": "00000000-0000-4000-8000-000000000000"}
+    owner = {"apiVersion": V1, "kind": "Alertmanager", "name": "one"}
     metadata = {"name": "alertmanager-one", "labels": labels, "ownerReferences": [owner]}
     spec = {"replicas": 0, "serviceName": "any", "selector": {"matchLabels": own}, "template": template}
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
@@ -103,8 +106,9 @@ _OPERATOR = (
     ),
     Case(
         id="po-statefulset-labels",
-        exposed=(stateful_set({"app.kubernetes.io/name": "alertmanager"}),),
+        exposed=(an("Alertmanager"), stateful_set({"app.kubernetes.io/name": "alertmanager"})),
         spared=(
+            an("Alertmanager"),
             stateful_set(
                 {"app.kubernetes.io/name": "alertmanager", "app.kubernetes.io/managed-by": "prometheus-operator"}
             ),
