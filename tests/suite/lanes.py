@@ -38,6 +38,11 @@ def group_of(nodeid: str) -> str:
     return nodeid if file == "tests/suite/test_sanity.py" else file
 
 
+def leaves_lab(nodeid: str, following: str | None) -> bool:
+    """Whether a test is the last of the lab's lane; *following* is the worker's next one, None if there is none."""
+    return file_of(nodeid) in ON_LAB and (following is None or file_of(following) not in ON_LAB)
+
+
 class Lanes(LoadScopeScheduling):
     """Gives whole groups to workers.
 

@@ -26,6 +26,12 @@ def up(*names: str) -> None:
         subprocess.run([LAB, "up", *names], stdin=subprocess.DEVNULL, stdout=sys.__stderr__, check=True)
 
 
+def down(*names: str) -> None:
+    """Removes clusters; those of another making stay."""
+    if not os.environ.get("PROMFLEET_TEST_KUBECONFIG"):
+        subprocess.run([LAB, "down", *names], stdin=subprocess.DEVNULL, stdout=sys.__stderr__, check=True)
+
+
 def kubeconfig() -> Path:
     """The file with the contexts of the clusters, for what tests look at and prepare: it may do everything."""
     if given := os.environ.get("PROMFLEET_TEST_KUBECONFIG"):

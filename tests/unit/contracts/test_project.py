@@ -196,3 +196,18 @@ def test_every_file_of_the_lab_lane_is_there() -> None:
 )
 def test_what_must_not_meet_is_in_one_group(nodeid: str, group: str) -> None:
     assert lanes.group_of(nodeid) == group
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "following", "leaves"),
+    [
+        (f"{lanes.ON_LAB[-1]}::test_a", None, True),
+        (f"{lanes.ON_LAB[-1]}::test_a", "tests/unit/test_a.py::test_a", True),
+        (f"{lanes.ON_LAB[0]}::test_a", f"{lanes.ON_LAB[1]}::test_a", False),
+        ("tests/unit/test_a.py::test_a", None, False),
+    ],
+)
+def test_the_labs_clusters_go_with_the_last_test_of_their_lane(
+    nodeid: str, following: str | None, leaves: bool
+) -> None:
+    assert lanes.leaves_lab(nodeid, following) is leaves
