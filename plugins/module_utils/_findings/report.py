@@ -104,8 +104,9 @@ def make_report(
         suppressions, suppressed=suppressed, cluster=cluster, today=today, whole_fleet=whole_fleet
     )
     ordered = in_order([*remaining, *about])
-    failing = tuple(finding for finding in ordered if _fails(finding, fail_on=fail_on))
-    shown = tuple(one for one in ordered if reaches(one, show_from) or _fails(one, fail_on=fail_on))
+    judged = [(one, _fails(one, fail_on=fail_on)) for one in ordered]
+    failing = tuple(one for one, fails in judged if fails)
+    shown = tuple(one for one, fails in judged if fails or reaches(one, show_from))
     return Report(
         cluster=cluster,
         cluster_uid=cluster_uid,

@@ -66,11 +66,11 @@ def tell(report: Report, *, params: t.Mapping[str, t.Any], earlier: Earlier | No
     return {**told.result, "warnings": write_files(told.files(), folder) if folder else []}
 
 
-def write_files(files: t.Mapping[str, str], folder: str | None) -> list[str]:
-    """Write files where a folder is given; returns what went wrong with that, for a warning."""
+def write_files(files: t.Mapping[str, str], folder: str) -> list[str]:
+    """Write files into the folder of results; returns what went wrong with that, for a warning."""
     try:
-        for name, text in files.items() if folder else ():
-            write_private(Path(str(folder)) / name, text)
+        for name, text in files.items():
+            write_private(Path(folder) / name, text)
     except OSError as error:
         return [f"result_folder: the findings could not be written: {error}"]
     return []

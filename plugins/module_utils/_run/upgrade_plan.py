@@ -147,8 +147,10 @@ def work(run: Run) -> JsonObject:
     blocked = bool(report.failing)
     text = markdown(plan, report.findings, blocked=blocked)
     told = tell(report, params=params, earlier=earlier)
-    files = {MARKDOWN_FILE: text, JSON_FILE: as_json(plan, blocked=blocked)}
-    warnings = [*t.cast("list[str]", told["warnings"]), *write_files(files, params["result_folder"])]
+    warnings = [*t.cast("list[str]", told["warnings"])]
+    if params["result_folder"]:
+        files = {MARKDOWN_FILE: text, JSON_FILE: as_json(plan, blocked=blocked)}
+        warnings += write_files(files, params["result_folder"])
     return {**told, **_bounded(plan), "text": text[:TEXT_BYTES], "blocked": blocked, "warnings": warnings}
 
 
