@@ -19,9 +19,12 @@ description:
   - A file of another cluster, or of another fleet, is refused.
 options:
   path:
-    description: The file of M(promfleet.monitoring.state_record).
+    description: The file of M(promfleet.monitoring.state_record). Either this or O(secret) must be given.
     type: path
-    required: true
+  secret:
+    description: Whether the state is in the Secret of M(promfleet.monitoring.state_record).
+    type: bool
+    default: false
   cluster:
     description: The name of the cluster, for what is shown.
     type: str

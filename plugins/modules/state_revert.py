@@ -21,9 +21,12 @@ description:
   - The next run of the playbook C(site) makes the cluster what the inventory says. Change the inventory too.
 options:
   path:
-    description: The file of M(promfleet.monitoring.state_record).
+    description: The file of M(promfleet.monitoring.state_record). Either this or O(secret) must be given.
     type: path
-    required: true
+  secret:
+    description: Whether the state is in the Secret of M(promfleet.monitoring.state_record).
+    type: bool
+    default: false
   prune:
     description:
       - Whether namespaces, instances, and whole sets of a capability that were not recorded may be deleted. A run that

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Outcome
 
 from promlab.controlplane import ControlPlane
+from tests.integration.support.account import install_roles, is_allowed, make_account, write_kubeconfig
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inprocess import run_module
 
@@ -147,3 +149,87 @@ def test_a_state_of_something_else_is_refused(module: Module, tmp_path: Path) ->
     tiers.write_text(json.dumps(whole))
     with pytest.raises(Refused, match="has other operators than the cluster"):
         module("state_revert", path=str(tiers))
+
+
+SECRET = ("v1", "Secret", "promfleet-state-default", "kube-system")
+
+
+@pytest.fixture
+def kept(api: Cluster) -> Iterator[None]:
+    """Afterwards no state is in the cluster."""
+    yield
+    api.delete(*SECRET)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_state_is_kept_in_the_cluster_and_brings_back_what_was_uninstalled(module: Module, api: Cluster) -> None:
+    module("prometheus_operator", wait=False)
+    teams(module, PAY)
+    with pytest.raises(InputError, match="does not exist: record the cluster first"):
+        module("state_compare", cluster="hub", secret=True)
+    assert module("state_record", secret=True, check=True)["changed"]
+    assert api.find(*SECRET) is None
+    recorded = module("state_record", secret=True)
+    assert (recorded["changed"], recorded["secret"]) == (True, "kube-system/promfleet-state-default")
+    assert not module("state_record", secret=True)["changed"]
+    assert module("state_compare", cluster="hub", secret=True)["differences"] == []
+
+    module("team_monitoring", state="absent", cluster="hub", clusters=["hub"], teams=[])
+    api.delete_namespaces("monitoring-pay")
+    module("prometheus_operator", state="absent")
+    found = module("state_compare", cluster="hub", secret=True)["differences"]
+    assert {row["action"] for row in found} == {"deleted"}
+    outcome = t.cast(Outcome, module("state_revert", secret=True, wait=False)["outcome"])
+    assert {"created Prometheus monitoring-pay/pay", "created Deployment prometheus-operator/prometheus-operator"} <= {
+        *changes(outcome)
+    }
+    assert module("state_compare", cluster="hub", secret=True)["differences"] == []
+    assert changes(teams(module, PAY)) == []
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_secret_that_is_no_state_is_refused_and_stays(module: Module, api: Cluster) -> None:
+    _version, _kind, name, namespace = SECRET
+    bare: JsonObject = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
+    api.apply({**bare, "stringData": {"own": "yes"}})
+    for state in ("state_record", "state_revert"):
+        with pytest.raises(InputError, match="was not made by this collection"):
+            module(state, secret=True)
+    api.delete(*SECRET)
+    module("prometheus_operator", wait=False)
+    module("state_record", secret=True)
+    api.edit(*SECRET[:3], {"data": {"state.json.gz": "bm90IGd6aXA="}}, namespace=namespace)
+    before = api.get(*SECRET)
+    for state in ("state_record", "state_revert"):
+        with pytest.raises(InputError, match=r"holds no state.*Delete it, and record the cluster again"):
+            module(state, secret=True)
+    assert api.get(*SECRET) == before
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_shipped_accounts_keep_a_state_and_no_other_secret(
+    module: Module, api: Cluster, plane: ControlPlane, tmp_path: Path
+) -> None:
+    install_roles(api)
+    module("prometheus_operator", wait=False)
+    for name, roles in (("seeing", ["promfleet-reader"]), ("keeping", ["promfleet-reader", "promfleet-keeping"])):
+        token = make_account(api, name, roles=roles)
+        write_kubeconfig(plane.kubeconfig, tokens={plane.context: token}, output=tmp_path / name)
+    seeing, keeping = (Cluster(kubeconfig=tmp_path / name, context=plane.context) for name in ("seeing", "keeping"))
+    where = {"resource": "secrets", "namespace": "kube-system", "name": SECRET[2], "verb": "patch"}
+    for account in (seeing, keeping):
+        lists = functools.partial(is_allowed, account, resource="pods", verb="list", namespace="any")
+        api.wait_until(lists, "the rights of the reader count")
+    api.wait_until(functools.partial(is_allowed, keeping, **where), "the right to keep a state counts")
+
+    with pytest.raises(ClusterError, match=r"secrets.*promfleet-state-default"):
+        run_module("state_record", kubeconfig=tmp_path / "seeing", context=plane.context, secret=True)
+    assert run_module("state_record", kubeconfig=tmp_path / "keeping", context=plane.context, secret=True)["changed"]
+    assert not is_allowed(keeping, **{**where, "name": "another"})
+    assert not is_allowed(keeping, **{**where, "verb": "list", "name": ""})
+
+
+@pytest.mark.parametrize(("options", "said"), [({}, "is missing: give"), ({"path": "a", "secret": True}, "one place")])
+def test_a_state_has_one_place(module: Module, options: JsonObject, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        module("state_record", **options)

@@ -46,6 +46,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.no
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.served import SERVED_RIGHTS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import OPERATORS_MAX, part_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.stop import STOPPED_NOTE
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run import state_place
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import cluster_options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import (
     Right,
@@ -524,6 +525,16 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
                 ),
             ),
             sets=(PULL,),
+        ),
+        Account(
+            name="promfleet-keeping",
+            purpose="Beside promfleet-reader or those that write, for states that are recorded in the cluster itself.",
+            sections=(
+                Section(
+                    reason="The Secret with the state, by its name.",
+                    rights=on("", "secrets", "create", "get", "patch", names=[state_place.PREFIX + FLEET]),
+                ),
+            ),
         ),
     )
 

@@ -96,8 +96,8 @@ def work(run: Run) -> JsonObject:
     """Do what the module is for."""
     params = run.params
     require(grammar.label_value, params["cluster"], path="cluster")
-    state = read_state(run, uid=identified(run))
     place = place_of_records(run)
+    state = read_state(run, uid=identified(run), namespace=place)
     live = {capability.name: found.members for capability, found in live_sets(run, place=place) if found is not None}
     differences = differences_of(params["cluster"], state.sets, live)
     crds = crds_differ(state.crds, crd_releases(run))

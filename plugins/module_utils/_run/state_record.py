@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module state_record does: what a fleet has in a cluster becomes a file. And what such modules share."""
+"""What the module state_record does: what a fleet has in a cluster is kept as a state. And what such modules share."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator
-from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
@@ -18,13 +17,17 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._crds.plan im
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.capability import set_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.definition import Definition
-from ansible_collections.promfleet.monitoring.plugins.module_utils._run.files import write_private
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options import (
     RECORDS_OPTION,
     SET_OPTIONS,
     cluster_options,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import JsonObject, Run, records_namespace
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.state_place import (
+    PLACE_OPTIONS,
+    Place,
+    place_of,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.place import find_place
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.recorded import (
     LiveSet,
@@ -35,8 +38,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.recorde
     state_text,
 )
 
-FILE_OPTION: JsonObject = {"path": {"type": "path", "required": True}}
-OPTIONS: JsonObject = cluster_options({**FILE_OPTION, "fleet": SET_OPTIONS["fleet"], **RECORDS_OPTION})
+OPTIONS: JsonObject = cluster_options({**PLACE_OPTIONS, "fleet": SET_OPTIONS["fleet"], **RECORDS_OPTION})
 
 
 def place_of_records(run: Run) -> str:
@@ -70,53 +72,50 @@ def identified(run: Run) -> str:
     return uid
 
 
-def read_state(run: Run, *, uid: str) -> State:
-    """The state in the file of the option path; raises InputError if it is not one of this fleet in this cluster."""
-    path = Path(run.params["path"])
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError("path", f"{path} cannot be read: {error.strerror or error}") from error
-    state = parse_state(data, path=f"path: {path}")
+def read_state(run: Run, *, uid: str, namespace: str) -> State:
+    """The state that the options name; raises InputError if there is none of this fleet in this cluster.
+
+    *uid* is that of the cluster, *namespace* holds its records.
+    """
+    place = place_of(run, namespace=namespace)
+    option, _colon, name = place.text.partition(": ")
+    data = place.read()
+    if data is None:
+        raise InputError(option, f"{name} does not exist: record the cluster first")
+    state = parse_state(data, path=place.text)
     fleet = str(run.params["fleet"])
     if state.fleet != fleet:
-        raise InputError("path", f"{path} is of the fleet {state.fleet!r}, this run is of {fleet!r}")
+        raise InputError(option, f"{name} is of the fleet {state.fleet!r}, this run is of {fleet!r}")
     if state.uid != uid:
-        raise InputError("path", f"{path} is of another cluster: its kube-system has the uid {state.uid}, here {uid}")
+        raise InputError(option, f"{name} is of another cluster: its kube-system has the uid {state.uid}, here {uid}")
     return state
 
 
 def work(run: Run) -> JsonObject:
     """Do what the module is for."""
-    path = Path(run.params["path"])
-    before = _before(path)
+    namespace = place_of_records(run)
+    place = place_of(run, namespace=namespace)
+    before = _before(place)
     uid = identified(run)
-    place = place_of_records(run)
-    sets = {capability.name: found.applied() for capability, found in live_sets(run, place=place) if found is not None}
+    found = live_sets(run, place=namespace)
+    sets = {capability.name: live.applied() for capability, live in found if live is not None}
     state = State(uid=uid, fleet=str(run.params["fleet"]), sets=sets, crds=crd_releases(run))
     text = state_text(state).encode()
     if text != before and not run.check:
-        try:
-            write_private(path, text)
-        except OSError as error:
-            raise InputError("path", f"{path} could not be written: {error.strerror or error}") from error
+        place.write(text)
     return {
         "changed": text != before,
-        "path": str(path),
+        **place.result,
         "sets": {name: len(objects) for name, objects in sets.items()},
         "crds": sorted(set(state.crds.values()) - {""}),
     }
 
 
-def _before(path: Path) -> bytes | None:
-    """What the file has, None if there is none; raises InputError for a file that is something else."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError("path", f"{path} cannot be read: {error.strerror or error}") from error
-    parse_state(data, path=f"path: {path}")
+def _before(place: Place) -> bytes | None:
+    """What is kept there, None if nothing is; raises InputError for something else than a state."""
+    data = place.read()
+    if data is not None:
+        parse_state(data, path=place.text)
     return data
 
 

@@ -53,8 +53,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._run.options 
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.run import JsonObject, Run
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.state_compare import crds_differ
+from ansible_collections.promfleet.monitoring.plugins.module_utils._run.state_place import PLACE_OPTIONS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._run.state_record import (
-    FILE_OPTION,
     crd_releases,
     identified,
     live_sets,
@@ -70,7 +70,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request
 
 OPTIONS: JsonObject = cluster_options(
     {
-        **FILE_OPTION,
+        **PLACE_OPTIONS,
         "prune": {"type": "bool", "default": False},
         **{name: option for name, option in SET_OPTIONS.items() if name != "state"},
     },
@@ -91,8 +91,8 @@ class _Wanted:
 
 def work(run: Run) -> JsonObject:
     """Do what the module is for."""
-    state = read_state(run, uid=identified(run))
     place = place_of_records(run)
+    state = read_state(run, uid=identified(run), namespace=place)
     wanted = _in_order(state, [*live_sets(run, place=place)])
     warnings = [
         f"{line}; a revert changes no CRDs, the module crds does" for line in crds_differ(state.crds, crd_releases(run))

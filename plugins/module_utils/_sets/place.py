@@ -34,9 +34,9 @@ JsonObject = dict[str, t.Any]
 # What looking for the label takes.
 TO_READ = Right(group="", resource="namespaces", verb="list")
 # Every server has them: no request has to ask how they are served.
-_NAMESPACES, _CONFIG_MAPS = (
-    Resource(api_version="v1", kind=kind, plural=plural, namespaced=namespaced, verbs=frozenset({"list"}))
-    for kind, plural, namespaced in (("Namespace", "namespaces", False), ("ConfigMap", "configmaps", True))
+_NAMESPACES, _CONFIG_MAPS, _SECRETS = (
+    Resource(api_version="v1", kind=kind, plural=f"{kind.lower()}s", namespaced=namespaced, verbs=frozenset({"list"}))
+    for kind, namespaced in (("Namespace", False), ("ConfigMap", True), ("Secret", True))
 )
 # What policies and webhooks answer, each as it was made.
 _DENIED = (400, 403, 422)
@@ -72,14 +72,18 @@ def way_out(error: ApiError, namespace: str) -> str:
     return f". {closed_hint(namespace)}" if error.status in _DENIED else ""
 
 
-def keep(cluster: Cluster, config_map: JsonObject) -> None:
-    """Apply a ConfigMap of ours in the place of the records; raises ClusterError with a way out if it is refused."""
+def keep(cluster: Cluster, obj: JsonObject) -> None:
+    """Apply a ConfigMap or Secret of ours in the place of the records.
+
+    Raises ClusterError with a way out if it is refused.
+    """
     try:
-        cluster.apply(config_map, resource=_CONFIG_MAPS, dry_run=False, force=True)
+        resource = _SECRETS if obj["kind"] == "Secret" else _CONFIG_MAPS
+        cluster.apply(obj, resource=resource, dry_run=False, force=True)
     except ApiError as error:
-        namespace, name = (config_map["metadata"][key] for key in ("namespace", "name"))
+        namespace, name = (obj["metadata"][key] for key in ("namespace", "name"))
         raise ClusterError(
-            f"ConfigMap {namespace}/{name} could not be written: {error.server_message}{way_out(error, namespace)}"
+            f"{obj['kind']} {namespace}/{name} could not be written: {error.server_message}{way_out(error, namespace)}"
         ) from error
 
 
