@@ -16,7 +16,7 @@ from promlab.engine import Engine
 from promlab.errors import LabError
 from promlab.kindconfig import kind_config
 from promlab.nodeimage import NODE_REPOSITORY
-from promlab.nodenetwork import commands, node_names, subnet, write_conflists
+from promlab.nodenetwork import commands, node_names, reading_again, subnet, write_conflist, write_conflists
 from promlab.progress import Progress
 from promlab.settings import Lab
 from promlab.shell import capture, logged, wait_until
@@ -112,8 +112,11 @@ class Clusters:
             pods, _space, address = (self.kubectl(name, "get", "node", node, f"-ojsonpath={shown}") or "").partition(
                 " "
             )
+            if not pods:
+                raise LabError(f"{name}: the node {node} has no range for pods")
             if pods != subnet(number):
-                raise LabError(f"{name}: the node {node} has the pod range {pods or '-'}, not {subnet(number)}")
+                write_conflist(self.lab.work, node, pods=pods)
+                self.engine.do(["exec", node, *reading_again()], log=self._log(name))
             places[node] = (address, pods)
         for node in nodes:
             for command in commands(node, places):
