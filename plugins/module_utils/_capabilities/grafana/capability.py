@@ -103,7 +103,7 @@ GRAFANA: Capability[Grafana] = Capability(
     example={
         "cluster": "any",
         "clusters": ["any"],
-        "namespace": "any",
+        "namespace": "grafana",
         "shipped": {"any.json": "{}"},
         "form": OPERATOR,
         "instance_labels": {"any": "any"},
