@@ -152,7 +152,7 @@ def _value(section: str, key: str, value: object, *, names: t.Collection[str], p
         errors.add(path, 'must be one line of text without """')
     without = _REFERENCE.sub("", text)
     if text.lower() not in ("true", "false", "") and (
-        (names_a_secret(key) and without) or secret_values({"kind": "", section: {key: without}})
+        (names_a_secret(key) and without) or any(secret_values({"kind": "", section: {key: without}}))
     ):
         errors.add(
             path,
