@@ -8,14 +8,14 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: monitoring_grafana
-short_description: Provision data sources and dashboards for a Grafana that exists
+short_description: Provision data sources and dashboards for Grafana, and make Grafanas
 version_added: 1.0.0
 author:
   - promfleet.monitoring contributors (@promfleet)
 description:
   - Makes a ConfigMap for each dashboard, and one for the data sources, with the labels that the sidecar of Grafana
-    reads (k8s-sidecar, as the Helm charts of Grafana have it).
-  - Grafana itself is not installed.
+    reads (k8s-sidecar, as the Helm charts of Grafana have it). Or it makes the objects of grafana-operator.
+  - Where that is switched on, it makes a Grafana for the platform, and one for each team that is named.
   - A dashboard that is no longer shipped is deleted; one that has not changed is not touched.
 options:
   namespace:
@@ -408,6 +408,22 @@ EXAMPLES = r"""
     cluster: hub
     clusters: [hub, edge]
     namespace: grafana
+
+- name: A Grafana for the platform, and one for a team
+  promfleet.monitoring.monitoring_grafana:
+    kubeconfig: ~/.kube/config
+    context: kind-hub
+    cluster: hub
+    clusters: [hub, edge]
+    teams:
+      - name: payments
+    namespace: grafana
+    install: true
+    server:
+      admin: {secret: grafana-admin}
+    team_grafanas:
+      - team: payments
+        admin: {secret: grafana-admin}
 """
 
 RETURN = r"""
