@@ -19,10 +19,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quanti
 from promlab.controlplane import ControlPlane
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inprocess import run_module
+from tests.integration.support.inventory import single
 from tests.integration.support.releases import module_folder
 
 JsonObject = dict[str, t.Any]
 Run = Callable[..., JsonObject]
+Playbook = Callable[..., t.Any]
 
 # The release whose CRDs are fetched as a Go module. No program of it runs.
 OPERATOR_MODULE, OPERATOR = "github.com/grafana/grafana-operator/v5", "5.18.0"
@@ -226,6 +228,43 @@ def test_a_removed_team_is_deleted_with_its_grafana(run: Run, api: Cluster) -> N
     run(team_grafanas=[{"team": TEAM, "admin": ADMIN}])
     run("team_monitoring", state="absent")
     api.wait_until(lambda: api.find("v1", "Namespace", TEAM_NAMESPACE) is None, "the namespace is gone")
+
+
+@pytest.mark.usefixtures("run")
+def test_both_roles_read_the_same_variable(api: Cluster, plane: ControlPlane, playbook: Playbook) -> None:
+    given = single(
+        name="hub",
+        kubeconfig=plane.kubeconfig,
+        promfleet_context=plane.context,
+        promfleet_fleet=FLEET_NAME,
+        promfleet_wait=False,
+        team_monitoring_teams=[{"name": TEAM}],
+        monitoring_grafana_namespace=NAMESPACE,
+        monitoring_grafana_install=True,
+        monitoring_grafana_server={"admin": ADMIN},
+        monitoring_grafana_team_grafanas=[{"team": TEAM, "admin": ADMIN, "settings": {"log": {"level": "debug"}}}],
+    )
+    for name in ("teams", "monitoring_grafana"):
+        playbook(name, inventory=given).require_success()
+    for team, namespace in ((TEAM, TEAM_NAMESPACE), ("platform", NAMESPACE)):
+        api.wait_until(functools.partial(has_pod, api, team, namespace), f"the pod of {team} was admitted")
+    boards = [
+        obj for obj in api.list_kind(api.kind("v1", "ConfigMap")) if is_of(obj, NAMESPACE, "promfleet-dashboard-")
+    ]
+    assert len(boards) > len(BOARDS)
+    before = api.snapshot()
+    for name in ("teams", "monitoring_grafana"):
+        playbook(name, inventory=given).require_success()
+    assert api.snapshot() == before
+    absent = playbook("monitoring_grafana", inventory=given, arguments=["-e", "monitoring_grafana_state=absent"])
+    absent.require_success()
+    left = functools.partial(api.list_all, selector=f"{SET_LABEL}={FLEET_NAME}.grafana")
+    api.wait_until(lambda: left() == [], "nothing is left")
+
+
+def is_of(obj: JsonObject, namespace: str, prefix: str) -> bool:
+    metadata = obj["metadata"]
+    return bool(metadata["namespace"] == namespace and metadata["name"].startswith(prefix))
 
 
 # -- grafana-operator ---------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     ini_of,
     parse_settings,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._images.inventory import inventory_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._images.upstream import upstream_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors, InputError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import SetId
@@ -143,6 +145,13 @@ def test_the_image_is_where_those_of_the_fleet_are(pods: JsonObject, image: str)
     found = made(namespace="grafana", install=True, server=ADMIN, pods={**pods, "image_pull_secrets": ["login"]})
     assert container_of(found)["image"] == image
     assert pod_of(found)["imagePullSecrets"] == [{"name": "login"}]
+
+
+@pytest.mark.parametrize(("pods", "image"), IMAGES)
+def test_its_image_is_in_the_inventory_and_known_by_where_it_is_published(pods: JsonObject, image: str) -> None:
+    found = inventory_of(made(namespace="grafana", install=True, server=ADMIN, pods=pods))
+    assert list(found.images) == [image]
+    assert str(upstream_of(image)) == f"docker.io/grafana/grafana:{VERSION}"
 
 
 def test_the_platform_may_choose_the_user() -> None:

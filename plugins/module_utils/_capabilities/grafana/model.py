@@ -200,7 +200,7 @@ def parse(params: t.Mapping[str, t.Any], errors: Errors) -> Grafana:
         folder_annotation=params["folder_annotation"],
         dashboards=dashboards,
         sources=tuple(team for team in teams if team.name in named and team.runs_prometheus_on(params["cluster"])),
-        mixed=named if len(named) > 1 and not params["shared_sources"] else (),
+        mixed=named if not params["shared_sources"] and len(named) > 1 else (),
         form=params["form"],
         instance_labels=_instance_labels(params, errors=errors),
         cross_namespace=params["cross_namespace"],
@@ -228,7 +228,7 @@ def _sources(params: t.Mapping[str, t.Any], teams: t.Sequence[Team], *, errors: 
     for number, name in enumerate(params["source_teams"]):
         require_team(name, teams=teams, path=f"source_teams[{number}]", errors=errors)
     named = tuple(sorted({*params["source_teams"]} or {params["platform_team"]}))
-    if len(named) > 1 and params["install"] and not params["shared_sources"]:
+    if not params["shared_sources"] and params["install"] and len(named) > 1:
         errors.add(
             "source_teams",
             "several teams in one Grafana see each other's series, and folders do not keep them apart: set "
