@@ -342,6 +342,13 @@ WRONG: list[tuple[JsonObject, list[str]]] = [
         ],
     ),
     (
+        {"team_grafanas": [{"team": "payments", **ADMIN, "network_policy": False}]},
+        [
+            "team_grafanas[0].network_policy: must be true where the team has network_policy, which closes the "  # noqa: ISC004
+            "namespace for each pod that no other policy opens"
+        ],
+    ),
+    (
         {"team_grafanas": [{"team": "payments", **ADMIN, "dashboards": ["cordns"]}]},
         ["team_grafanas[0].dashboards[0]: unknown dashboard 'cordns'; did you mean 'coredns'?"],
     ),

@@ -182,7 +182,7 @@ CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
         install=True,
         server={"admin": {"secret": "admin"}},
         shipped={"any.json": "{}", "fleet-overview.json": "{}"},
-        teams=[{"name": "payments"}, {"name": "search", "alertmanager": {"enabled": False}}],
+        teams=[{"name": "payments"}, {"name": "search", "alertmanager": {"enabled": False}, "network_policy": False}],
         team_grafanas=[
             {"team": "payments", "admin": {"secret": "admin"}, "root_url": "https://grafana.example.com/payments/"},
             {"team": "search", "admin": {"secret": "admin"}, "network_policy": False},

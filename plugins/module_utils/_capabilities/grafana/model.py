@@ -283,6 +283,12 @@ def _teams(
         boards = _chosen(values["dashboards"], shipped, default=default, path=f"{path}.dashboards", errors=errors)
         if not errors.is_good(f"{path}.team"):
             continue
+        if team.network_policy and not values["network_policy"]:
+            errors.add(
+                f"{path}.network_policy",
+                "must be true where the team has network_policy, which closes the namespace for each pod that no other "
+                "policy opens",
+            )
         if team.name in seen:
             errors.add(f"{path}.team", f"{team.name!r} has ", Place(seen[team.name]), " already")
         seen.setdefault(team.name, path)
