@@ -109,8 +109,19 @@ def test_the_same_config_maps_are_mounted() -> None:
         if "configMap" in source
     }
     assert mounted == {name for kind, _place, name in keys(objects) if kind == "ConfigMap"}
-    without = [obj for obj in objects if obj["kind"] == "ConfigMap" and obj["metadata"]["name"] != "grafana-platform"]
-    assert without == made(namespace="grafana")
+    boards = [obj for obj in objects if obj["metadata"]["name"].startswith("promfleet-dashboard-")]
+    assert boards == [obj for obj in made(namespace="grafana") if obj["metadata"]["name"] != "promfleet-datasources"]
+
+
+def test_sources_that_are_no_longer_named_are_deleted_where_no_other_file_has_them() -> None:
+    def file(objects: list[JsonObject], name: str) -> JsonObject:
+        found: JsonObject = json.loads(only(objects, "ConfigMap", name=name)["data"]["promfleet.yaml"])
+        return found
+
+    assert file(own(), "promfleet-datasources")["prune"] is True
+    assert file(of_team("payments"), "grafana-payments.datasources")["prune"] is True
+    # The sidecar puts the files of others beside it.
+    assert "prune" not in file(made(namespace="grafana"), "promfleet-datasources")
 
 
 def test_its_files_are_only_read_but_where_it_writes() -> None:

@@ -63,6 +63,7 @@ def config_maps(model: Grafana) -> list[JsonObject]:
         for name, text in sorted(model.dashboards.items())
     ]
     if model.sources:
+        sources = [prometheus_source(team) for team in model.sources]
         objects.append(
             make(
                 CORE,
@@ -70,7 +71,7 @@ def config_maps(model: Grafana) -> list[JsonObject]:
                 _SOURCES,
                 namespace=model.namespace,
                 labels={**common, model.labels["sources"]: "1"},
-                data={SOURCES_KEY: _sources_file([prometheus_source(team) for team in model.sources])},
+                data={SOURCES_KEY: _sources_file(sources, is_ours=model.server is not None)},
             )
         )
     return objects
@@ -101,7 +102,7 @@ def team_config_maps(grafana: TeamGrafana) -> list[JsonObject]:
             f"{grafana_name(team.name)}.datasources",
             namespace=team.namespace,
             labels=labels,
-            data={SOURCES_KEY: _sources_file(sources)},
+            data={SOURCES_KEY: _sources_file(sources, is_ours=True)},
         )
     )
     return objects
@@ -143,9 +144,13 @@ def custom_resources(model: Grafana) -> list[JsonObject]:
     return objects
 
 
-def _sources_file(sources: t.Sequence[JsonObject]) -> str:
-    """The file from which Grafana provisions data sources; JSON is YAML."""
-    return json.dumps({"apiVersion": 1, "datasources": list(sources)}, indent=2, sort_keys=True) + "\n"
+def _sources_file(sources: t.Sequence[JsonObject], *, is_ours: bool) -> str:
+    """The file from which Grafana provisions data sources; JSON is YAML. One of ours has no other such file.
+
+    So what the file has no longer is deleted there, which counts where the database outlives the pod.
+    """
+    prune = {"prune": True} if is_ours else {}
+    return json.dumps({"apiVersion": 1, "datasources": list(sources), **prune}, indent=2, sort_keys=True) + "\n"
 
 
 def prometheus_source(team: Team) -> JsonObject:

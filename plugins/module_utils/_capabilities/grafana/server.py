@@ -156,7 +156,7 @@ def _providers(folder: str) -> str:
         "folder": folder,
         # What is changed on a page would be lost with the next change of the file.
         "allowUiUpdates": False,
-        "disableDeletion": True,
+        "disableDeletion": False,
         "updateIntervalSeconds": _INTERVAL,
         "options": {"path": _DASHBOARDS_FOLDER},
     }
