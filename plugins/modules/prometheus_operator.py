@@ -128,7 +128,7 @@ options:
   moved_after:
     description:
       - After how many seconds the pod leaves a node that is gone or not ready. No other operator does its work until
-        then.
+        then. The same for the pods of the admission webhook.
       - By default what the cluster gives to all pods, usually 300.
     type: int
   region:

@@ -307,6 +307,17 @@ _NEIGHBOURS = replace(
     # It has a cluster of its own.
     on_lab=False,
 )
+_REPLACING = replace(
+    _on_clusters(
+        "replaced operator",
+        part="replacing",
+        shows="An operator is soon back when it is killed, or its node drained or lost; its webhook judges meanwhile",
+        minutes=15,
+        program="replacing/main",
+    ),
+    # It has a cluster of its own.
+    on_lab=False,
+)
 _HEALTHY = _on_clusters(
     "doctor healthy",
     part="doctor-healthy",
@@ -510,6 +521,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _LIFECYCLE,
         _WORKLOADS,
         _NEIGHBOURS,
+        _REPLACING,
         _SELECTORS,
         _CORPUS,
         _JOBS,

@@ -140,6 +140,7 @@ def _release(version: str) -> tuple[Image, ...]:
 # Only for proofs: built and loaded where one asks for them (`lab load --made NAME`).
 PROOF_IMAGES = (
     *(image for version in pins.OTHER_OPERATORS for image in _release(version)),
+    _workload("admission-webhook", f"quay.io/prometheus-operator/admission-webhook:v{pins.PROMETHEUS_OPERATOR}"),
     _workload("thanos", f"quay.io/thanos/thanos:v{pins.THANOS}"),
     Image(
         name="kuberay-operator",

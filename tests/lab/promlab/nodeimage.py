@@ -7,12 +7,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from promlab import images, pins, rootfs
+from promlab import pins, rootfs
 from promlab.archive import ImageConfig, write_archive
 from promlab.cache import complete, digest, digest_tree, remove_tree
 from promlab.errors import LabError
 from promlab.gobuild import module_folder, program_path
-from promlab.images import COMPONENT_IMAGES, image_key, image_path
+from promlab.images import (
+    COMPONENT_IMAGES,
+    PAUSE_REFERENCE,
+    PROVISIONER_REFERENCE,
+    VOLUME_HELPER_REFERENCE,
+    image_key,
+    image_path,
+)
 from promlab.programs import PROGRAMS
 from promlab.rootfs import rootfs_key, rootfs_path
 from promlab.settings import Lab
@@ -63,8 +70,8 @@ def node_key(architecture: str) -> str:
     """A digest of everything that decides what is in the image."""
     base = rootfs_key(architecture)
     return digest(
-        [digest(Path(str(module.__file__)).read_bytes()) for module in (images, rootfs)],
-        digest(Path(__file__).read_bytes()),
+        # Images for proofs are in no node: what decides about the others is in their keys.
+        [digest(Path(name).read_bytes()) for name in (str(rootfs.__file__), __file__)],
         digest_tree(NODE_FILES),
         base,
         [PROGRAMS[name].key(architecture) for name in ("kind", *PROGRAM_FOLDERS)],
@@ -94,9 +101,9 @@ def insert_blocks(entrypoint: str, blocks: dict[str, str]) -> str:
 def fill_in(text: str) -> str:
     """Put the image names into a file of ../node."""
     for mark, value in {
-        "@PAUSE@": images.PAUSE_REFERENCE,
-        "@PROVISIONER@": images.PROVISIONER_REFERENCE,
-        "@VOLUME_HELPER@": images.VOLUME_HELPER_REFERENCE,
+        "@PAUSE@": PAUSE_REFERENCE,
+        "@PROVISIONER@": PROVISIONER_REFERENCE,
+        "@VOLUME_HELPER@": VOLUME_HELPER_REFERENCE,
     }.items():
         text = text.replace(mark, value)
     return text

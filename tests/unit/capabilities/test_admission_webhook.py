@@ -89,6 +89,14 @@ def test_the_pods_fit_the_restricted_standard_and_the_quota() -> None:
     assert int(only(made(replicas=3), "ResourceQuota")["spec"]["hard"]["pods"]) >= 9 + 6
 
 
+def test_the_pods_leave_a_lost_node_as_soon_as_the_operators() -> None:
+    assert "tolerations" not in named(made(), "Deployment")["spec"]["template"]["spec"]
+    objects = objects_of_operator({"admission_webhook": {"enabled": True}, "moved_after": 30})
+    pods = [obj["spec"]["template"]["spec"] for obj in objects if obj["kind"] == "Deployment"]
+    assert len(pods) == 2
+    assert pods[0]["tolerations"] == pods[1]["tolerations"] != []
+
+
 def test_the_pods_do_not_have_the_key_of_the_authority() -> None:
     (volume,) = named(made(), "Deployment")["spec"]["template"]["spec"]["volumes"]
     assert [item["key"] for item in volume["secret"]["items"]] == ["tls.crt", "tls.key"]

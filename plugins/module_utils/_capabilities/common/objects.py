@@ -195,6 +195,14 @@ def pull_secrets(names: t.Sequence[str]) -> JsonObject:
     return {"imagePullSecrets": [{"name": name} for name in names]} if names else {}
 
 
+def leaving_lost_nodes(seconds: int | None) -> JsonObject:
+    """The field of a pod that leaves a node *seconds* after it is lost; nothing for what Kubernetes does by default."""
+    if seconds is None:
+        return {}
+    lost = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+    return {"tolerations": [{"key": f"node.kubernetes.io/{name}", **lost} for name in ("not-ready", "unreachable")]}
+
+
 def fixed(resources: Resources) -> JsonObject:
     """Requests that are limits too."""
     amounts = {"cpu": resources.cpu, "memory": resources.memory}

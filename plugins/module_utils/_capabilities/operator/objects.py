@@ -46,6 +46,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     confined,
     discovery_rules,
     fixed,
+    leaving_lost_nodes,
     make,
     pull_secrets,
     role,
@@ -200,9 +201,9 @@ def _deployment(operator: Operator, part: str) -> JsonObject:
         },
         "containers": [_container(operator, part)],
         **pull_secrets(operator.pull_secrets),
+        # No other operator does its work meanwhile.
+        **leaving_lost_nodes(operator.moved_after),
     }
-    if operator.moved_after is not None:
-        pod["tolerations"] = [_tolerated(name, operator.moved_after) for name in ("not-ready", "unreachable")]
     metadata = {
         "labels": _labels(operator, part),
         "annotations": {"kubectl.kubernetes.io/default-container": OPERATOR_NAME},
@@ -214,12 +215,6 @@ def _deployment(operator: Operator, part: str) -> JsonObject:
         "selector": {"matchLabels": _selector(part)},
         "template": {"metadata": metadata, "spec": pod},
     }
-
-
-def _tolerated(name: str, seconds: int) -> JsonObject:
-    """How long the pod stays on a node with this condition: no other operator does its work meanwhile."""
-    key = f"node.kubernetes.io/{name}"
-    return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
 
 
 def _container(operator: Operator, part: str) -> JsonObject:

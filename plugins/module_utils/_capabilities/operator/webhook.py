@@ -45,6 +45,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     JsonObject,
     burstable,
     confined,
+    leaving_lost_nodes,
     make,
     pull_secrets,
     service_port,
@@ -239,6 +240,8 @@ def _deployment(operator: Operator, webhook: AdmissionWebhook) -> JsonObject:
         "containers": [_container(operator, webhook)],
         "volumes": [{"name": _VOLUME, "secret": secret}],
         **pull_secrets(operator.pull_secrets),
+        # After a drain all its pods may be on one node.
+        **leaving_lost_nodes(operator.moved_after),
     }
     return {
         "replicas": webhook.replicas,
