@@ -8,19 +8,32 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: monitoring_grafana
-short_description: Provision data sources and dashboards for a Grafana that exists
+short_description: Provision data sources and dashboards for Grafana, and make Grafanas
 version_added: 1.0.0
 author:
   - promfleet.monitoring contributors (@promfleet)
 description:
   - Makes a ConfigMap for each dashboard, and one for the data sources, with the labels that the sidecar of Grafana
-    reads (k8s-sidecar, as the Helm charts of Grafana have it).
-  - Grafana itself is not installed.
+    reads (k8s-sidecar, as the Helm charts of Grafana have it). Or it makes the objects of grafana-operator.
+  - Where that is switched on, it makes a Grafana for the platform, and one for each team that is named.
   - A dashboard that is no longer shipped is deleted; one that has not changed is not touched.
 options:
   namespace:
-    description: The namespace that the sidecar of the Grafana reads. It must exist; without it nothing is made.
+    description:
+      - >-
+        The namespace of the Grafana: that which its sidecar reads, that of the objects of grafana-operator, or that of
+        a Grafana which is made.
+      - It must exist, unless O(install=true), which makes it. Without it nothing is made but O(team_grafanas).
     type: str
+  form:
+    description:
+      - How a Grafana that exists gets dashboards and data sources.
+      - V(configmaps) makes ConfigMaps with the labels that a sidecar reads.
+      - V(grafana_operator) makes the objects C(GrafanaDashboard) and C(GrafanaDatasource), whose CRDs must be there. It
+        needs O(instance_labels).
+    type: str
+    choices: [configmaps, grafana_operator]
+    default: configmaps
   dashboards:
     description: The ids of the dashboards that are provisioned; by default all of them.
     type: list
@@ -38,6 +51,12 @@ options:
     type: list
     elements: str
     default: []
+  shared_sources:
+    description:
+      - That people of several teams may see each other's series, where O(source_teams) names several.
+      - Folders do not keep teams apart. Without it there is a warning, and with O(install=true) an error.
+    type: bool
+    default: false
   dashboard_label:
     description: The label by which the sidecar finds dashboards.
     type: str
@@ -54,6 +73,316 @@ options:
     description: The annotation in which the sidecar reads the folder.
     type: str
     default: grafana_folder
+  instance_labels:
+    description: The labels of the Grafanas of grafana-operator that get dashboards and data sources.
+    type: dict
+    default: {}
+  cross_namespace:
+    description: Whether these Grafanas may be in any namespace; otherwise those in O(namespace) alone are meant.
+    type: bool
+    default: false
+  install:
+    description: Whether a Grafana is made in O(namespace), with O(server).
+    type: bool
+    default: false
+  server:
+    description: The Grafana that is made with O(install=true).
+    type: dict
+    default: {}
+    suboptions:
+      version:
+        description: Its release.
+        type: str
+        default: 13.2.2
+      admin:
+        description:
+          - The name and the password of its administrator, in a Secret beside it, which must exist.
+          - >-
+            Required for a Grafana that is made: by default the password of Grafana's administrator is known.
+        type: dict
+        suboptions:
+          secret:
+            description: The name of the Secret.
+            type: str
+            required: true
+          user_key:
+            description: The key with the name.
+            type: str
+            default: admin-user
+          password_key:
+            description: The key with the password.
+            type: str
+            default: admin-password
+      root_url:
+        description: The URL at which people open it; links, and the ways back from a login, are made of it.
+        type: str
+      settings:
+        description:
+          - Sections of C(grafana.ini), each a mapping of keys to values, such as those of a login by OpenID Connect.
+          - >-
+            A value that is a secret is refused: write V($__env{NAME}), and name the variable in C(env_secrets).
+            V($__file{PATH}) is allowed too.
+          - >-
+            What is refused otherwise: visitors without a name, accounts that visitors make themselves, and reports and
+            looks for updates at grafana.com.
+        type: dict
+        default: {}
+      env_secrets:
+        description: Environment variables with values from Secrets beside it, for C(settings).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The name of the variable; not one that begins with C(GF_), which would be a setting.
+            type: str
+            required: true
+          secret:
+            description: The name of the Secret.
+            type: str
+            required: true
+          key:
+            description: The key with the value.
+            type: str
+            required: true
+      resources:
+        description: What the pod asks for.
+        type: dict
+        default: {}
+        suboptions:
+          cpu:
+            description: The CPU request, as a Kubernetes quantity; by default V(50m).
+            type: str
+          cpu_limit:
+            description: The CPU limit, at least the request; without it there is none.
+            type: str
+          memory:
+            description: The memory request and limit, as a Kubernetes quantity; by default V(512Mi).
+            type: str
+      scheduling:
+        description: On which nodes the pod runs. Lists and mappings are as in the spec of a pod.
+        type: dict
+        suboptions:
+          affinity:
+            description: C(nodeAffinity), C(podAffinity) and C(podAntiAffinity).
+            type: dict
+            default: {}
+          node_selector:
+            description: Labels that a node must have, beside that of Linux.
+            type: dict
+            default: {}
+          priority_class:
+            description: The PriorityClass of the pod.
+            type: str
+          termination_grace_seconds:
+            description: How many seconds a pod has to end; by default Kubernetes' own (30).
+            type: int
+          tolerations:
+            description: Taints that the pod tolerates.
+            type: list
+            elements: dict
+            default: []
+      network_policy:
+        description:
+          - >-
+            Whether a NetworkPolicy closes it: it is reached by C(gateway) and C(readers), and reaches the instances
+            that it queries, DNS, and C(egress).
+        type: bool
+        default: true
+      gateway:
+        description: The pods through which people reach it.
+        type: dict
+        suboptions:
+          namespace:
+            description: Their namespace.
+            type: str
+            required: true
+          pod_labels:
+            description: Their labels; by default all pods of the namespace.
+            type: dict
+            default: {}
+      readers:
+        description: Namespaces whose pods may reach it too.
+        type: list
+        elements: str
+        default: []
+      egress:
+        description:
+          - What it may connect to beside what it queries, such as the provider of logins, a mail server, or a database.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          cidr:
+            description: A range of addresses.
+            type: str
+          namespace:
+            description: The namespace of pods.
+            type: str
+          pod_labels:
+            description: The labels of these pods; by default all pods of the namespace.
+            type: dict
+            default: {}
+          ports:
+            description: TCP ports; by default all.
+            type: list
+            elements: int
+            default: []
+  team_grafanas:
+    description:
+      - A Grafana for a team, beside its instance. It shows the team's Prometheus and Alertmanager, and no other.
+      - A team that has no instance in the cluster has no Grafana there either.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      team:
+        description: The name of the team.
+        type: str
+        required: true
+      dashboards:
+        description: The ids of its dashboards; by default all that are not about the cluster or the federation.
+        type: list
+        elements: str
+        default: []
+      version:
+        description: Its release.
+        type: str
+        default: 13.2.2
+      admin:
+        description:
+          - The name and the password of its administrator, in a Secret beside it, which must exist.
+          - >-
+            Required for a Grafana that is made: by default the password of Grafana's administrator is known.
+        type: dict
+        suboptions:
+          secret:
+            description: The name of the Secret.
+            type: str
+            required: true
+          user_key:
+            description: The key with the name.
+            type: str
+            default: admin-user
+          password_key:
+            description: The key with the password.
+            type: str
+            default: admin-password
+      root_url:
+        description: The URL at which people open it; links, and the ways back from a login, are made of it.
+        type: str
+      settings:
+        description:
+          - Sections of C(grafana.ini), each a mapping of keys to values, such as those of a login by OpenID Connect.
+          - >-
+            A value that is a secret is refused: write V($__env{NAME}), and name the variable in C(env_secrets).
+            V($__file{PATH}) is allowed too.
+          - >-
+            What is refused otherwise: visitors without a name, accounts that visitors make themselves, and reports and
+            looks for updates at grafana.com.
+        type: dict
+        default: {}
+      env_secrets:
+        description: Environment variables with values from Secrets beside it, for C(settings).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The name of the variable; not one that begins with C(GF_), which would be a setting.
+            type: str
+            required: true
+          secret:
+            description: The name of the Secret.
+            type: str
+            required: true
+          key:
+            description: The key with the value.
+            type: str
+            required: true
+      resources:
+        description: What the pod asks for.
+        type: dict
+        default: {}
+        suboptions:
+          cpu:
+            description: The CPU request, as a Kubernetes quantity; by default V(50m).
+            type: str
+          cpu_limit:
+            description: The CPU limit, at least the request; without it there is none.
+            type: str
+          memory:
+            description: The memory request and limit, as a Kubernetes quantity; by default V(512Mi).
+            type: str
+      scheduling:
+        description: On which nodes the pod runs. Lists and mappings are as in the spec of a pod.
+        type: dict
+        suboptions:
+          affinity:
+            description: C(nodeAffinity), C(podAffinity) and C(podAntiAffinity).
+            type: dict
+            default: {}
+          node_selector:
+            description: Labels that a node must have, beside that of Linux.
+            type: dict
+            default: {}
+          priority_class:
+            description: The PriorityClass of the pod.
+            type: str
+          termination_grace_seconds:
+            description: How many seconds a pod has to end; by default Kubernetes' own (30).
+            type: int
+          tolerations:
+            description: Taints that the pod tolerates.
+            type: list
+            elements: dict
+            default: []
+      network_policy:
+        description:
+          - >-
+            Whether a NetworkPolicy closes it: it is reached by C(gateway) and C(readers), and reaches the instances
+            that it queries, DNS, and C(egress).
+        type: bool
+        default: true
+      gateway:
+        description: The pods through which people reach it.
+        type: dict
+        suboptions:
+          namespace:
+            description: Their namespace.
+            type: str
+            required: true
+          pod_labels:
+            description: Their labels; by default all pods of the namespace.
+            type: dict
+            default: {}
+      readers:
+        description: Namespaces whose pods may reach it too.
+        type: list
+        elements: str
+        default: []
+      egress:
+        description:
+          - What it may connect to beside what it queries, such as the provider of logins, a mail server, or a database.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          cidr:
+            description: A range of addresses.
+            type: str
+          namespace:
+            description: The namespace of pods.
+            type: str
+          pod_labels:
+            description: The labels of these pods; by default all pods of the namespace.
+            type: dict
+            default: {}
+          ports:
+            description: TCP ports; by default all.
+            type: list
+            elements: int
+            default: []
   state:
     description:
       - V(present) brings data sources and dashboards to their wanted state.
@@ -79,6 +408,22 @@ EXAMPLES = r"""
     cluster: hub
     clusters: [hub, edge]
     namespace: grafana
+
+- name: A Grafana for the platform, and one for a team
+  promfleet.monitoring.monitoring_grafana:
+    kubeconfig: ~/.kube/config
+    context: kind-hub
+    cluster: hub
+    clusters: [hub, edge]
+    teams:
+      - name: payments
+    namespace: grafana
+    install: true
+    server:
+      admin: {secret: grafana-admin}
+    team_grafanas:
+      - team: payments
+        admin: {secret: grafana-admin}
 """
 
 RETURN = r"""

@@ -100,6 +100,13 @@ options:
     type: list
     elements: str
     default: []
+  grafanas:
+    description:
+      - The entries of O(promfleet.monitoring.monitoring_grafana#module:team_grafanas). The quota of the instance's
+        namespace gets room for the Grafana, by C(team) and C(resources) of the entry.
+    type: list
+    elements: dict
+    default: []
   api_server_sources:
     description:
       - Where the API server's requests to pods come from on this cluster, so that the network policies of the instances

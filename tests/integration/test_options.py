@@ -221,6 +221,14 @@ RUNS: dict[str, list[JsonObject]] = {
             "dashboards": ["any"],
             "shipped": {"any.json": "{}"},
         },
+        {
+            **FLEET,
+            **WRITING,
+            "namespace": "grafana",
+            "install": True,
+            "server": {"admin": {"secret": "admin"}},
+            "team_grafanas": [{"team": "pay", "admin": {"secret": "admin"}}],
+        },
         {**FLEET, "state": "absent"},
     ],
     "monitoring_exporters": [

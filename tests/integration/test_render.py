@@ -60,6 +60,15 @@ GIVEN: dict[str, JsonObject] = {
              "tls_config": {"cert": {"secret": "any"}}},
         ],
     },
+    # Without the objects of grafana-operator, whose CRDs the control plane does not have.
+    "grafana": {
+        **FLEET,
+        "namespace": "grafana",
+        "shipped": {"any.json": "{}"},
+        "install": True,
+        "server": {"admin": {"secret": "any"}},
+        "team_grafanas": [{"team": "pay", "admin": {"secret": "any"}}],
+    },
     "federation": {
         **FLEET,
         "sources": [

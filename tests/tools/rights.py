@@ -458,8 +458,10 @@ def accounts(capabilities: Sequence[Capability[Any]] = registry.CAPABILITIES) ->
             purpose="Beside promfleet-teams, where dashboards and data sources are provisioned: all ConfigMaps.",
             sections=(
                 Section(
-                    reason="What the sidecar of a Grafana reads.",
-                    rights=on_kinds({kind for capability in dashboards for kind in capability.kinds}, *SET),
+                    reason="What a Grafana reads: by its sidecar, as mounted files, or by grafana-operator.",
+                    rights=on_kinds(
+                        {kind for capability in dashboards for kind in capability.kinds} - {*team_kinds}, *SET
+                    ),
                 ),
             ),
         ),

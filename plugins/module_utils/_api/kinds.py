@@ -35,7 +35,12 @@ REPLACEABLE: dict[str, tuple[str, ...]] = {
     "RoleBinding": ("roleRef",),
     "ClusterRoleBinding": ("roleRef",),
     "Service": ("spec.clusterIP",),
+    # By rules of the CRDs of grafana-operator 5.18.
+    "GrafanaDashboard": ("spec.instanceSelector",),
+    "GrafanaDatasource": ("spec.instanceSelector",),
 }
+# Rules of a CRD about several fields name only the field around these; it must be that one exactly.
+REPLACEABLE_AROUND: dict[str, str] = {"GrafanaDashboard": "spec", "GrafanaDatasource": "spec"}
 
 
 class Key(t.NamedTuple):
@@ -91,5 +96,7 @@ def replaceable(kind: str, causes: t.Iterable[t.Mapping[str, t.Any]], live: Json
     if live.get("spec", {}).get("type") == "LoadBalancer":
         return False  # it holds an address that others know
     fields = [str(cause.get("field") or "") for cause in causes]
-    allowed = REPLACEABLE.get(kind, ())
-    return bool(fields) and all(any(field.startswith(prefix) for prefix in allowed) for field in fields)
+    allowed, around = REPLACEABLE.get(kind, ()), REPLACEABLE_AROUND.get(kind)
+    return bool(fields) and all(
+        field == around or any(field.startswith(prefix) for prefix in allowed) for field in fields
+    )

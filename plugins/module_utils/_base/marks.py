@@ -67,6 +67,7 @@ OPERATOR_NAME = "prometheus-operator"
 OPERATOR_COMPONENT = "controller"
 ADMISSION_WEBHOOK_NAME = "prometheus-operator-admission-webhook"
 QUERY_NAME = "thanos-query"
+GRAFANA_NAME = "grafana"
 # The guide that messages about operators of others name.
 MOVING_GUIDE = "docs/moving.md"
 
@@ -173,6 +174,16 @@ def query_ways_name(team: str) -> str:
 def query_pods(team: str) -> dict[str, str]:
     """The labels by which the pods of a team's Thanos Query are known."""
     return {NAME_LABEL: QUERY_NAME, INSTANCE_LABEL: query_name(team)}
+
+
+def grafana_name(team: str) -> str:
+    """Name of what belongs to the Grafana of a team, or of the platform."""
+    return f"{GRAFANA_NAME}-{team}"
+
+
+def grafana_pods(team: str) -> dict[str, str]:
+    """The labels by which the pods of that Grafana are known."""
+    return {NAME_LABEL: GRAFANA_NAME, INSTANCE_LABEL: grafana_name(team)}
 
 
 def federation_name(*, cluster: str, team: str) -> str:

@@ -18,6 +18,7 @@ KUBE_RBAC_PROXY = "0.19.1"
 PROM_LABEL_PROXY = "0.14.0"
 NODE_EXPORTER = "1.12.1"
 KUBE_STATE_METRICS = "2.18.0"
+GRAFANA = "13.2.2"
 
 # Where the images are, below the registry where they are published.
 UPSTREAM_REGISTRY = "quay.io"
@@ -31,6 +32,7 @@ KUBE_RBAC_PROXY_REPOSITORY = "brancz/kube-rbac-proxy"
 PROM_LABEL_PROXY_REPOSITORY = "prometheuscommunity/prom-label-proxy"
 NODE_EXPORTER_IMAGE = (UPSTREAM_REGISTRY, "prometheus/node-exporter")
 KUBE_STATE_METRICS_IMAGE = ("registry.k8s.io", "kube-state-metrics/kube-state-metrics")
+GRAFANA_IMAGE = ("docker.io", "grafana/grafana")
 # All of them: the registry where an image is published, and where it is below that.
 IMAGES = (
     (UPSTREAM_REGISTRY, OPERATOR_REPOSITORY),
@@ -43,6 +45,7 @@ IMAGES = (
     (UPSTREAM_REGISTRY, PROM_LABEL_PROXY_REPOSITORY),
     NODE_EXPORTER_IMAGE,
     KUBE_STATE_METRICS_IMAGE,
+    GRAFANA_IMAGE,
 )
 
 # sha256 of the CRD files of that operator release (folder example/prometheus-operator-crd of its sources).

@@ -23,6 +23,7 @@ IMAGES: Mapping[str, str] = {
     "kube-rbac-proxy": f"{versions.UPSTREAM_REGISTRY}/{versions.KUBE_RBAC_PROXY_REPOSITORY}",
     "node-exporter": "/".join(versions.NODE_EXPORTER_IMAGE),
     "kube-state-metrics": "/".join(versions.KUBE_STATE_METRICS_IMAGE),
+    "grafana": "/".join(versions.GRAFANA_IMAGE),
 }
 # In the order in which rows are listed.
 COMPONENTS = (COLLECTION, CRDS, *IMAGES)

@@ -46,11 +46,17 @@ def crd_folder(version: str, *, only: tuple[str, ...] = ()) -> Path:
             for file in whole.glob(f"{GROUP}_{plural}.yaml"):
                 (part / file.name).write_bytes(file.read_bytes())
         return part
+    return module_folder(MODULE, version) / "example/prometheus-operator-crd"
+
+
+@functools.cache
+def module_folder(module: str, version: str) -> Path:
+    """The folder of a release of a Go module."""
     go = find_go(from_environment(), Progress())
-    done = capture([go.program, "mod", "download", "-json", f"{MODULE}@v{version}"], env=go.environment, cwd=Path("/"))
+    done = capture([go.program, "mod", "download", "-json", f"{module}@v{version}"], env=go.environment, cwd=Path("/"))
     found = json.loads(done.stdout or "{}")
     assert "Dir" in found, f"release {version} cannot be fetched: {found.get('Error') or done.stderr}"
-    return Path(found["Dir"]) / "example/prometheus-operator-crd"
+    return Path(found["Dir"])
 
 
 @functools.cache

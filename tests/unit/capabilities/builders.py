@@ -19,6 +19,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.gateway.capability import GATEWAY
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.capability import GRAFANA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
     operator_objects,
@@ -112,6 +113,12 @@ def objects_of_gateways(*grants: JsonObject, **given: t.Any) -> list[JsonObject]
     """What gives teams their series in the cluster hub; *given* are other options of the module."""
     raw = {"cluster": "hub", "clusters": CLUSTERS, "grants": list(grants), **given}
     return objects_of(GATEWAY, validate_mapping(raw, GATEWAY.options, path=""))
+
+
+def objects_of_grafana(**given: t.Any) -> list[JsonObject]:
+    """What the Grafanas of the cluster hub get; without dashboards, unless some are given."""
+    raw = {"cluster": "hub", "clusters": CLUSTERS, **given}
+    return objects_of(GRAFANA, validate_mapping(raw, GRAFANA.options, path=""))
 
 
 def only(objects: t.Iterable[JsonObject], kind: str, *, name: str | None = None) -> JsonObject:

@@ -7,15 +7,12 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.capability import GRAFANA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.promql import selectors_in
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.reads import without_variables
 
 from tests.tools import dashboards
-from tests.unit.capabilities.builders import CLUSTERS, JsonObject
+from tests.unit.capabilities.builders import JsonObject, objects_of_grafana
 from tests.unit.capabilities.test_workloads import UNITS
 
 FILES = {path.name: path.read_text(encoding="utf-8") for path in sorted(dashboards.FOLDER.glob("*.json"))}
@@ -24,8 +21,7 @@ BOARDS: dict[str, JsonObject] = {name: json.loads(text) for name, text in FILES.
 
 def provisioned(**given: t.Any) -> list[JsonObject]:
     """What a Grafana in the namespace grafana gets."""
-    raw = {"cluster": "hub", "clusters": CLUSTERS, "namespace": "grafana", "shipped": FILES, **given}
-    return objects_of(GRAFANA, validate_mapping(raw, GRAFANA.options, path=""))
+    return objects_of_grafana(**{"namespace": "grafana", "shipped": FILES, **given})
 
 
 # -- what is shipped ----------------------------------------------------------------------------------------------

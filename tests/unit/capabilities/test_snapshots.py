@@ -21,6 +21,7 @@ from tests.unit.capabilities.builders import (
     objects_of_endpoint,
     objects_of_exporters,
     objects_of_gateways,
+    objects_of_grafana,
     objects_of_operator,
     objects_of_source,
     teams,
@@ -165,6 +166,26 @@ CASES: dict[str, t.Callable[[], list[JsonObject]]] = {
         teams=[
             {"name": "payments", "namespaces": ["payments", "billing"]},
             {"name": "search", "namespaces": ["search"], "network_policy": False},
+        ],
+    ),
+    "grafana": lambda: objects_of_grafana(
+        namespace="grafana", shipped={"any.json": "{}"}, teams=[{"name": "payments"}], source_teams=["payments"]
+    ),
+    "grafana-operator": lambda: objects_of_grafana(
+        namespace="grafana",
+        form="grafana_operator",
+        instance_labels={"dashboards": "grafana"},
+        shipped={"any.json": "{}"},
+    ),
+    "grafana-own": lambda: objects_of_grafana(
+        namespace="grafana",
+        install=True,
+        server={"admin": {"secret": "admin"}},
+        shipped={"any.json": "{}", "fleet-overview.json": "{}"},
+        teams=[{"name": "payments"}, {"name": "search", "alertmanager": {"enabled": False}, "network_policy": False}],
+        team_grafanas=[
+            {"team": "payments", "admin": {"secret": "admin"}, "root_url": "https://grafana.example.com/payments/"},
+            {"team": "search", "admin": {"secret": "admin"}, "network_policy": False},
         ],
     ),
     "federation-sources": _sources,

@@ -41,6 +41,10 @@ PROXY_RESOURCES = Resources(cpu="10m", memory="96Mi")
 # What one Thanos Query asks for: it holds the answer to a query while it works on it.
 QUERY_RESOURCES = Resources(cpu="100m", memory="512Mi")
 
+# What one Grafana asks for. Not measured: its program could not be had here. The quota of the namespace of an instance
+# has room for it.
+GRAFANA_RESOURCES = Resources(cpu="50m", memory="512Mi")
+
 
 def resources(values: Values | None, *, default: Resources, path: str, errors: Errors) -> Resources:
     """What a container asks for, in canonical quantities; what *values* leave open comes from *default*."""

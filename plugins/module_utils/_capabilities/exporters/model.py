@@ -16,8 +16,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.version
     KUBE_STATE_METRICS_IMAGE,
     NODE_EXPORTER,
     NODE_EXPORTER_IMAGE,
-    UPSTREAM_REGISTRY,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.images import image_at
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.names import (
     image_registry,
     team_name,
@@ -152,18 +152,10 @@ class Exporters:
 
 @dataclass(frozen=True, kw_only=True)
 class _Images:
-    """Where images come from: *registry* replaces that of their upstream names.
+    """Where images come from, and the Secrets with credentials for it."""
 
-    UPSTREAM_REGISTRY replaces none: it means that the fleet has no registry of its own, and not all images are there.
-    """
-
-    registry: str | None
+    registry: str
     pull_secrets: tuple[str, ...]
-
-    def image(self, upstream: tuple[str, str], version: str) -> str:
-        registry, repository = upstream
-        own = self.registry if self.registry != UPSTREAM_REGISTRY else None
-        return f"{own or registry}/{repository}:v{version}"
 
 
 def parse_exporters(params: t.Mapping[str, t.Any], errors: Errors) -> Exporters:
@@ -177,7 +169,7 @@ def parse_exporters(params: t.Mapping[str, t.Any], errors: Errors) -> Exporters:
     secrets = require_each(
         grammar.dns_subdomain, params["image_pull_secrets"], path="image_pull_secrets", errors=errors
     )
-    images = _Images(registry=params["image_registry"], pull_secrets=tuple(sorted(secrets)))
+    images = _Images(registry=params["image_registry"] or "", pull_secrets=tuple(sorted(secrets)))
     nodes = _given(params, "node_exporter", NODE_EXPORTER_OPTIONS, errors=errors)
     states = _given(params, "kube_state_metrics", KUBE_STATE_METRICS_OPTIONS, errors=errors)
     if nodes["namespace"] == states["namespace"]:
@@ -214,7 +206,7 @@ def _program(
         require(grammar.dns_subdomain, values["priority_class"], path=f"{path}.priority_class", errors=errors)
     return {
         "namespace": require(grammar.dns_label, values["namespace"], path=f"{path}.namespace", errors=errors),
-        "image": images.image(upstream, grammar.plain_version(values["version"])),
+        "image": image_at(images.registry, upstream, tag=f"v{grammar.plain_version(values['version'])}"),
         "pull_secrets": images.pull_secrets,
         "priority_class": values["priority_class"],
         "resources": resources(values["resources"], default=default, path=f"{path}.resources", errors=errors),

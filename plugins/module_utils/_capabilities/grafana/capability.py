@@ -2,156 +2,114 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Data sources and dashboards for a Grafana that exists, as a capability. Pure.
-
-Grafana's sidecar (k8s-sidecar) reads ConfigMaps with a label, dashboards into the folder that an annotation names. What
-is provisioned: a data source for each instance that is named, and the dashboards of the collection.
-"""
+"""Dashboards and data sources for Grafana, and Grafanas of our own, as a capability. Pure but for the guards."""
 
 from __future__ import annotations
 
-import json
 import typing as t
-from dataclasses import dataclass
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
-    PLATFORM_TEAM,
-    common_labels,
-    prometheus_name,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import (
+    Capability,
+    Situation,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import Capability
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    APPS,
     CORE,
-    PROMETHEUS_PORT,
-    make,
+    NETWORKING,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import (
-    TEAM_SET_OPTIONS,
-    TEAM_SET_VARIABLES,
-    parse_team_set,
-    require_team,
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.model import (
+    OPERATOR,
+    OPTIONS,
+    Grafana,
+    parse,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.model import Team
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
-from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import nearest, require
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.provisioned import (
+    OPERATOR_KINDS,
+    config_maps,
+    custom_resources,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.server import (
+    server_objects,
+    team_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.fleet import TEAM_SET_VARIABLES
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 
 JsonObject = dict[str, t.Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grafana:
-    """What a Grafana in *namespace* gets; nothing where that is empty. *labels* are those that its sidecar reads.
-
-    *dashboards* are JSON by their ids. *sources* are teams whose Prometheus is a data source.
-    """
-
-    namespace: str
-    labels: t.Mapping[str, str]
-    folder: str
-    folder_annotation: str
-    dashboards: t.Mapping[str, str]
-    sources: tuple[Team, ...]
-
-
-def parse(params: t.Mapping[str, t.Any], errors: Errors) -> Grafana:
-    """What is provisioned, from a module's parameters."""
-    teams = parse_team_set(params, errors=errors)
-    namespace = params["namespace"] or ""
-    if namespace:
-        require(grammar.dns_label, namespace, path="namespace", errors=errors)
-    for name in ("dashboard_label", "source_label", "folder_annotation"):
-        require(grammar.qualified_name, params[name], path=name, errors=errors)
-    shipped = {str(name).removesuffix(".json"): text for name, text in params["shipped"].items()}
-    for number, name in enumerate(params["dashboards"]):
-        if name not in shipped:
-            errors.add(f"dashboards[{number}]", f"unknown dashboard {name!r}; {nearest(name, shipped)}")
-    wanted = params["dashboards"] or sorted(shipped)
-    for number, name in enumerate(params["source_teams"]):
-        require_team(name, teams=teams, path=f"source_teams[{number}]", errors=errors)
-    named = params["source_teams"] or [params["platform_team"]]
-    return Grafana(
-        namespace=namespace,
-        labels={"dashboards": params["dashboard_label"], "sources": params["source_label"]},
-        folder=params["folder"],
-        folder_annotation=params["folder_annotation"],
-        dashboards={name: _text(shipped[name]) for name in wanted if name in shipped},
-        sources=tuple(team for team in teams if team.name in named and team.runs_prometheus_on(params["cluster"])),
-    )
-
-
-def _text(given: object) -> str:
-    """A dashboard as text; Ansible may have read it already."""
-    return given if isinstance(given, str) else json.dumps(given, indent=2, sort_keys=True) + "\n"
-
-
 def desired(model: Grafana) -> list[JsonObject]:
-    """A ConfigMap for each dashboard, and one for the data sources."""
-    if not model.namespace:
-        return []
-    common = common_labels("grafana", team=PLATFORM_TEAM)
-    annotations = {model.folder_annotation: model.folder} if model.folder else {}
-    objects = [
-        make(
-            CORE,
-            "ConfigMap",
-            f"promfleet-dashboard-{name}",
-            namespace=model.namespace,
-            labels={**common, model.labels["dashboards"]: "1"},
-            annotations=annotations,
-            data={f"promfleet-{name}.json": text},
-        )
-        for name, text in sorted(model.dashboards.items())
-    ]
-    if model.sources:
-        # JSON is YAML.
-        sources = {"apiVersion": 1, "datasources": [_source(team) for team in model.sources]}
-        objects.append(
-            make(
-                CORE,
-                "ConfigMap",
-                "promfleet-datasources",
-                namespace=model.namespace,
-                labels={**common, model.labels["sources"]: "1"},
-                data={"promfleet.yaml": json.dumps(sources, indent=2, sort_keys=True) + "\n"},
-            )
-        )
+    """What is provisioned for a Grafana in the namespace, that Grafana if it is ours, and those of teams."""
+    objects: list[JsonObject] = []
+    if model.namespace:
+        objects += [*config_maps(model), *custom_resources(model), *server_objects(model)]
+    for grafana in model.teams:
+        objects += team_objects(grafana, folder=model.folder)
     return objects
 
 
-def _source(team: Team) -> JsonObject:
-    service = f"{prometheus_name(team.name)}.{team.namespace}.svc:{PROMETHEUS_PORT}"
-    return {
-        "name": f"Prometheus {team.name}",
-        "uid": f"promfleet-{team.name}",
-        "type": "prometheus",
-        "access": "proxy",
-        "url": f"http://{service}{team.prometheus.web.route_prefix}",
-        "editable": False,
-        "jsonData": {"httpMethod": "POST", "timeInterval": team.prometheus.scrape_interval},
-    }
+def policy(request: Request, model: Grafana | None, situation: Situation) -> Request:
+    """Refuse objects of grafana-operator where its kinds are not served, and warn about teams that share a Grafana."""
+    if model is None:
+        return request
+    if model.form == OPERATOR:
+        request = request.guarded(_operator_guard(situation.cluster))
+    if model.mixed and model.namespace:
+        request = request.guarded(lambda _plan: [_mixed(model.mixed)])
+    return request
+
+
+def _operator_guard(cluster: Cluster) -> t.Callable[[Plan], None]:
+    def guard(_plan: Plan) -> None:
+        missing = [f"{kind} ({version})" for version, kind in OPERATOR_KINDS if cluster.resource(version, kind) is None]
+        if missing:
+            raise Refused(
+                f"form is {OPERATOR}, and the cluster does not serve {' and '.join(missing)}. Install grafana-operator "
+                "with its CRDs first, which this collection does not do, or use the form configmaps. Nothing was "
+                "written",
+                objects=missing,
+            )
+
+    return guard
+
+
+def _mixed(teams: t.Sequence[str]) -> str:
+    return (
+        f"each viewer of this Grafana can query the Prometheus of {', '.join(teams)}: folders do not keep teams apart. "
+        "Set shared_sources: true if that is meant, or give each team a Grafana of its own in team_grafanas"
+    )
 
 
 GRAFANA: Capability[Grafana] = Capability(
     name="grafana",
-    kinds=((CORE, "ConfigMap"),),
-    options={
-        **TEAM_SET_OPTIONS,
-        "namespace": {"type": "str"},
-        "dashboards": {"type": "list", "elements": "str", "default": []},
-        "shipped": {"type": "dict", "default": {}},
-        "source_teams": {"type": "list", "elements": "str", "default": []},
-        "dashboard_label": {"type": "str", "default": "grafana_dashboard"},
-        "source_label": {"type": "str", "default": "grafana_datasource"},
-        "folder": {"type": "str", "default": "Monitoring"},
-        "folder_annotation": {"type": "str", "default": "grafana_folder"},
-    },
+    kinds=(
+        (CORE, "Namespace"),
+        (CORE, "ConfigMap"),
+        (CORE, "Service"),
+        (NETWORKING, "NetworkPolicy"),
+        (APPS, "Deployment"),
+        *OPERATOR_KINDS,
+    ),
+    options=OPTIONS,
     parse=parse,
     desired=desired,
+    policy=policy,
     module="monitoring_grafana",
     role="monitoring_grafana",
     account="promfleet-grafana",
-    example={"cluster": "any", "clusters": ["any"], "namespace": "default", "shipped": {"any.json": "{}"}},
+    example={
+        "cluster": "any",
+        "clusters": ["any"],
+        "namespace": "grafana",
+        "shipped": {"any.json": "{}"},
+        "form": OPERATOR,
+        "instance_labels": {"any": "any"},
+        "install": True,
+        "server": {"admin": {"secret": "any"}},
+    },
     variables={
         **TEAM_SET_VARIABLES,
         # The role reads them from its own files, which a tool generates.

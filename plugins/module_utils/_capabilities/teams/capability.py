@@ -29,6 +29,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     RBAC,
     in_shared,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import (
+    GRAFANA_RESOURCES,
+    RESOURCES_OPTION,
+    Resources,
+    resources,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.adoption import (
     refuse_losses,
     remarks,
@@ -100,6 +106,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     strategy_guard,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.find import OPERATOR_RIGHTS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.guard import instance_guard
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.handover import change_instances
@@ -146,6 +153,7 @@ OPTIONS: JsonObject = {
     "writes": {"type": "list", "elements": "dict", "default": [], "options": WRITE_OPTIONS},
     "receiving": {"type": "list", "elements": "str", "default": []},
     "querying": {"type": "list", "elements": "str", "default": []},
+    "grafanas": {"type": "list", "elements": "dict", "default": []},
     "api_server_sources": {"type": "list", "elements": "dict", "default": [], "options": API_SERVER_OPTIONS},
     "rules_contents": {"type": "dict"},
     "promtool": {"type": "path"},
@@ -167,8 +175,8 @@ class FleetTeams:
 
     *api_server*: where the API server's requests to the instances come from. *writes*: by team the remoteWrite of its
     Prometheus here. *receiving*: the teams whose Prometheus here takes what others write. *querying*: those that have
-    a Thanos Query here. *files*: by team the rules of its files. *routing*: where the alerts of teams go that do not
-    say so themselves. *egress*: what all instances may connect to.
+    a Thanos Query here. *grafanas*: by team what its Grafana asks for. *files*: by team the rules of its files.
+    *routing*: where the alerts of teams go that do not say so themselves. *egress*: what all instances may connect to.
     """
 
     teams: tuple[Team, ...]
@@ -179,6 +187,7 @@ class FleetTeams:
     writes: t.Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     receiving: frozenset[str] = frozenset()
     querying: frozenset[str] = frozenset()
+    grafanas: t.Mapping[str, Resources] = field(default_factory=dict)
     files: t.Mapping[str, tuple[RuleSet, ...]] = field(default_factory=dict)
     routing: Routing = NO_ROUTING
     egress: ClusterEgress = EVERYWHERE
@@ -206,6 +215,7 @@ def parse(params: t.Mapping[str, t.Any], errors: Errors) -> FleetTeams:
         writes=writes,
         receiving=_named("receiving", params, teams=teams, errors=errors),
         querying=_named("querying", params, teams=teams, errors=errors),
+        grafanas=_grafanas(params["grafanas"]),
         files={
             team.name: sets_of_files(team.own, params["rules_contents"], errors=errors)
             for team in teams
@@ -282,6 +292,19 @@ def _with_sidecars(
     return with_sidecars(teams, serving)
 
 
+def _grafanas(raw: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, Resources]:
+    """What the Grafanas of teams ask for, by the names of the teams. What is wrong with them their own check says."""
+    found: dict[str, Resources] = {}
+    for entry in raw:
+        problems = Errors()
+        values = validate_mapping(
+            entry.get("resources") or {}, RESOURCES_OPTION["options"], path="any", errors=problems
+        )
+        asked = resources(values, default=GRAFANA_RESOURCES, path="any", errors=problems)
+        found[str(entry.get("team"))] = asked if problems.is_good("any") else GRAFANA_RESOURCES
+    return found
+
+
 def _named(option: str, params: t.Mapping[str, t.Any], *, teams: t.Sequence[Team], errors: Errors) -> frozenset[str]:
     """The teams that an *option* names."""
     for number, name in enumerate(params[option]):
@@ -301,6 +324,7 @@ def desired(model: FleetTeams) -> list[JsonObject]:
             writes=model.writes.get(team.name, ()),
             receives=team.name in model.receiving,
             queries=team.name in model.querying,
+            grafana=model.grafanas.get(team.name),
             routing=model.routing,
             egress=model.egress,
         )
@@ -453,7 +477,8 @@ TEAMS: Capability[FleetTeams] = Capability(
         "writes": None,
         "receiving": None,
         "querying": None,
+        "grafanas": None,
     },
-    # What federates an instance, and what it watches, lives in its namespace, and is deleted with it.
-    neighbours=("federation", "federation-source", "federation-write", "workloads"),
+    # What federates an instance, what it watches, and its Grafana live in its namespace, and are deleted with it.
+    neighbours=("federation", "federation-source", "federation-write", "grafana", "workloads"),
 )

@@ -21,6 +21,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     OPERATOR_NAME,
     TEAM_LABEL,
     alertmanager_name,
+    grafana_pods,
     prometheus_name,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
@@ -140,10 +141,12 @@ def _is_judged(obj: JsonObject) -> bool:
 def is_ours(pod: t.Mapping[str, t.Any], *, team: str) -> bool:
     """Whether a pod in the namespace of a *team*'s instance belongs to that, or has ended. Pure.
 
-    Those of an operator's custom resources, which only the platform makes there, and federation's proxies.
+    Those of an operator's custom resources, which only the platform makes there, federation's proxies, and its Grafana.
     """
     labels = pod["metadata"].get("labels") or {}
     if (pod.get("status") or {}).get("phase") in _ENDED or labels.get(MANAGED_BY_LABEL) == OPERATOR_NAME:
+        return True
+    if grafana_pods(team).items() <= labels.items():
         return True
     return str(labels.get(INSTANCE_LABEL, "")).startswith(f"{prometheus_name(team)}-")
 

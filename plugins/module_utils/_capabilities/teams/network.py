@@ -85,7 +85,7 @@ DESTINATION_OPTIONS: dict[str, dict[str, t.Any]] = {
     **API_SERVER_OPTIONS,
     "ports": {"type": "list", "elements": "int", "default": []},
 }
-_DESTINATIONS: JsonObject = {"type": "list", "elements": "dict", "default": [], "options": DESTINATION_OPTIONS}
+DESTINATIONS_OPTION: JsonObject = {"type": "list", "elements": "dict", "default": [], "options": DESTINATION_OPTIONS}
 # Not given, where the default is neither nothing nor everything.
 _OR_DEFAULT: JsonObject = {"type": "list", "elements": "dict", "options": DESTINATION_OPTIONS}
 # What the instance of one team may connect to, beside what every instance may.
@@ -93,8 +93,8 @@ EGRESS_OPTION: dict[str, t.Any] = {
     "type": "dict",
     "default": {},
     "options": {
-        "prometheus": _DESTINATIONS,
-        "alertmanager": _DESTINATIONS,
+        "prometheus": DESTINATIONS_OPTION,
+        "alertmanager": DESTINATIONS_OPTION,
         "public": {"type": "bool", "default": True},
     },
 }
@@ -103,8 +103,8 @@ CLUSTER_EGRESS_OPTION: dict[str, t.Any] = {
     "type": "dict",
     "default": {},
     "options": {
-        "prometheus": _DESTINATIONS,
-        "alertmanager": _DESTINATIONS,
+        "prometheus": DESTINATIONS_OPTION,
+        "alertmanager": DESTINATIONS_OPTION,
         "api_server": _OR_DEFAULT,
         "dns": _OR_DEFAULT,
         "nodes": {"type": "list", "elements": "str"},
@@ -176,8 +176,8 @@ _UNKNOWN_API_SERVER = (Destination(peer=ApiServerSource(cidr=KNOWN_AFTER_APPLY))
 def parse_egress(values: Values, *, path: str, errors: Errors) -> Egress:
     """What validated *values* (EGRESS_OPTION) say of one team."""
     return Egress(
-        prometheus=_destinations(values["prometheus"], path=f"{path}.prometheus", errors=errors),
-        alertmanager=_destinations(values["alertmanager"], path=f"{path}.alertmanager", errors=errors),
+        prometheus=parse_destinations(values["prometheus"], path=f"{path}.prometheus", errors=errors),
+        alertmanager=parse_destinations(values["alertmanager"], path=f"{path}.alertmanager", errors=errors),
         public=values["public"],
     )
 
@@ -187,8 +187,8 @@ def parse_cluster_egress(raw: object, *, path: str = "egress", errors: Errors) -
     values = validate_mapping(raw or {}, CLUSTER_EGRESS_OPTION["options"], path=path, errors=errors)
     api_server, dns, nodes = values["api_server"], values["dns"], values["nodes"]
     return ClusterEgress(
-        prometheus=_destinations(values["prometheus"], path=f"{path}.prometheus", errors=errors),
-        alertmanager=_destinations(values["alertmanager"], path=f"{path}.alertmanager", errors=errors),
+        prometheus=parse_destinations(values["prometheus"], path=f"{path}.prometheus", errors=errors),
+        alertmanager=parse_destinations(values["alertmanager"], path=f"{path}.alertmanager", errors=errors),
         api_server=None if not api_server else _api_server(api_server, path=f"{path}.api_server", errors=errors),
         dns=DEFAULT_DNS if not dns else _dns(dns, path=f"{path}.dns", errors=errors),
         nodes=PRIVATE if nodes is None else _ranges(nodes, path=f"{path}.nodes", errors=errors),
@@ -196,9 +196,10 @@ def parse_cluster_egress(raw: object, *, path: str = "egress", errors: Errors) -
     )
 
 
-def _destinations(
+def parse_destinations(
     items: t.Sequence[Values], *, path: str, errors: Errors, check: grammar.Check | None = None
 ) -> tuple[Destination, ...]:
+    """Destinations from validated *items* (DESTINATIONS_OPTION), sorted; *check* judges ranges of addresses."""
     found: dict[tuple[t.Any, ...], Destination] = {}
     for index, values in enumerate(items):
         place = f"{path}[{index}]"
@@ -216,11 +217,11 @@ def _api_server(items: t.Sequence[Values], *, path: str, errors: Errors) -> tupl
     for index, values in enumerate(items):
         if not values["ports"]:
             errors.add(f"{path}[{index}].ports", "is required: the ports of the API server, such as 6443")
-    return _destinations(items, path=path, errors=errors)
+    return parse_destinations(items, path=path, errors=errors)
 
 
 def _dns(items: t.Sequence[Values], *, path: str, errors: Errors) -> tuple[Destination, ...]:
-    found = _destinations(items, path=path, errors=errors, check=_dns_range)
+    found = parse_destinations(items, path=path, errors=errors, check=_dns_range)
     return tuple(Destination(peer=one.peer, ports=one.ports or (DNS_PORT,)) for one in found)
 
 

@@ -87,6 +87,7 @@ def team_objects(
     writes: t.Sequence[JsonObject] = (),
     receives: bool = False,
     queries: bool = False,
+    grafana: Resources | None = None,
     routing: Routing = NO_ROUTING,
     egress: ClusterEgress = EVERYWHERE,
 ) -> list[JsonObject]:
@@ -94,7 +95,8 @@ def team_objects(
 
     *api_server*: where the API server comes from, where the network policy must let it in. *writes* and *receives*: as
     in `prometheus_object`, *routing* as in `instance_objects`. *queries*: whether federation has a Thanos Query of the
-    team here. *egress*: what all instances may connect to.
+    team here. *grafana*: what the team's own Grafana asks for, if it has one. *egress*: what all instances may connect
+    to.
 
     A team that is switched off keeps its namespaces, and with them volume claims and what is the team's own. A team
     that does not belong to this cluster has nothing here.
@@ -109,7 +111,7 @@ def team_objects(
     )
     if team.prometheus.enabled or team.alertmanager.enabled:
         if team.quota:
-            objects.append(_quota(team, proxies=2 if receives else 1, queries=queries))
+            objects.append(_quota(team, proxies=2 if receives else 1, queries=queries, grafana=grafana))
             objects.append(limit_range(team.name, namespace=team.namespace))
         if team.network_policy:
             objects.append(_network_policy(team, api_server=api_server))
@@ -199,12 +201,12 @@ def _grant(
     ]
 
 
-def _quota(team: Team, *, proxies: int, queries: bool) -> JsonObject:
+def _quota(team: Team, *, proxies: int, queries: bool, grafana: Resources | None) -> JsonObject:
     """A ceiling for the namespace that fits every size of the table, and the team's own figures where they are larger.
 
     It does not follow the team's size: while a team shrinks, a replica of the old size still runs beside the first new
     one, and a quota of the new size would refuse that one for ever. *proxies*: how many may be in front of a replica.
-    *queries*: whether there is a Thanos Query.
+    *queries*: whether there is a Thanos Query. *grafana*: what a Grafana asks for, if there is one.
     """
     prometheus = PartSize(replicas=team.prometheus.pods, resources=team.prometheus.resources)
     alertmanager = PartSize(replicas=team.alertmanager.replicas, resources=team.alertmanager.resources)
@@ -217,6 +219,7 @@ def _quota(team: Team, *, proxies: int, queries: bool) -> JsonObject:
         sidecar=thanos.resources if thanos is not None else None,
         # A new pod starts before an old one ends.
         queries=team.prometheus.replicas + 1 if queries else 0,
+        grafana=grafana,
     )
     return make(
         CORE, "ResourceQuota", team.name, namespace=team.namespace, labels=_labels(team), spec={"hard": dict(hard)}
@@ -232,10 +235,12 @@ def _ceiling(
     proxies: int,
     sidecar: Resources | None,
     queries: int,
+    grafana: Resources | None,
 ) -> t.Mapping[str, str]:
     """What pods of these sizes, and of every size of the table, need at most; a fleet has few different ones.
 
     *sidecar*: what another container of each Prometheus asks for. *queries*: the number of pods of Thanos Query.
+    *grafana*: what the one pod of a Grafana asks for.
     """
     parts: list[list[PartSize]] = []
     if prometheus is not None:
@@ -245,6 +250,10 @@ def _ceiling(
     pods = queries
     cpu = queries * value_of(QUERY_RESOURCES.cpu)
     memory = queries * value_of(QUERY_RESOURCES.memory)
+    if grafana is not None:
+        pods += 1
+        cpu += value_of(grafana.cpu)
+        memory += value_of(grafana.memory)
     if prometheus is not None:
         # A proxy may be in front of each replica that is read, and one in front of each that is written to.
         proxied = proxies * max(part.replicas for part in parts[0])

@@ -24,18 +24,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
 
 JsonObject = dict[str, t.Any]
 
+GATEWAY_OPTION: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "namespace": {"type": "str", "required": True},
+        "pod_labels": {"type": "dict", "default": {}},
+    },
+}
 WEB_OPTION: dict[str, t.Any] = {
     "type": "dict",
     "options": {
         "external_url": {"type": "str"},
         "route_prefix": {"type": "str"},
-        "gateway": {
-            "type": "dict",
-            "options": {
-                "namespace": {"type": "str", "required": True},
-                "pod_labels": {"type": "dict", "default": {}},
-            },
-        },
+        "gateway": GATEWAY_OPTION,
     },
 }
 
@@ -79,17 +80,18 @@ def parse_web(values: Values | None, *, path: str, errors: Errors) -> Web:
         return NO_WEB
     url, prefix = values["external_url"] or "", values["route_prefix"] or ""
     if url:
-        require(_external_url, url, path=f"{path}.external_url", errors=errors)
+        require(page_url, url, path=f"{path}.external_url", errors=errors)
     if prefix and prefix != "/":
         require(grammar.path_prefix, prefix, path=f"{path}.route_prefix", errors=errors)
     return Web(
         external_url=url,
         route_prefix=prefix.rstrip("/"),
-        gateway=_gateway(values["gateway"], path=f"{path}.gateway", errors=errors),
+        gateway=parse_gateway(values["gateway"], path=f"{path}.gateway", errors=errors),
     )
 
 
-def _gateway(values: Values | None, *, path: str, errors: Errors) -> Gateway | None:
+def parse_gateway(values: Values | None, *, path: str, errors: Errors) -> Gateway | None:
+    """What validated *values* of GATEWAY_OPTION describe."""
     if values is None:
         return None
     require(grammar.dns_label, values["namespace"], path=f"{path}.namespace", errors=errors)
@@ -103,7 +105,8 @@ def _gateway(values: Values | None, *, path: str, errors: Errors) -> Gateway | N
     return Gateway(namespace=values["namespace"], pod_labels=labels)
 
 
-def _external_url(text: str) -> str | None:
+def page_url(text: str) -> str | None:
+    """Check the URL at which people open pages."""
     if "?" in text or "#" in text:
         return f"{text!r} must end with its path: links to pages are made of it"
     return grammar.web_url(text)
