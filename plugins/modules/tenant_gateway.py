@@ -74,8 +74,8 @@ options:
         default: []
       namespaces_everywhere:
         description:
-          - Say of a team that is not on each of the other clusters which this one reads that no one else has
-            namespaces with the names of its own there, or that the platform's Prometheus reads none of these.
+          - Whether no one else has namespaces with the names of the team's own on those clusters which this one reads
+            and the team is not on, or the platform's Prometheus reads none of these.
           - Without it such a grant is refused, because the gateway cannot tell series of this cluster from others.
         type: bool
         default: false
