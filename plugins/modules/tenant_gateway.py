@@ -23,6 +23,22 @@ options:
       Prometheus.
     type: str
     default: promfleet-gateway
+  nodes_namespace:
+    description: The namespace of the pods that have the series of nodes, those of the job C(node-exporter).
+    type: str
+    default: promfleet-node-exporter
+  central_team:
+    description: The team whose Prometheus reads other clusters; by default that of the platform.
+    type: str
+  reads:
+    description: The other clusters whose series may be in an instance of this cluster, also by way of a region.
+    type: list
+    elements: str
+    default: []
+  teams_elsewhere:
+    description: The O(teams) of clusters in O(reads) that have others than this one, by the name of the cluster.
+    type: dict
+    default: {}
   grants:
     description: The teams that get series, each once.
     type: list
@@ -37,10 +53,36 @@ options:
         description:
           - Selectors of the series, of which the team gets those of its own namespaces.
           - By default the series of the jobs C(kube-state-metrics), C(kubelet), C(cadvisor) and C(kubelet-probes), as
-            the catalogue of workloads names them.
+            the catalogue of workloads names them, and what its rules record about the nodes that run pods of the team,
+            C(namespace:nodes).
         type: list
         elements: str
         default: []
+      federated:
+        description:
+          - On a central cluster, or on that of a region, also give the team what the platform's instances of the
+            other clusters let the central one read about the team's namespaces. Those series keep their C(cluster).
+          - Only clusters count on which the team is, and has all of its namespaces.
+        type: bool
+        default: false
+      federated_match:
+        description:
+          - Selectors of these series.
+          - By default what sources are read for by default, recorded series and firing alerts.
+        type: list
+        elements: str
+        default: []
+      namespaces_everywhere:
+        description:
+          - Whether no one else has namespaces with the names of the team's own on those clusters which this one reads
+            and the team is not on, or the platform's Prometheus reads none of these.
+          - Without it such a grant is refused, because the gateway cannot tell series of this cluster from others.
+        type: bool
+        default: false
+      all_nodes:
+        description: Also give the team the series of node_exporter about every node of the cluster.
+        type: bool
+        default: false
       interval:
         description: How often the team's Prometheus reads them.
         type: str

@@ -12,8 +12,14 @@ from tests.integration.support.cluster import ApiError, Cluster
 from tests.integration.support.prometheus import Prometheus
 
 SECONDS = 90.0
-# Of kube-state-metrics and of cAdvisor: each has one for every pod.
-METRICS = ("kube_pod_info", "container_memory_working_set_bytes")
+# Of kube-state-metrics and of cAdvisor, each of which has one for every pod; and what rules record of the nodes.
+METRICS = (
+    "kube_pod_info",
+    "container_memory_working_set_bytes",
+    "namespace:nodes_not_ready:count",
+    "namespace:nodes_cpu_busy:ratio_rate5m_max",
+    "namespace:nodes_memory_used:ratio_avg",
+)
 
 
 def seen(prometheus: Prometheus, metric: str) -> dict[str, int]:

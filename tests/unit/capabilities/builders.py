@@ -6,7 +6,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import objects_of
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.capability import model_of, objects_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.exporters.capability import EXPORTERS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     parse_endpoints,
@@ -19,6 +19,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.sources import parse_sources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.gateway.capability import GATEWAY
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.gateway.model import Gateways
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.gateway.objects import gateway_objects
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.grafana.capability import GRAFANA
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.model import parse_operator
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator.objects import (
@@ -109,10 +111,15 @@ def objects_of_exporters(raw: JsonObject) -> list[JsonObject]:
     return objects_of(EXPORTERS, validate_mapping(raw, EXPORTERS.options, path=""))
 
 
+def gateways(*grants: JsonObject, **given: t.Any) -> Gateways:
+    """The gateways of the cluster hub; *given* are other options of the module."""
+    raw = {"cluster": "hub", "clusters": CLUSTERS, "grants": list(grants), **given}
+    return model_of(GATEWAY, validate_mapping(raw, GATEWAY.options, path=""))
+
+
 def objects_of_gateways(*grants: JsonObject, **given: t.Any) -> list[JsonObject]:
     """What gives teams their series in the cluster hub; *given* are other options of the module."""
-    raw = {"cluster": "hub", "clusters": CLUSTERS, "grants": list(grants), **given}
-    return objects_of(GATEWAY, validate_mapping(raw, GATEWAY.options, path=""))
+    return gateway_objects(gateways(*grants, **given))
 
 
 def objects_of_grafana(**given: t.Any) -> list[JsonObject]:

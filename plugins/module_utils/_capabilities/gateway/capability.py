@@ -17,6 +17,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.gateway.model import (
     GRANTS_OPTION,
+    NODES_NAMESPACE,
     Gateways,
     parse_gateways,
 )
@@ -40,7 +41,11 @@ GATEWAY: Capability[Gateways] = Capability(
     options={
         **TEAM_SET_OPTIONS,
         "namespace": {"type": "str", "default": "promfleet-gateway"},
+        "nodes_namespace": {"type": "str", "default": NODES_NAMESPACE},
         "grants": GRANTS_OPTION,
+        "central_team": {"type": "str"},
+        "reads": {"type": "list", "elements": "str", "default": []},
+        "teams_elsewhere": {"type": "dict", "default": {}},
     },
     parse=parse_gateways,
     desired=gateway_objects,
@@ -54,7 +59,14 @@ GATEWAY: Capability[Gateways] = Capability(
         "teams": [{"name": "any", "namespace": "default", "namespaces": ["kube-public"]}],
         "grants": [{"team": "any"}],
     },
-    variables=TEAM_SET_VARIABLES,
+    variables={
+        **TEAM_SET_VARIABLES,
+        "central_team": "prometheus_federation_central_team",
+        "reads": "promfleet_cluster",
+        # As the hosts of the other clusters have them.
+        "teams_elsewhere": "team_monitoring_teams",
+        "nodes_namespace": "monitoring_exporters_node_exporter.namespace",
+    },
     needs_promql=True,
-    requires=("teams",),
+    requires=("teams", "federation"),
 )
