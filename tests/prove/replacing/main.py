@@ -45,6 +45,8 @@ READY = 300.0
 GOALS = {"killed": 30.0, "drained": 60.0, "lost": 120.0}
 # What the API server says where the webhook did not answer, and where it did.
 UNANSWERED, REFUSED = "failed calling webhook", "Rules are not valid"
+# Until the controller of quotas has counted what is in a new namespace.
+UNCOUNTED = "status unknown for quota"
 PAUSE = 0.3
 
 
@@ -202,7 +204,7 @@ class Place:
             try:
                 self.api.apply(_rule(f"change-{self.changes}", groups))
             except ApiError as error:
-                if UNANSWERED not in str(error):
+                if UNANSWERED not in str(error) and UNCOUNTED not in str(error):
                     raise
                 return False
             return True
