@@ -310,24 +310,20 @@ def test_the_gateway_gives_what_is_the_teams(request: pytest.FixtureRequest, nam
     assert SECRET not in text
 
 
-@pytest.mark.parametrize("left_out", ["cluster", "team", "namespace"])
-def test_each_guard_of_federated_series_is_needed(
-    request: pytest.FixtureRequest, central: PrometheusProcess, left_out: str
+@pytest.mark.parametrize(
+    ("job", "instance", "left_out"),
+    [
+        *((FEDERATED_JOB, "central", label) for label in ("cluster", "team", "namespace")),
+        *((NODES_SERIES_JOB, "platform", label) for label in ("job", "namespace")),
+    ],
+)
+def test_each_guard_of_a_chain_is_needed(
+    request: pytest.FixtureRequest, job: str, instance: str, left_out: str
 ) -> None:
     """Without one of them the others let a series through that is not the team's."""
-    route = ROUTES[FEDERATED_JOB]
+    route = ROUTES[job]
     guards = tuple(guard for guard in route.guards if guard[0] != left_out)
-    with running(request, replace(route, guards=guards), instance=central) as weaker:
-        assert SECRET in send(weaker.port, "GET", f"/federate?{encoded(match=EVERY)}")[1]
-
-
-@pytest.mark.parametrize("left_out", ["job", "namespace"])
-def test_each_guard_of_the_series_of_nodes_is_needed(
-    request: pytest.FixtureRequest, platform: PrometheusProcess, left_out: str
-) -> None:
-    route = ROUTES[NODES_SERIES_JOB]
-    guards = tuple(guard for guard in route.guards if guard[0] != left_out)
-    with running(request, replace(route, guards=guards), instance=platform) as weaker:
+    with running(request, replace(route, guards=guards), instance=request.getfixturevalue(instance)) as weaker:
         assert SECRET in send(weaker.port, "GET", f"/federate?{encoded(match=EVERY)}")[1]
 
 
