@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import traceback
 import time
 import typing as t
 from pathlib import Path
@@ -107,7 +108,8 @@ def measure_topic(name: str, *, rounds: int | None) -> JsonObject:
         try:
             facts = dict(measure(plane, rounds=number))
         except AssertionError as error:
-            facts = {"violated": str(error)[:4000]}
+            # From its end: there is the failed assertion, and what hypothesis notes of the example.
+            facts = {"violated": "".join(traceback.format_exception(error))[-4000:]}
     say(f"{name}: {json.dumps(facts)[:2000]}")
     return {"rounds": number, **facts}
 

@@ -52,6 +52,21 @@ def test_each_error_is_told_once_with_its_hosts(playbook: Callable[..., Run], pr
     assert len(run.failures) == 1
 
 
+@pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
+def test_a_variable_that_cannot_be_read_hides_no_other_error(playbook: Callable[..., Run], prefix: Path) -> None:
+    hosts = {
+        "edge": {"team_monitoring_teams": [{"name": "{{ of_nothing }}"}]},
+        "far": {"prometheus_operator_log_level": "loud"},
+    }
+    given = fleet(central="hub", workers=["edge", "far"], hosts=hosts, promfleet_kubeconfig="/nowhere")
+    run = playbook("check_input", inventory=given, prefix=prefix).require_failure()
+    title, unread, loud = run.failures[-1].message.splitlines()
+    assert title == "2 errors in the input; nothing was written."
+    reason = "a variable cannot be read: 'of_nothing' is undefined (Ansible's error above says which)"
+    assert unread.startswith(f"- {reason} (") and "edge" in unread
+    assert loud == "- prometheus_operator_log_level: must be one of debug, info, warn, error, found 'loud' (far)"
+
+
 def test_an_inventory_without_clusters_is_told_in_one_sentence(playbook: Callable[..., Run]) -> None:
     variables = {**inventory()["all"]["vars"], "team_monitoring_teams": [{"name": "pay", "clusters": ["hub"]}]}
     run = playbook("check_input", inventory={"all": {"hosts": {"hub": {}}, "vars": variables}})

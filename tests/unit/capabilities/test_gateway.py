@@ -105,7 +105,7 @@ def test_only_the_teams_prometheus_reaches_its_gateway_and_that_only_the_platfor
         "kubernetes.io/metadata.name": "monitoring-platform"
     }
     assert upstream["ports"] == [{"port": 9090, "protocol": "TCP"}]
-    assert {one["port"] for one in dns["ports"]} == {53}
+    assert {one["port"] for one in dns["ports"]} == {53, 5353}
     closed = policy(objects, "default-deny", namespace="promfleet-gateway")
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 

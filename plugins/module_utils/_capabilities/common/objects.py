@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from fractions import Fraction
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_LABEL, TEAM_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.resources import Resources
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.quantities import Quantity
 
@@ -44,6 +44,8 @@ QUERY_PORT = 10902
 
 # The images are for Linux; in a mixed cluster the scheduler would try the others too.
 LINUX = {"kubernetes.io/os": "linux"}
+# The ports of DNS as a NetworkPolicy names them. OpenShift's DNS pods listen at the second one.
+TO_DNS = [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("TCP", "UDP")]
 
 RESTRICTED_NAMESPACE = {
     "pod-security.kubernetes.io/audit": "restricted",
@@ -152,6 +154,12 @@ def service_port(name: str, port: int) -> JsonObject:
 def tcp_ports(*ports: int) -> list[JsonObject]:
     """Ports as a NetworkPolicy names them."""
     return [{"port": port, "protocol": "TCP"} for port in sorted(ports)]
+
+
+def pods_in(namespace: str, labels: t.Mapping[str, str] | None = None) -> JsonObject:
+    """The pods of *namespace* as a peer of a NetworkPolicy: all, or those with *labels*."""
+    peer: JsonObject = {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: namespace}}}
+    return {**peer, "podSelector": {"matchLabels": dict(labels)}} if labels else peer
 
 
 def counted(number: int) -> str:

@@ -14,7 +14,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     MANAGED_BY_LABEL,
     MONITORING_GROUP,
     NAME_LABEL,
-    NAMESPACE_LABEL,
     OPERATOR_NAME,
     cluster_wide_name,
     common_labels,
@@ -33,6 +32,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     burstable,
     confined,
     make,
+    pods_in,
     pull_secrets,
     restricted_pod,
     rule,
@@ -156,11 +156,8 @@ def _network(exporter: KubeStateMetrics, exporters: Exporters) -> JsonObject:
     """Who may reach its pods; they themselves need the API server, whose address no policy can name."""
     prometheus = {NAME_LABEL: "prometheus", MANAGED_BY_LABEL: OPERATOR_NAME}
     peers = [
-        {
-            "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: exporters.platform_namespace}},
-            "podSelector": {"matchLabels": prometheus},
-        },
-        *({"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: name}}} for name in exporter.readers),
+        pods_in(exporters.platform_namespace, prometheus),
+        *(pods_in(name) for name in exporter.readers),
     ]
     return {
         "podSelector": {"matchLabels": {NAME_LABEL: NAME}},

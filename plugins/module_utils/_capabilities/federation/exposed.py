@@ -24,6 +24,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     NETWORKING,
     PROMETHEUS_PORT,
     THANOS_PORT,
+    TO_DNS,
     WEB_PORT_NAME,
     JsonObject,
     make,
@@ -52,8 +53,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 )
 
 _TO_REPLICA = tcp_ports(PROMETHEUS_PORT)
-# They find their replica by name. OpenShift's DNS pods listen at the other port.
-TO_DNS = [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("TCP", "UDP")]
 
 
 def source_objects(
@@ -221,6 +220,7 @@ def _source_policy(source: Exposure, place: _Place, *, isolated: bool) -> JsonOb
                 "to": [{"podSelector": {"matchLabels": instance_pods("prometheus", name=place.of)}}],
                 "ports": _TO_REPLICA,
             },
+            # They find their replica by name.
             {"ports": TO_DNS},
         ]
     name = place.door.policy(place.team)

@@ -39,6 +39,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     NETWORKING,
     QUERY_PORT,
     THANOS_PORT,
+    TO_DNS,
     JsonObject,
     burstable,
     confined,
@@ -54,7 +55,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     Target,
     endpoint_of,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.exposed import TO_DNS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.reaching import ways
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.scrape import (
     QUERY_COMPONENT,

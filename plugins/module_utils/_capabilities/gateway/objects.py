@@ -24,7 +24,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     MANAGED_BY_LABEL,
     MONITORING_ALPHA,
     NAME_LABEL,
-    NAMESPACE_LABEL,
     OPERATOR_NAME,
     common_labels,
     instance_pods,
@@ -42,10 +41,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     NETWORKING,
     PROMETHEUS_PORT,
     RESTRICTED_NAMESPACE,
+    TO_DNS,
     JsonObject,
     confined,
     fixed,
     make,
+    pods_in,
     restricted_pod,
     service_port,
     tcp_ports,
@@ -69,7 +70,6 @@ _RESOURCES = Resources(cpu="10m", memory="32Mi")
 _LOOPBACK = "127.0.0.1"
 # The jobs of the scrapes, and how the objects beside a team's instance are called.
 JOB, FEDERATED_JOB, NODES_SERIES_JOB = "platform-series", "federated-series", "node-series"
-_DNS = [{"port": 53, "protocol": protocol} for protocol in ("TCP", "UDP")]
 # What the operator and the platform add to all that leaves its Prometheus; a team's own has the team's.
 _IDENTITY = ("cluster", "prometheus", "prometheus_replica", "team")
 
@@ -112,10 +112,10 @@ def gateway_objects(model: Gateways) -> list[JsonObject]:
         make(CORE, "Namespace", model.namespace, labels={**labels, **RESTRICTED_NAMESPACE}),
         make(NETWORKING, "NetworkPolicy", "default-deny", namespace=model.namespace, labels=labels, spec=closed),
     ]
-    for grant in model.grants:
-        for route in routes_of(grant, model):
-            objects += _of_route(route, grant, model)
-    return [*objects, *_ways_in(model)]
+    routes = [(grant, route) for grant in model.grants for route in routes_of(grant, model)]
+    for grant, route in routes:
+        objects += _of_route(route, grant, model)
+    return [*objects, *_ways_in([route for _grant, route in routes], model)]
 
 
 def routes_of(grant: Grant, model: Gateways) -> list[Route]:
@@ -186,21 +186,18 @@ def _of_route(route: Route, grant: Grant, model: Gateways) -> list[JsonObject]:
     ]
     if team.network_policy:
         # Beside the policies of the instance, which close everything else.
-        egress = {"to": [_pods_in(model.namespace, route.pods)], "ports": tcp_ports(PORT)}
+        egress = {"to": [pods_in(model.namespace, route.pods)], "ports": tcp_ports(PORT)}
         spec = {"podSelector": {"matchLabels": _prometheus(team)}, "policyTypes": ["Egress"], "egress": [egress]}
         objects.append(make(NETWORKING, "NetworkPolicy", route.job, namespace=team.namespace, labels=labels, spec=spec))
     return objects
 
 
-def _ways_in(model: Gateways) -> list[JsonObject]:
+def _ways_in(routes: t.Sequence[Route], model: Gateways) -> list[JsonObject]:
     """What lets the gateways reach the instance that reads other clusters, where that is not the platform's."""
     central = model.central
-    routes = [
-        route for grant in model.grants for route in routes_of(grant, model) if route.instance.name == central.name
-    ]
-    if central.name == model.platform.name or not routes or not central.network_policy:
+    peers = [pods_in(model.namespace, route.pods) for route in routes if route.instance.name == central.name]
+    if central.name == model.platform.name or not peers or not central.network_policy:
         return []
-    peers = [_pods_in(model.namespace, route.pods) for route in routes]
     spec = {
         "podSelector": {"matchLabels": _prometheus(central)},
         "policyTypes": ["Ingress"],
@@ -291,13 +288,6 @@ def _prometheus(team: Team) -> dict[str, str]:
     return instance_pods(team.prometheus.application, name=team.prometheus.name)
 
 
-def _pods_in(namespace: str, labels: t.Mapping[str, str]) -> JsonObject:
-    return {
-        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: namespace}},
-        "podSelector": {"matchLabels": dict(labels)},
-    }
-
-
 def _network(route: Route) -> JsonObject:
     """Only the team's Prometheus reaches its gateway, and that only the instance that it asks."""
     team, instance = route.team, route.instance
@@ -305,10 +295,10 @@ def _network(route: Route) -> JsonObject:
     return {
         "podSelector": {"matchLabels": route.pods},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [_pods_in(team.namespace, _prometheus(team))], "ports": tcp_ports(PORT)}],
+        "ingress": [{"from": [pods_in(team.namespace, _prometheus(team))], "ports": tcp_ports(PORT)}],
         "egress": [
-            {"to": [_pods_in(instance.namespace, operated)], "ports": tcp_ports(PROMETHEUS_PORT)},
-            {"ports": _DNS},
+            {"to": [pods_in(instance.namespace, operated)], "ports": tcp_ports(PROMETHEUS_PORT)},
+            {"ports": TO_DNS},
         ],
     }
 

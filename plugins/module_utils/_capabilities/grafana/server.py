@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     GRAFANA_NAME,
-    NAMESPACE_LABEL,
     common_labels,
     grafana_name,
     grafana_pods,
@@ -33,10 +32,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     NETWORKING,
     PROMETHEUS_PORT,
     RESTRICTED_NAMESPACE,
+    TO_DNS,
     JsonObject,
     burstable,
     confined,
     make,
+    pods_in,
     restricted_pod,
     service_port,
     tcp_ports,
@@ -71,7 +72,6 @@ _INTERVAL = 30
 _MODE = 0o444
 _DIGEST = "promfleet.monitoring/config-digest"
 # OpenShift's DNS pods listen at the other port.
-_DNS = [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("TCP", "UDP")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +257,7 @@ def _network(server: Server, place: _Place) -> JsonObject:
     peers = [
         *place.readers,
         *([server.gateway.peer()] if server.gateway is not None else []),
-        *({"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: name}}} for name in server.readers),
+        *(pods_in(name) for name in server.readers),
     ]
     queried = [(team, PROMETHEUS_PORT, team.prometheus.application, team.prometheus.name) for team in place.sources]
     queried += [(team, ALERTMANAGER_PORT, "alertmanager", team.alertmanager.name) for team in place.alerts]
@@ -266,20 +266,13 @@ def _network(server: Server, place: _Place) -> JsonObject:
         "policyTypes": ["Ingress", "Egress"],
         "egress": [
             *(
-                {"to": [_instance(team.namespace, kind, name)], "ports": tcp_ports(port)}
+                {"to": [pods_in(team.namespace, instance_pods(kind, name=name))], "ports": tcp_ports(port)}
                 for team, port, kind, name in queried
             ),
-            {"ports": _DNS},
+            {"ports": TO_DNS},
             *(one.rule() for one in server.egress),
         ],
     }
     if peers:
         spec["ingress"] = [{"from": peers, "ports": tcp_ports(PORT)}]
     return spec
-
-
-def _instance(namespace: str, kind: str, name: str) -> JsonObject:
-    return {
-        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: namespace}},
-        "podSelector": {"matchLabels": instance_pods(kind, name=name)},
-    }

@@ -14,7 +14,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    JsonObject,
+    pods_in,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Collecting, Errors, Place
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
@@ -23,8 +26,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
     text_mapping,
     validate_list,
 )
-
-JsonObject = dict[str, t.Any]
 
 API_SERVER_OPTIONS: dict[str, dict[str, t.Any]] = {
     "cidr": {"type": "str"},
@@ -53,10 +54,7 @@ class ApiServerSource:
         """The source as a peer of a NetworkPolicy."""
         if self.cidr:
             return {"ipBlock": {"cidr": self.cidr}}
-        peer: JsonObject = {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: self.namespace}}}
-        if self.pod_labels:
-            peer["podSelector"] = {"matchLabels": dict(self.pod_labels)}
-        return peer
+        return pods_in(self.namespace, self.pod_labels)
 
 
 def parse_api_server_sources(

@@ -13,7 +13,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import NAMESPACE_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
+    JsonObject,
+    pods_in,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input import grammar
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import (
@@ -21,8 +24,6 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._input.valida
     require,
     text_mapping,
 )
-
-JsonObject = dict[str, t.Any]
 
 GATEWAY_OPTION: dict[str, t.Any] = {
     "type": "dict",
@@ -50,8 +51,7 @@ class Gateway:
 
     def peer(self) -> JsonObject:
         """The gateway as a peer of a NetworkPolicy."""
-        peer: JsonObject = {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: self.namespace}}}
-        return {**peer, "podSelector": {"matchLabels": dict(self.pod_labels)}} if self.pod_labels else peer
+        return pods_in(self.namespace, self.pod_labels)
 
 
 @dataclass(frozen=True, kw_only=True)
