@@ -9,8 +9,8 @@ import platform
 import subprocess
 import sys
 import tempfile
-import traceback
 import time
+import traceback
 import typing as t
 from pathlib import Path
 

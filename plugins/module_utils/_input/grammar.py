@@ -82,11 +82,15 @@ def quantity(text: str) -> str | None:
 
 
 def byte_quantity(text: str) -> str | None:
-    """Check an amount of bytes: 400m would be less than one byte, a common slip for 400Mi."""
+    """Check an amount of bytes: 400m would be less than one byte and 400 so many bytes, both slips for 400Mi."""
     problem = quantity(text)
     found = quantities.parse(text)
-    if problem is not None or found is None or found.value.denominator == 1:
+    if problem is not None or found is None:
         return problem
+    if found.value.denominator == 1:
+        if text.isdigit() and found.value < 2**20:
+            return f"{text!r} has no unit, and would be that many bytes; write the unit, such as {text}Mi"
+        return None
     if text.endswith("m"):
         return f"{text!r} is not a whole number of bytes; did you mean {text[:-1]}Mi?"
     mebibytes = math.ceil(found.value / 2**20)

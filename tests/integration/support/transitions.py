@@ -29,6 +29,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.request import Request
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.canonical import canonical
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.compare import is_changed
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.fields import own_entry
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ownership import LAST_APPLIED
 from hypothesis import strategies as st
 
@@ -289,10 +290,10 @@ class Truth:
 
     def _make_way(self, desired: t.Sequence[JsonObject], refused: Refused, *, owner: plan.SetId, force: bool) -> None:
         """(c) Roles and bindings of others: the run refuses them too and writes nothing; then they are removed."""
-        before = [_without_status(self.live(obj)) for obj in desired]
+        before = [_what_we_wrote(self.live(obj)) for obj in desired]
         with pytest.raises(Refused, match=re.escape(str(refused))):
             self.run(desired, owner=owner, check=False, force=force)
-        after = [_without_status(self.live(obj)) for obj in desired]
+        after = [_what_we_wrote(self.live(obj)) for obj in desired]
         _require_same("a refused run", before, after, plans=())
         for reason in refused.objects:
             (obj,) = [obj for obj in desired if reason.startswith(f"{key_of(obj)} exists already")]
@@ -339,14 +340,9 @@ def _body(obj: JsonObject) -> JsonObject:
     return {name: value for name, value in obj.items() if name not in ("apiVersion", "kind", "metadata", "status")}
 
 
-def _without_status(live: JsonObject | None) -> JsonObject | None:
-    """What we could have written of an object: others write its status all the time, which changes the version too."""
-    if live is None:
-        return None
-    entries = [entry for entry in live["metadata"].get("managedFields", []) if entry.get("subresource") != "status"]
-    metadata = {**live["metadata"], "managedFields": entries}
-    metadata.pop("resourceVersion")
-    return {**{name: value for name, value in live.items() if name != "status"}, "metadata": metadata}
+def _what_we_wrote(live: JsonObject | None) -> JsonObject | None:
+    """Which object it is and our entry of its managers: controllers write the rest at any time."""
+    return None if live is None else {"uid": live["metadata"]["uid"], "entry": own_entry(live)}
 
 
 def _without_identity(obj: JsonObject) -> JsonObject:

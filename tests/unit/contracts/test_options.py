@@ -212,6 +212,11 @@ def test_role_variables_carry_the_name_of_the_role(role: str) -> None:
 def test_ansible_refuses_no_variable_before_the_role_checks_it(role: str) -> None:
     specs = load(CHECKOUT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
     # Ansible would refuse the blank answers of surveys where there is a type, and parameters where there is no option.
+    if role == "promfleet":
+        # The others depend on it: Ansible would validate its arguments first, and a variable that it cannot read would
+        # end the check of the input.
+        assert list(specs) == ["variables"]
+        return
     assert [name for name, spec in specs.items() if "options" in spec] == ["main", "variables"]
     parameters = specs["main"]["options"]
     assert parameters.keys() == specs["variables"]["options"].keys()
