@@ -86,8 +86,8 @@ def _object(api_version: str, kind: str, name: str, spec: JsonObject, namespace:
 
 
 def _rules(number: int, size: int) -> JsonObject:
-    """Recording rules in groups of at most a hundred, each rule of about 200 bytes, or 700 where it is very large."""
-    each = 200 if size < 500_000 else 700
+    """Recording rules in groups of at most a hundred, each rule of about 200 bytes, or 900 where it is very large."""
+    each = 200 if size < 500_000 else 900
     pad = "x" * (each - 170)
     rules = [
         {"record": f"full:{number}:{one}", "expr": f'sum by (pod) (rate(requests_total{{job="{number}-{one}"}}[5m]))',
