@@ -282,6 +282,56 @@ def test_predicted_is_pulled_is_running(
     assert playbook("site", inventory=given).require_success().changed() == {HUB: 0, EDGE: 0}
 
 
+def test_nodes_pull_the_images_of_an_upgrade_before_it_begins(
+    mirror: PrivateRegistry, mirroring: Mirroring, playbook: Playbook, tmp_path: Path
+) -> None:
+    """Over the network, from the mirror, with the pull secret; the fleet that the rule before has installed stays."""
+    given = inventory(mirror, tmp_path, release=RELEASES[0])
+    asked = playbook("images", inventory=given, arguments=["-e", "promfleet_images_update_lock=true"]).require_success()
+    copies = mirrored(tmp_path)
+    mirroring(copies)
+    clusters = {name: lab.cluster(name) for name in (HUB, EDGE)}
+    ran = {name: running(cluster) for name, cluster in clusters.items()}
+    absent = {
+        name: {copies[row["source"]] for row in asked.of("images_info", host=name)[0].data["images"]}
+        - set(images_on(name, mirror))
+        for name in clusters
+    }
+    assert all(absent.values()), "the other release has images of its own"
+    mirror.reads.clear()
+
+    pulling = {
+        "hosts": "all",
+        "gather_facts": False,
+        "module_defaults": {"group/promfleet.monitoring.all": "{{ __promfleet_auth }}"},
+        "tasks": [
+            {"ansible.builtin.include_role": {"name": "promfleet.monitoring.promfleet"}},
+            {
+                "promfleet.monitoring.upgrade_pull": {
+                    "cluster": "{{ __promfleet_cluster }}",
+                    "capabilities": "{{ __promfleet_rendered }}",
+                    "fleet": "{{ __promfleet_fleet }}",
+                }
+            },
+        ],
+    }
+    plays = [
+        {"import_playbook": "promfleet.monitoring.check_input"},
+        {"import_playbook": "promfleet.monitoring.plays.noted", "vars": {"__promfleet_without_addresses": True}},
+        pulling,
+    ]
+    playbook(plays, inventory=given).require_success()
+    for name, cluster in clusters.items():
+        read = {read.repository for read in mirror.reads if read.client == address_of(name)}
+        assert {target.partition("/")[2].rpartition(":")[0] for target in absent[name]} <= read, name
+        assert absent[name] <= set(images_on(name, mirror)), name
+        assert running(cluster) == ran[name], name
+        assert cluster.find("apps/v1", "DaemonSet", "promfleet-pull", "prometheus-operator") is None
+        # The rules after it find the images of what runs, and no others.
+        for target in absent[name]:
+            in_node(name, f"crictl rmi {target}")
+
+
 def pods_of(cluster: Cluster) -> list[JsonObject]:
     return [pod for pod in cluster.list_kind(cluster.kind("v1", "Pod")) if pod["metadata"]["namespace"] in NAMESPACES]
 
