@@ -39,8 +39,9 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrec
 
 JsonObject = dict[str, t.Any]
 
-# A controller that writes status all the time moves the resourceVersion under us.
-ATTEMPTS = 10
+# A controller that writes status all the time moves the resourceVersion under us. Ten attempts did not suffice beside
+# one that never rests, on a machine where each request took long: there nine of ten attempts meet a write.
+ATTEMPTS = 100
 
 _TOP_PARTS = ("labels", "annotations", "finalizers")
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata", "status"})
