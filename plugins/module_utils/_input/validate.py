@@ -65,15 +65,16 @@ def validate_mapping(raw: object, spec: Spec, *, path: str, errors: Errors | Non
             elif value is not None:
                 given[name] = _value(value, spec[name], path=place, errors=found)
         values: Values = {}
-        for name, option in spec.items():
+        for absent in _absences(spec):
+            name = absent.name
             if name in given:
                 values[name] = given[name]
             else:
                 if name in meant:
                     found.explain(_join(path, name))
-                elif option.get("required"):
+                elif absent.required:
                     found.add(_join(path, name), "is required")
-                values[name] = _instead(option)
+                values[name] = _copied(absent.value)
         return values
 
 
@@ -211,6 +212,37 @@ def _judge_scalar(_type: str, raw: t.Hashable, kind: str, choices: tuple[t.Any, 
 def _validator(kind: str, choices: tuple[t.Any, ...]) -> ArgumentSpecValidator:
     spec: dict[str, t.Any] = {"type": kind, **({"choices": list(choices)} if choices else {})}
     return ArgumentSpecValidator({"value": spec})
+
+
+class _Absent(t.NamedTuple):
+    """What an option is where it was not given."""
+
+    name: str
+    required: bool
+    value: t.Any
+
+
+# For each specification that was seen, by its identity; it is kept with the result, so that no other one gets that.
+_ABSENCES: dict[int, tuple[Spec, list[_Absent]]] = {}
+_ABSENCES_KEPT = 500
+
+
+def _absences(spec: Spec) -> list[_Absent]:
+    """What each option of *spec* is where it was not given: most are not, in each of a thousand teams."""
+    known, found = _ABSENCES.get(id(spec), (None, []))
+    if known is not spec:
+        found = [_Absent(name, bool(option.get("required")), _instead(option)) for name, option in spec.items()]
+        if len(_ABSENCES) >= _ABSENCES_KEPT:
+            _ABSENCES.clear()
+        _ABSENCES[id(spec)] = (spec, found)
+    return found
+
+
+def _copied(value: t.Any) -> t.Any:
+    """*value*, its mappings and lists copied at every level."""
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _instead(option: t.Mapping[str, t.Any]) -> t.Any:
