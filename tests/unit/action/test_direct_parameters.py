@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import random
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ ROUNDS = 40
 
 def definition(name: str) -> Definition:
     found: Definition = importlib.import_module(f"{direct.MODULES}.{name}").DEFINITION
-    return found
+    return replace(found, options=copy.deepcopy(found.options))
 
 
 def value(option: JsonObject, chance: random.Random) -> t.Any:
@@ -57,7 +59,8 @@ def mapping(options: JsonObject, chance: random.Random) -> JsonObject:
 
 
 def by_ansible(module: Definition, arguments: JsonObject) -> JsonObject | None:
-    validated = ArgumentSpecValidator(module.options, **module.rules).validate(arguments)
+    # It fills in the mappings that are the defaults of its specification.
+    validated = ArgumentSpecValidator(copy.deepcopy(module.options), **module.rules).validate(arguments)
     return None if validated.error_messages else dict(validated.validated_parameters)
 
 
