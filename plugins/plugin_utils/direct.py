@@ -112,7 +112,7 @@ def checked_params(definition: Definition, arguments: JsonObject) -> JsonObject 
 
 
 def is_simple(option: t.Mapping[str, t.Any]) -> bool:
-    """Whether an option, and all inside it, has nothing in its specification but what our own validation knows. Pure."""
+    """Whether our own validation knows all that the specification of an option, and of all inside it, says. Pure."""
     return set(option) <= KNOWN and all(map(is_simple, (option.get("options") or {}).values()))
 
 

@@ -10,7 +10,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.json_obj
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 
 OBJECTS: tuple[t.Any, ...] = (
-    {"kind": "RoleList", "metadata": {"continue": "x"}, "items": [{"a": [1, {"b": None}]}, {}, {"ä": "\ud800 \U0001f600"}]},
+    {"kind": "RoleList", "metadata": {"continue": "x"}, "items": [{"a": [1, {"b": None}]}, {}, {"ä": "\ud800 \n"}]},
     {"items": [], "metadata": {}},
     {"metadata": {}, "items": [{"items": [1]}], "kind": "items"},
     {"items": None},
@@ -53,7 +53,19 @@ def test_an_answer_that_is_cut_off_anywhere_is_no_object() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "1", "{} {}", '{"a" 1}', '{"a": 1,}', '{"items": [{},]}', '{"items": [{} {}]}', '{1: 2}', '{"a": 1]', "{,}", "\xff"],
+    [
+        "[]",
+        "1",
+        "{} {}",
+        '{"a" 1}',
+        '{"a": 1,}',
+        '{"items": [{},]}',
+        '{"items": [{} {}]}',
+        "{1: 2}",
+        '{"a": 1]',
+        "{,}",
+        "\xff",
+    ],
 )
 def test_what_is_no_object_is_none_in_both_ways(text: str) -> None:
     data = text.encode("latin-1")
