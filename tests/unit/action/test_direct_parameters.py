@@ -36,16 +36,15 @@ def value(option: JsonObject, chance: random.Random) -> t.Any:
         return mapping(option["options"], chance)
     if option.get("choices"):
         return chance.choice(option["choices"])
-    return chance.choice(
-        {
-            "bool": [True, False, "yes", "False", "no", 1],
-            "dict": [{}, {"a": {"b": [1]}}, "a=b"],
-            "float": [1, 1.5, "2.5"],
-            "int": [3, "4", 0],
-            "path": ["~/file", "/file"],
-            "raw": [1, "text", [{}], {"a": None}],
-        }.get(kind, ["", "text", "012", 7, 1.5, True])
-    )
+    values: dict[str, list[t.Any]] = {
+        "bool": [True, False, "yes", "False", "no", 1],
+        "dict": [{}, {"a": {"b": [1]}}, "a=b"],
+        "float": [1, 1.5, "2.5"],
+        "int": [3, "4", 0],
+        "path": ["~/file", "/file"],
+        "raw": [1, "text", [{}], {"a": None}],
+    }
+    return chance.choice(values.get(kind, ["", "text", "012", 7, 1.5, True]))
 
 
 def mapping(options: JsonObject, chance: random.Random) -> JsonObject:
