@@ -47,7 +47,7 @@ EMPTY: JsonObject = {"list": [], "dict": {}, "str": "", "int": 0}
 
 
 def teams(number: int, *, changed: int = 0) -> list[JsonObject]:
-    """*number* teams of 12 objects each; the first *changed* of them differ from what a call without has."""
+    """*number* teams of 16 objects each; the first *changed* of them differ from what a call without has."""
     return [
         {"name": f"team-{index:04d}", "prometheus": {"retention": "3d" if index < changed else "2d"}}
         for index in range(number)

@@ -174,7 +174,7 @@ _BENCHES = (
     _bench(
         "speed",
         part="speed",
-        shows="1,000 teams of 12 objects: no change, first creation and one changed team, against peers and the floor",
+        shows="1,000 teams of 16 objects: no change, first creation and one changed team, against peers and the floor",
         minutes=50,
         rounds=None,
         inputs=COLLECTION,

@@ -26,6 +26,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.connection import CREDENTIALS, resolve
 
 JsonObject = dict[str, t.Any]
+Taken = t.TypeVar("Taken")
 
 LIST_LIMIT = 5000
 # So many seconds one thread waits for what another one asks already.
@@ -164,9 +165,24 @@ class Cluster(Transport):
 
         *selector* is a label selector, *fields* a field selector.
         """
+        return self.list_each(resource, lambda obj: obj, namespace=namespace, selector=selector, fields=fields)
+
+    def list_each(
+        self,
+        resource: Resource,
+        take: t.Callable[[JsonObject], Taken],
+        *,
+        namespace: str | None = None,
+        selector: str | None = None,
+        fields: str | None = None,
+    ) -> list[Taken]:
+        """What *take* makes of each object of a kind, which it gets as soon as that is read; else as `list_objects`.
+
+        Where a page must be asked for again *take* gets its objects again, and what it made of them before is dropped.
+        """
         for attempt in range(1, LIST_ATTEMPTS + 1):
             try:
-                return self._all_pages(resource, namespace=namespace, selector=selector, fields=fields)
+                return self._all_pages(resource, take, namespace=namespace, selector=selector, fields=fields)
             except ApiError as error:
                 # The place in the list expired between two pages: what was read so far no longer belongs together.
                 if error.status != 410 or attempt == LIST_ATTEMPTS:
@@ -174,9 +190,18 @@ class Cluster(Transport):
         raise AssertionError("the last attempt returns or raises")
 
     def _all_pages(
-        self, resource: Resource, *, namespace: str | None, selector: str | None, fields: str | None
-    ) -> list[JsonObject]:
-        found: list[JsonObject] = []
+        self,
+        resource: Resource,
+        take: t.Callable[[JsonObject], Taken],
+        *,
+        namespace: str | None,
+        selector: str | None,
+        fields: str | None,
+    ) -> list[Taken]:
+        def typed(item: JsonObject) -> Taken:
+            return take({"apiVersion": resource.api_version, "kind": resource.kind, **item})
+
+        found: list[Taken] = []
         query: dict[str, t.Any] = {"limit": LIST_LIMIT}
         if selector:
             query["labelSelector"] = selector
@@ -184,13 +209,12 @@ class Cluster(Transport):
             query["fieldSelector"] = fields
         path = resource.path(namespace=namespace)
         while True:
-            status, answer = self.request("GET", path, query=query)
+            status, answer = self.request("GET", path, query=query, take=typed)
             if "items" not in answer:
                 raise ApiError(
                     method="GET", path=path, status=status, body=None, text="the answer is not a list of objects"
                 )
-            for item in answer["items"] or []:
-                found.append({"apiVersion": resource.api_version, "kind": resource.kind, **item})
+            found += answer["items"] or []
             following = (answer.get("metadata") or {}).get("continue")
             if not following:
                 return found

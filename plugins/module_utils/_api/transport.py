@@ -24,6 +24,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors i
     Unreachable,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.headers import seconds_ahead, warning_texts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.json_object import Take, json_object
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.retry import (
     BRIEF,
     FIRST_CONTACT,
@@ -69,7 +70,8 @@ STRICTER = (
 class Sent(t.TypedDict, total=False):
     """What a request may have beside its method and path: its *query*, its *body*, the types of content, patience.
 
-    *about*: the object that a write is about, for the server's warnings.
+    *about*: the object that a write is about, for the server's warnings. *take*: what becomes of each item of a list,
+    as soon as it is read; it may get items of an answer that is then asked for again.
     """
 
     query: t.Mapping[str, t.Any] | None
@@ -78,6 +80,7 @@ class Sent(t.TypedDict, total=False):
     accept: str
     patience: Patience | None
     about: str
+    take: Take | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +231,7 @@ class Transport:
                 answer = _Answer(
                     status=got.status,
                     data=got.data,
-                    parsed=_json_object(got.data),
+                    parsed=json_object(got.data, take=sent.get("take") if got.status < 300 else None),
                     attempts=attempt,
                     warnings=warning_texts(got.headers.getlist("Warning")),
                 )
@@ -329,11 +332,3 @@ class _Answer:
     parsed: JsonObject | None
     attempts: int
     warnings: t.Sequence[str]
-
-
-def _json_object(data: bytes) -> JsonObject | None:
-    try:
-        parsed = json.loads(data) if data else {}
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None

@@ -42,6 +42,8 @@ _EMPTY: dict[str, t.Any] = {"bool": False, "dict": {}, "float": 0.0, "int": 0, "
 
 # What ansible-core takes as it is, where nothing is to be chosen from.
 _AS_IT_IS: dict[str, type] = {"dict": dict, "list": list, "str": str}
+# The same for values of exactly one type, with nothing inside that is judged too.
+_TAKEN: dict[str, type] = {"bool": bool, "dict": dict, "float": float, "int": int, "str": str}
 
 
 def validate_mapping(raw: object, spec: Spec, *, path: str, errors: Errors | None = None) -> Values:
@@ -57,23 +59,26 @@ def validate_mapping(raw: object, spec: Spec, *, path: str, errors: Errors | Non
             raw = {}
         given = {}
         meant = set()
+        options = _read(spec)
         for name, value in raw.items():
-            place = _join(path, str(name))
-            if name not in spec:
-                found.add(place, _unknown(str(name), spec))
+            option = options.get(name)
+            if option is None:
+                found.add(_join(path, str(name)), _unknown(str(name), spec))
                 meant.update(_similar(str(name), spec))
+            elif type(value) is option.taken:
+                given[name] = value
             elif value is not None:
-                given[name] = _value(value, spec[name], path=place, errors=found)
+                given[name] = _value(value, spec[name], path=_join(path, str(name)), errors=found)
         values: Values = {}
-        for name, option in spec.items():
+        for name, option in options.items():
             if name in given:
                 values[name] = given[name]
             else:
                 if name in meant:
                     found.explain(_join(path, name))
-                elif option.get("required"):
+                elif option.required:
                     found.add(_join(path, name), "is required")
-                values[name] = _instead(option)
+                values[name] = _copied(option.absent)
         return values
 
 
@@ -211,6 +216,48 @@ def _judge_scalar(_type: str, raw: t.Hashable, kind: str, choices: tuple[t.Any, 
 def _validator(kind: str, choices: tuple[t.Any, ...]) -> ArgumentSpecValidator:
     spec: dict[str, t.Any] = {"type": kind, **({"choices": list(choices)} if choices else {})}
     return ArgumentSpecValidator({"value": spec})
+
+
+class _Option(t.NamedTuple):
+    """What is asked of a specification's option for each mapping.
+
+    *absent*: what it is where it was not given. *taken*: values of exactly this type are good as they are.
+    """
+
+    required: bool
+    absent: t.Any
+    taken: type | None
+
+
+# For each specification that was seen, by its identity; it is kept with the result, so that no other one gets that.
+_READ: dict[int, tuple[Spec, dict[str, _Option]]] = {}
+_READ_AT_MOST = 500
+
+
+def _read(spec: Spec) -> dict[str, _Option]:
+    """The options of *spec*, by their names in their order. Each of a thousand teams is validated by the same few."""
+    known, found = _READ.get(id(spec), (None, {}))
+    if known is not spec:
+        found = {
+            name: _Option(bool(option.get("required")), _instead(option), _taken(option))
+            for name, option in spec.items()
+        }
+        if len(_READ) >= _READ_AT_MOST:
+            _READ.clear()
+        _READ[id(spec)] = (spec, found)
+    return found
+
+
+def _taken(option: t.Mapping[str, t.Any]) -> type | None:
+    """The type whose values ansible-core takes for *option* without a change; None where there is more to be judged."""
+    return None if option.get("choices") or "options" in option else _TAKEN.get(str(option.get("type", "str")))
+
+
+def _copied(value: t.Any) -> t.Any:
+    """*value*, its mappings and lists copied at every level."""
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _instead(option: t.Mapping[str, t.Any]) -> t.Any:

@@ -23,6 +23,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan im
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.record import Recorded
 
 JsonObject = dict[str, t.Any]
+# A live object, as much of it as is kept, and what was decided about it.
+Judged = tuple[Key, JsonObject, "Decision | None"]
 
 # Lists that are asked for and parsed at the same time: the server works on one while we parse another.
 LISTERS = 3
@@ -65,15 +67,18 @@ def list_members(
     """
     selector = f"{SET_LABEL}={label}"
 
+    def judged(live: JsonObject) -> Judged:
+        key = key_of(live)
+        obj = wanted.get(key)
+        decision = decide(obj, live) if obj is not None and obj["apiVersion"] == live["apiVersion"] else None
+        return key, _identity(live) if isinstance(decision, Unchanged) else live, decision
+
     def look(place: tuple[Resource, str | None]) -> Members:
         found = Members()
-        for live in _list(cluster, *place, selector=selector):
-            key = key_of(live)
-            obj = wanted.get(key)
-            decision = decide(obj, live) if obj is not None and obj["apiVersion"] == live["apiVersion"] else None
+        for key, live, decision in _list(cluster, *place, judged, selector=selector):
             if decision is not None:
                 found.decisions[key] = decision
-            found.live[key] = _identity(live) if isinstance(decision, Unchanged) else live
+            found.live[key] = live
         return found
 
     progress.step("reading which kinds are served")
@@ -99,9 +104,16 @@ def list_members(
     return members
 
 
-def _list(cluster: Cluster, resource: Resource, namespace: str | None, *, selector: str) -> list[JsonObject]:
+def _list(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str | None,
+    judged: t.Callable[[JsonObject], Judged],
+    *,
+    selector: str,
+) -> list[Judged]:
     try:
-        return cluster.list_objects(resource, namespace=namespace, selector=selector)
+        return cluster.list_each(resource, judged, namespace=namespace, selector=selector)
     except ApiError as error:
         # A right that was given in one namespace went with it.
         if error.status == 403 and namespace and cluster.find(url_path("v1", "namespaces", name=namespace)) is None:

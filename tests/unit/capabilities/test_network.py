@@ -22,12 +22,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     public_ipv6_guard,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.network import (
+    ClusterEgress,
     Destination,
     with_api_server,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.validate import validate_mapping
-from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, Write
+from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, SetId, Write, with_marks
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.canonical import canonical
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -402,3 +404,23 @@ def test_who_loses_the_internet_is_warned(address: str, ranges: tuple[str, ...],
     plan = Plan(writes=tuple(Write(desired=obj, live=None) for obj in run()[1]))
     assert bool(public_ipv6_guard(api_server, ranges=ranges)(plan)) is warned
     assert not public_ipv6_guard(api_server, ranges=ranges)(Plan())
+
+
+def test_the_rules_that_teams_share_stay_as_they_were() -> None:
+    model = TEAMS.parse(
+        validate_mapping(
+            {"cluster": "hub", "clusters": ["hub"], "teams": [{"name": "a"}, {"name": "b"}]}, TEAMS.options, path=""
+        ),
+        Errors(),
+    )
+    objects = [obj for obj in TEAMS.desired(model) if obj["kind"] == "NetworkPolicy"]
+    before = repr(objects)
+    found = with_api_server(objects, [Destination(peer=ApiServerSource(cidr="192.0.2.1/32"), ports=(6443,))])
+    owner = SetId(fleet="default", capability="teams")
+    sent = [canonical(with_marks(obj, owner=owner, adopted="adopted")) for obj in found]
+    assert "192.0.2.1/32" in repr(sent)
+    assert repr(objects) == before
+    fresh = ClusterEgress()
+    assert model.egress.dns_rules == fresh.dns_rules
+    assert model.egress.api_server_rules == fresh.api_server_rules
+    assert model.egress.public_rule == fresh.public_rule

@@ -177,3 +177,21 @@ def test_an_error_names_all_its_places_anew() -> None:
     error = InputError("a[1].name", "is ", Place("a[0].name"), " too")
     assert str(error) == "a[1].name: is a[0].name too"
     assert str(error.renamed(lambda path: f"b_{path}")) == "b_a[1].name: is b_a[0].name too"
+
+
+def test_what_is_not_given_is_new_in_each_result() -> None:
+    spec = {
+        "items": {"type": "list", "elements": "str", "default": ["a"]},
+        "part": {"type": "dict", "default": {}, "options": {"names": {"type": "list", "default": []}}},
+        "free": {"type": "dict", "default": {"a": {"b": [1]}}},
+    }
+    first = validate_mapping({}, spec, path="")
+    first["items"].append("b")
+    first["part"]["names"].append("c")
+    first["free"]["a"]["b"].append(2)
+    assert validate_mapping({}, spec, path="") == {"items": ["a"], "part": {"names": []}, "free": {"a": {"b": [1]}}}
+
+
+def test_each_specification_has_defaults_of_its_own() -> None:
+    for number in range(2000):
+        assert validate_mapping({}, {"a": {"type": "int", "default": number}}, path="") == {"a": number}
