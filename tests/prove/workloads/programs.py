@@ -78,7 +78,7 @@ def install(cluster: Cluster) -> None:
         go = find_go(laboratory, Progress(out=sys.stderr))
         for path in sorted((module_folder(go, folder=PROGRAMS[program].folder, module=module) / folder).glob("*.yaml")):
             cluster.apply(yaml.safe_load(path.read_text()), manager=program, force=True)
-        cluster.wait_until(functools.partial(_served, cluster, group), f"{group} is served")
+        cluster.wait_until(functools.partial(_served, cluster, group), f"{group} is served", timeout=READY)
     for name in (KUBERAY, CERT_MANAGER, FIRST, SECOND, SHOP):
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for obj in (*_kuberay(), *_cert_manager()):
@@ -88,7 +88,8 @@ def install(cluster: Cluster) -> None:
         *((CERT_MANAGER, one) for one in ("cert-manager", "cert-manager-webhook", "cert-manager-cainjector")),
     ):
         cluster.wait_until(functools.partial(available, cluster, namespace, name), f"{name} runs", timeout=READY)
-    cluster.wait_until(lambda: _has_authority(cluster), "cainjector gave the API server the webhook's authority")
+    what = "cainjector gave the API server the webhook's authority"
+    cluster.wait_until(lambda: _has_authority(cluster), what, timeout=READY)
 
 
 def _served(cluster: Cluster, group: str) -> bool:
