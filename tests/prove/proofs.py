@@ -174,7 +174,7 @@ _BENCHES = (
     _bench(
         "fleet",
         part="fleet",
-        shows="At its limits one operator has 200 teams in 10 min, a change in 60 s, rests; three share CPU, no memory",
+        shows="One operator at its limits has 200 teams in 10 min, a change in 60 s; three share CPU in part, no memory",
         minutes=20,
         rounds=200,
         inputs=COLLECTION,
