@@ -174,8 +174,8 @@ _BENCHES = (
     _bench(
         "fleet",
         part="fleet",
-        shows="One operator at its limits has 200 teams in 10 min, a change in 60 s; three share CPU in part, no memory",
-        minutes=20,
+        shows="One operator at its limits has 200 teams in 10 min, a change in 60 s; three share some CPU, no memory",
+        minutes=30,
         rounds=200,
         inputs=COLLECTION,
     ),
