@@ -26,6 +26,7 @@ from tests.bench import (  # noqa: E402
     crd_releases,
     doctor,
     federation,
+    fleet,
     foreign,
     interrupt,
     policy,
@@ -39,6 +40,8 @@ from tests.bench import (  # noqa: E402
     truth,
 )
 
+# Their control planes note every request.
+AUDITED = ("fleet",)
 STARTED = time.monotonic()
 JsonObject = dict[str, t.Any]
 # What is told in rounds: each topic on a control plane of its own, with the number of rounds that counts as done.
@@ -55,6 +58,7 @@ TOPICS: dict[str, tuple[t.Callable[..., t.Mapping[str, t.Any]], int]] = {
     "federation": (federation.measure, 1000),
     "policy": (policy.measure, 200),
     "capacity": (capacity.measure, 5),
+    "fleet": (fleet.measure, 200),
     "render": (render.measure, 5),
     "sizing": (sizing.measure, 6),
 }
@@ -104,7 +108,7 @@ def measure_topic(name: str, *, rounds: int | None) -> JsonObject:
     measure, enough = TOPICS[name]
     number = enough if rounds is None else rounds
     say(f"{name}: up to {number} rounds")
-    with control_plane(f"bench-{name.replace('_', '-')}") as plane:
+    with control_plane(f"bench-{name.replace('_', '-')}", audit=name in AUDITED) as plane:
         try:
             facts = dict(measure(plane, rounds=number))
         except AssertionError as error:

@@ -172,6 +172,14 @@ _BENCHES = (
         inputs=COLLECTION,
     ),
     _bench(
+        "fleet",
+        part="fleet",
+        shows="One operator at its limits has 200 teams in 10 min, a change in 60 s; three share some CPU, no memory",
+        minutes=30,
+        rounds=200,
+        inputs=COLLECTION,
+    ),
+    _bench(
         "speed",
         part="speed",
         shows="1,000 teams of 16 objects: no change, first creation and one changed team, against peers and the floor",
