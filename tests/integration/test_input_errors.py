@@ -54,7 +54,7 @@ def test_each_error_is_told_once_with_its_hosts(playbook: Callable[..., Run], pr
 
 @pytest.mark.parametrize("prefix", ENVIRONMENTS, ids=lambda path: path.name)
 def test_a_variable_that_cannot_be_read_hides_no_other_error(playbook: Callable[..., Run], prefix: Path) -> None:
-    hosts = {
+    hosts: dict[str, JsonObject] = {
         "edge": {"team_monitoring_teams": [{"name": "{{ of_nothing }}"}]},
         "far": {"prometheus_operator_log_level": "loud"},
     }

@@ -52,7 +52,11 @@ def test_good_words_pass(check: grammar.Check, good: list[str]) -> None:
         (grammar.quantity, "8Ei", "more than Kubernetes can count"),
         (grammar.quantity, "1e30", "more than Kubernetes can count"),
         (grammar.byte_quantity, "400m", "did you mean 400Mi?"),
-        (grammar.byte_quantity, "200", "'200' has no unit, and would be that many bytes; write the unit, such as 200Mi"),
+        (
+            grammar.byte_quantity,
+            "200",
+            "'200' has no unit, and would be that many bytes; write the unit, such as 200Mi",
+        ),
         (grammar.byte_quantity, "0.1Gi", "such as 103Mi"),
         (grammar.byte_quantity, "0.5", "such as 1Mi"),
         (grammar.dns_label, "Payments", "lower case"),

@@ -180,7 +180,7 @@ def test_an_error_names_all_its_places_anew() -> None:
 
 
 def test_what_is_not_given_is_new_in_each_result() -> None:
-    spec = {
+    spec: dict[str, dict[str, t.Any]] = {
         "items": {"type": "list", "elements": "str", "default": ["a"]},
         "part": {"type": "dict", "default": {}, "options": {"names": {"type": "list", "default": []}}},
         "free": {"type": "dict", "default": {"a": {"b": [1]}}},
