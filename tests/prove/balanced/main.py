@@ -108,7 +108,7 @@ class Sides:
         ingress = status.get("loadBalancer", {}).get("ingress") or [{}]
         return str(ingress[0].get("ip", ""))
 
-    def guarded(self) -> str:
+    def existing(self) -> str:
         """The address of the source that was there already."""
         return self.balanced(guarded.GUARDED, guarded.NAMESPACE)
 
@@ -127,7 +127,7 @@ class Sides:
             **quick,
             "team": TEAM,
             "expose": "Existing",
-            "address": self.guarded(),
+            "address": self.existing(),
             "port": 443,
             "scheme": "https",
             "basic_auth": {"secret": LOGIN},
@@ -196,7 +196,7 @@ class Sides:
             "--cacert": "/tmp/balanced-ca",
             "--cert": "/tmp/balanced-client",
             "--user": f"{login['username']}:{login['password']}",
-            "--resolve": f"{guarded.NAME}:443:{self.guarded()}",
+            "--resolve": f"{guarded.NAME}:443:{self.existing()}",
             "--max-time": "5",
             "--output": "/dev/null",
             "--write-out": "%{http_code}",
@@ -208,7 +208,7 @@ class Sides:
     def shows(self, shown: Certificate) -> bool:
         """Whether the worker's source shows a certificate at the balancer's address."""
         options = ["--silent", "--insecure", "--max-time", "5", "--output", "/dev/null", "--write-out", "%{certs}"]
-        place = ["--resolve", f"{guarded.NAME}:443:{self.guarded()}", f"https://{guarded.NAME}/"]
+        place = ["--resolve", f"{guarded.NAME}:443:{self.existing()}", f"https://{guarded.NAME}/"]
         # It ends with an error for want of a certificate, after the source has shown its own.
         command = " ".join(["curl", *options, *place]) + " || true"
         return shown.pem.decode().strip() in (self.on_node(HUB, "sh", "-c", command) or "")
@@ -259,7 +259,7 @@ def install() -> tuple[Sides, Trust]:
     metallb.install(sides.edge, addresses=f"{network}.{GIVEN[0]}-{network}.{GIVEN[-1]}")
     for obj in guarded.objects():
         sides.edge.apply(obj, force=True)
-    sides.edge.wait_until(lambda: bool(sides.guarded()), "the Service has an address", timeout=READY)
+    sides.edge.wait_until(lambda: bool(sides.existing()), "the Service has an address", timeout=READY)
     for playbook in ("operator", "teams"):
         sides.play(playbook).require_success()
     of_servers, of_clients = authority(), authority()
