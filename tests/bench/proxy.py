@@ -83,8 +83,13 @@ class Certificate:
         return self.key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
 
-def certificate(name: str, *, authority: Certificate | None = None) -> Certificate:
-    """A certificate with this common name; without *authority* it is one itself."""
+LOCAL = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+
+
+def certificate(
+    name: str, *, authority: Certificate | None = None, names: t.Sequence[x509.GeneralName] = LOCAL
+) -> Certificate:
+    """A certificate with this common name, for servers of these *names*; without *authority* it is one itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(tz=dt.UTC)
@@ -99,7 +104,6 @@ def certificate(name: str, *, authority: Certificate | None = None) -> Certifica
         .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
     )
     if authority is not None:
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)

@@ -326,6 +326,17 @@ _REPLACING = replace(
     # It has a cluster of its own.
     on_lab=False,
 )
+_BALANCED = replace(
+    _on_clusters(
+        "balanced",
+        part="balanced",
+        shows="MetalLB gives addresses; certificates, authorities and a password change there, and no scrape is missed",
+        minutes=15,
+        program="balanced/main",
+    ),
+    # It has clusters of its own.
+    on_lab=False,
+)
 _HEALTHY = _on_clusters(
     "doctor healthy",
     part="doctor-healthy",
@@ -530,6 +541,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _WORKLOADS,
         _NEIGHBOURS,
         _REPLACING,
+        _BALANCED,
         _SELECTORS,
         _CORPUS,
         _JOBS,

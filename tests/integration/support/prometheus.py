@@ -39,6 +39,10 @@ class Prometheus:
         found = self._get("/api/v1/targets", {"state": "active"})["activeTargets"]
         return [target for target in found if target["labels"].get("job") == job]
 
+    def config(self) -> str:
+        """The configuration that is loaded, without secrets."""
+        return str(self._get("/api/v1/status/config", {})["yaml"])
+
     def rules(self) -> list[JsonObject]:
         """The groups of rules that are loaded."""
         return list(self._get("/api/v1/rules", {})["groups"])

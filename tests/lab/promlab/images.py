@@ -142,6 +142,17 @@ PROOF_IMAGES = (
     *(image for version in pins.OTHER_OPERATORS for image in _release(version)),
     _workload("admission-webhook", f"quay.io/prometheus-operator/admission-webhook:v{pins.PROMETHEUS_OPERATOR}"),
     _workload("thanos", f"quay.io/thanos/thanos:v{pins.THANOS}"),
+    # Their manifest says as whom each runs: the speaker answers ARP, which needs a capability.
+    *(
+        Image(
+            name=f"metallb-{part}",
+            reference=f"quay.io/metallb/{part}:v{pins.METALLB}",
+            programs={part: f"metallb-{part}"},
+            config=ImageConfig(entrypoint=(f"/{part}",)),
+            extra=dict(_TMP),
+        )
+        for part in ("controller", "speaker")
+    ),
     Image(
         name="kuberay-operator",
         reference=f"quay.io/kuberay/operator:v{pins.KUBERAY}",

@@ -64,6 +64,9 @@ CRANE = "0.22.1"
 # KubeRay 1.7.0 the module cannot be fetched.
 KUBERAY = "1.6.0"
 CERT_MANAGER = "1.21.2"
+# Gives Services of type LoadBalancer real addresses; only `make prove` builds it. Of what 0.16.2 needs, frr-k8s 0.0.27
+# cannot be fetched.
+METALLB = "0.16.1"
 # From PyPI: ../ray/requirements.txt has it, with all that it needs.
 RAY = "2.60.0"
 # Our own few lines of Go (../modules/volume): raise it when they change.

@@ -95,6 +95,16 @@ def _operator(version: str) -> tuple[Program, ...]:
     )
 
 
+def _metallb(part: str) -> Program:
+    return Program(
+        name=f"metallb-{part}",
+        module="metallb",
+        package=f"go.universe.tf/metallb/{part}",
+        cold_mib=900,
+        for_clusters=False,
+    )
+
+
 _ALL = (
     Program(name="kind", module="kind", package="sigs.k8s.io/kind", cold_mib=100),
     _kubernetes("kube-apiserver", 3300),
@@ -243,6 +253,8 @@ _ALL = (
         cold_mib=1500,
         for_clusters=False,
     ),
+    _metallb("controller"),
+    _metallb("speaker"),
 )
 
 PROGRAMS: dict[str, Program] = {program.name: program for program in _ALL}

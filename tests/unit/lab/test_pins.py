@@ -55,6 +55,7 @@ def requirements(module: str) -> dict[str, str]:
         ("kube-router", "github.com/k3s-io/kube-router/v2", pins.KUBE_ROUTER),
         ("kuberay", "github.com/ray-project/kuberay/ray-operator", pins.KUBERAY),
         ("cert-manager", "github.com/cert-manager/cert-manager", pins.CERT_MANAGER),
+        ("metallb", "go.universe.tf/metallb", pins.METALLB),
         ("opa", "github.com/open-policy-agent/opa", pins.OPA),
         ("local-path-provisioner", "github.com/rancher/local-path-provisioner", pins.LOCAL_PATH_PROVISIONER),
     ],

@@ -177,7 +177,10 @@ func runCAInjector(ctx context.Context) error {
 	} {
 		utilruntime.Must(add(scheme))
 	}
-	manager, err := ctrl.NewManager(ctrl.GetConfigOrDie(), ctrl.Options{
+	given := ctrl.GetConfigOrDie()
+	// It applies as the manager of this name, and the API server refuses an empty one.
+	given.UserAgent = "cert-manager-cainjector"
+	manager, err := ctrl.NewManager(given, ctrl.Options{
 		Scheme:  scheme,
 		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		Metrics: metricsserver.Options{BindAddress: listens},
