@@ -65,7 +65,7 @@ def validate_mapping(raw: object, spec: Spec, *, path: str, errors: Errors | Non
             if option is None:
                 found.add(_join(path, str(name)), _unknown(str(name), spec))
                 meant.update(_similar(str(name), spec))
-            elif type(value) is option.taken:
+            elif value.__class__ is option.taken:  # Not isinstance: True is an int, too.
                 given[name] = value
             elif value is not None:
                 given[name] = _value(value, spec[name], path=_join(path, str(name)), errors=found)
