@@ -8,6 +8,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+from tests.suite.artifact import extract
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 # What users get of the collection; the tests of that time are not needed.
 PARTS = ("galaxy.yml", "meta", "playbooks", "plugins", "roles")
@@ -39,7 +41,7 @@ def collections_of(commit: str, *, folder: Path, checkout: Path = CHECKOUT) -> P
     target = tree / "promfleet/monitoring"
     target.mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(target, filter="data")
+        extract(archive, target)
     dependency = tree / "kubernetes/core"
     dependency.parent.mkdir()
     dependency.symlink_to(Path(sys.prefix) / "collections/ansible_collections/kubernetes/core")
