@@ -303,9 +303,10 @@ def test_nodes_pull_the_images_of_an_upgrade_before_it_begins(
     pulling = {
         "hosts": "all",
         "gather_facts": False,
+        # A role of the play, so that its variables are those of the task, too.
+        "roles": ["promfleet.monitoring.promfleet"],
         "module_defaults": {"group/promfleet.monitoring.all": "{{ __promfleet_auth }}"},
         "tasks": [
-            {"ansible.builtin.include_role": {"name": "promfleet.monitoring.promfleet"}},
             {
                 "promfleet.monitoring.upgrade_pull": {
                     "cluster": "{{ __promfleet_cluster }}",
