@@ -330,9 +330,20 @@ _BALANCED = replace(
     _on_clusters(
         "balanced",
         part="balanced",
-        shows="MetalLB gives addresses; certificates, authorities and a password change there, and no scrape is missed",
+        shows="At MetalLB's addresses certificates (also cert-manager's), authorities and a password change unnoticed",
         minutes=15,
         program="balanced/main",
+    ),
+    # It has clusters of its own.
+    on_lab=False,
+)
+_LAYERS = replace(
+    _on_clusters(
+        "regions on clusters",
+        part="regions",
+        shows="Of worker, region and global cluster a broken link is named alone; a region ends without a gap",
+        minutes=20,
+        program="regions/main",
     ),
     # It has clusters of its own.
     on_lab=False,
@@ -542,6 +553,7 @@ def all_proofs() -> tuple[Proof, ...]:
         _NEIGHBOURS,
         _REPLACING,
         _BALANCED,
+        _LAYERS,
         _SELECTORS,
         _CORPUS,
         _JOBS,

@@ -142,6 +142,7 @@ PROOF_IMAGES = (
     *(image for version in pins.OTHER_OPERATORS for image in _release(version)),
     _workload("admission-webhook", f"quay.io/prometheus-operator/admission-webhook:v{pins.PROMETHEUS_OPERATOR}"),
     _workload("thanos", f"quay.io/thanos/thanos:v{pins.THANOS}"),
+    _workload("kube-rbac-proxy", f"quay.io/{pins.KUBE_RBAC_PROXY_REPOSITORY}:v{pins.KUBE_RBAC_PROXY}"),
     # Their manifest says as whom each runs: the speaker answers ARP, which needs a capability.
     *(
         Image(

@@ -39,6 +39,7 @@ NODE_EXPORTER: str = _collection.NODE_EXPORTER
 KUBE_STATE_METRICS: str = _collection.KUBE_STATE_METRICS
 # Only `make prove` builds these.
 KUBE_RBAC_PROXY: str = _collection.KUBE_RBAC_PROXY
+KUBE_RBAC_PROXY_REPOSITORY: str = _collection.KUBE_RBAC_PROXY_REPOSITORY
 THANOS: str = _collection.THANOS
 
 PROM_LABEL_PROXY: str = _collection.PROM_LABEL_PROXY

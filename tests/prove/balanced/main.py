@@ -1,8 +1,9 @@
 """Proves federation at the addresses of a load balancer, while certificates, authorities and passwords change.
 
 On the worker MetalLB gives Services of type LoadBalancer their addresses, and announces them by ARP. The central side
-reads one source that the collection exposes so, and one that was there already: with TLS, certificates of clients and a
-password. While it does, both certificates, both authorities and the password are replaced. No scrape is missed.
+reads one source that the collection exposes so, one behind the collection's own proxy with cert-manager's certificates,
+and one that was there already: with TLS, certificates of clients and a password. While it does, cert-manager renews its
+certificates, and of the other both certificates, both authorities and the password are replaced. No scrape is missed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from tests.integration.support.inventory import fleet
 from tests.integration.support.playbook import Run, run_playbook
 from tests.integration.support.prometheus import Prometheus
 from tests.prove import kept
-from tests.prove.balanced import guarded, metallb
+from tests.prove.balanced import guarded, issued, metallb
+from tests.prove.workloads.programs import install_cert_manager
 
 JsonObject = dict[str, t.Any]
 
@@ -52,6 +54,8 @@ CHANGED = 240.0
 # The last part of the addresses that MetalLB gives.
 GIVEN = range(200, 210)
 SERVICE = source_service_name("platform", 0)
+# What each cluster needs beside what it always has.
+MADE = {HUB: ("cert-manager",), EDGE: ("cert-manager", "kube-rbac-proxy", *metallb.IMAGES)}
 # Secrets of the central side: whom it takes, what it shows, and how it logs in.
 SERVERS, SHOWN, LOGIN = "edge-authority", "central-client", "edge-login"
 OTHER_NAME = "other.edge.example.com"
@@ -81,9 +85,33 @@ def job_of(team: str) -> str:
     return f"federation/{EDGE}/{team}"
 
 
+def _first(pem: bytes) -> str:
+    """The first certificate of a file."""
+    end = "-----END CERTIFICATE-----"
+    return pem.decode().partition(end)[0].strip() + "\n" + end
+
+
 def _address(cluster: Cluster) -> str:
     (node,) = cluster.list_kind(cluster.kind("v1", "Node"))
     return next(str(one["address"]) for one in node["status"]["addresses"] if one["type"] == "InternalIP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a server answers, and the name that its certificate is to have."""
+
+    name: str
+    address: str
+    port: int
+
+    @property
+    def options(self) -> list[str]:
+        """What lets curl find it by its name."""
+        return ["--resolve", f"{self.name}:{self.port}:{self.address}"]
+
+    def url(self, path: str) -> str:
+        """A path of it."""
+        return f"https://{self.name}:{self.port}{path}"
 
 
 class Sides:
@@ -92,6 +120,8 @@ class Sides:
     def __init__(self) -> None:
         self.hub, self.edge = lab.cluster(HUB), lab.cluster(EDGE)
         self.central = Prometheus(self.hub, team="platform")
+        self.server = issued.Issued(self.edge, issued.SERVER, issued.OF_SOURCE)
+        self.reader = issued.Issued(self.hub, issued.READER, issued.OF_READER)
 
     @functools.cached_property
     def engine(self) -> Engine:
@@ -112,17 +142,24 @@ class Sides:
         """The address of the source that was there already."""
         return self.balanced(guarded.GUARDED, guarded.NAMESPACE)
 
+    def at_existing(self) -> Place:
+        """The source that was there already."""
+        return Place(name=guarded.NAME, address=self.existing(), port=443)
+
+    def at_proxy(self) -> Place:
+        """The source behind the collection's proxy."""
+        service = source_service_name(issued.TEAM, 0)
+        spec = self.edge.get("v1", "Service", service, issued.OF_SOURCE)["spec"]
+        address = self.balanced(service, issued.OF_SOURCE)
+        return Place(name=issued.SERVER_NAME, address=address, port=spec["ports"][0]["port"])
+
     # -- runs of the collection ---------------------------------------------------------------------------------------
 
     def play(self, playbook: str) -> Run:
         """A run of a playbook on both clusters."""
         quick = {"interval": SECONDS, "timeout": "4s"}
-        exposed = {
-            **quick,
-            "expose": "LoadBalancer",
-            "load_balancer": "metallb",
-            "allowed_sources": [f"{_address(self.hub)}/32"],
-        }
+        allowed = [f"{_address(self.hub)}/32"]
+        exposed = {**quick, "expose": "LoadBalancer", "load_balancer": "metallb", "allowed_sources": allowed}
         existing = {
             **quick,
             "team": TEAM,
@@ -135,6 +172,10 @@ class Sides:
         }
         small = {"scrape_interval": SECONDS, "evaluation_interval": SECONDS}
         off = {"enabled": False}
+        teams = [
+            {"name": name, "namespaces": [name], "clusters": [EDGE], "alertmanager": off, "prometheus": small}
+            for name in (TEAM, issued.TEAM)
+        ]
         inventory = fleet(
             central=HUB,
             workers=[EDGE],
@@ -142,10 +183,12 @@ class Sides:
             # What a stopped proof changed by hand is taken back.
             promfleet_force_conflicts=True,
             team_monitoring_platform={"alertmanager": off, "prometheus": small},
-            team_monitoring_teams=[
-                {"name": TEAM, "namespaces": [TEAM], "clusters": [EDGE], "alertmanager": off, "prometheus": small}
+            team_monitoring_teams=teams,
+            prometheus_federation_sources=[
+                exposed,
+                existing,
+                {**issued.DESCRIBED, **quick, "allowed_sources": allowed},
             ],
-            prometheus_federation_sources=[exposed, existing],
         )
         with tempfile.TemporaryDirectory(prefix="promfleet-balanced-") as folder:
             return run_playbook(playbook, inventory=inventory, folder=Path(folder))
@@ -162,7 +205,8 @@ class Sides:
     def nudge(self) -> None:
         """Let kubelets look at the files of both ends."""
         note = {"metadata": {"annotations": {"example.com/nudged": str(time.time())}}}
-        for cluster, label in ((self.hub, "app.kubernetes.io/name=prometheus"), (self.edge, guarded.LABEL)):
+        ends = ((self.hub, "app.kubernetes.io/name=prometheus"), (self.edge, guarded.LABEL), (self.edge, issued.LABEL))
+        for cluster, label in ends:
             for pod in cluster.list_kind(cluster.kind("v1", "Pod"), selector=label):
                 cluster.edit("v1", "Pod", pod["metadata"]["name"], note, namespace=pod["metadata"]["namespace"])
 
@@ -188,36 +232,34 @@ class Sides:
     # -- what is seen -------------------------------------------------------------------------------------------------
 
     def answer(self, client: Certificate, login: guarded.Secret, *, trusted: Certificate) -> str:
-        """The status that a client on the central cluster's node gets at the balancer's address, "" without TLS."""
-        for file, data in (("ca", trusted.pem), ("client", client.pem + client.key_pem)):
+        """The status that a client of the source that was there already gets on the central node, "" without TLS."""
+        user = f"{login['username']}:{login['password']}"
+        return self.ask(self.at_existing(), trusted.pem, client.pem + client.key_pem, "--user", user)
+
+    def ask(self, place: Place, trusted: bytes, client: bytes, *more: str, path: str = "/-/ready") -> str:
+        """The status that a client on the central cluster's node gets, "" without TLS; *client* may be empty."""
+        for file, data in (("ca", trusted), ("client", client)):
             text = base64.b64encode(data).decode()
             self.on_node(HUB, "sh", "-c", f"echo {text} | base64 --decode > /tmp/balanced-{file}")
-        options = {
-            "--cacert": "/tmp/balanced-ca",
-            "--cert": "/tmp/balanced-client",
-            "--user": f"{login['username']}:{login['password']}",
-            "--resolve": f"{guarded.NAME}:443:{self.existing()}",
-            "--max-time": "5",
-            "--output": "/dev/null",
-            "--write-out": "%{http_code}",
-        }
-        place = f"https://{guarded.NAME}/-/ready"
+        options = {"--cacert": "/tmp/balanced-ca", "--max-time": "5", "--output": "/dev/null"}
+        if client:
+            options["--cert"] = "/tmp/balanced-client"
         words = [word for option in options.items() for word in option]
-        return self.on_node(HUB, "curl", "--silent", *words, place) or ""
+        command = ["curl", "--silent", *words, *place.options, *more, "--write-out", "%{http_code}", place.url(path)]
+        return self.on_node(HUB, *command) or ""
 
-    def shows(self, shown: Certificate) -> bool:
-        """Whether the worker's source shows a certificate at the balancer's address."""
+    def shows(self, pem: bytes, *, at: Place) -> bool:
+        """Whether a server shows a certificate."""
         options = ["--silent", "--insecure", "--max-time", "5", "--output", "/dev/null", "--write-out", "%{certs}"]
-        place = ["--resolve", f"{guarded.NAME}:443:{self.existing()}", f"https://{guarded.NAME}/"]
-        # It ends with an error for want of a certificate, after the source has shown its own.
-        command = " ".join(["curl", *options, *place]) + " || true"
-        return shown.pem.decode().strip() in (self.on_node(HUB, "sh", "-c", command) or "")
+        # It may end with an error for want of a certificate, after the source has shown its own.
+        command = " ".join(["curl", *options, *at.options, at.url("/")]) + " || true"
+        return _first(pem) in (self.on_node(HUB, "sh", "-c", command) or "")
 
     def has(self, pem: bytes) -> bool:
         """Whether the central Prometheus has a certificate in its files."""
         uid = self.hub.get("v1", "Pod", POD, NAMESPACE)["metadata"]["uid"]
         command = f"cat /var/lib/kubelet/pods/{uid}/volumes/*/tls-assets/*"
-        return pem.decode().strip() in (self.on_node(HUB, "sh", "-c", command) or "")
+        return _first(pem) in (self.on_node(HUB, "sh", "-c", command) or "")
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for what a change brings."""
@@ -252,8 +294,9 @@ class Trust:
 def install() -> tuple[Sides, Trust]:
     """Bring both clusters up: MetalLB, the source that was there already, the operator, and all instances."""
     lab.up(HUB, EDGE)
-    made = [f"--made={image}" for image in metallb.IMAGES]
-    subprocess.run([lab.LAB, "load", EDGE, *made], stdin=subprocess.DEVNULL, check=True)
+    for name, images in MADE.items():
+        made = [f"--made={image}" for image in images]
+        subprocess.run([lab.LAB, "load", name, *made], stdin=subprocess.DEVNULL, check=True)
     sides = Sides()
     network = _address(sides.edge).rpartition(".")[0]
     metallb.install(sides.edge, addresses=f"{network}.{GIVEN[0]}-{network}.{GIVEN[-1]}")
@@ -268,8 +311,14 @@ def install() -> tuple[Sides, Trust]:
     sides.serve(of_server(of_servers))
     sides.show(trust.client)
     sides.log_in(guarded.LOGINS[0])
+    for cluster in (sides.hub, sides.edge):
+        install_cert_manager(cluster)
+    sides.server.order(usage="server auth", dnsNames=[issued.SERVER_NAME])
+    sides.reader.order(usage="client auth", commonName=issued.READER_NAME)
+    sides.write(sides.hub, issued.SERVERS, issued.OF_READER, {"ca.crt": sides.server.file("ca.crt")})
+    sides.write(sides.edge, issued.READERS, issued.OF_SOURCE, {"ca.crt": sides.reader.file("ca.crt")})
     sides.play("federation").require_success()
-    for team in ("platform", TEAM):
+    for team in ("platform", TEAM, issued.TEAM):
         sides.hub.wait_until(functools.partial(sides.is_read, team), f"{team} is read", timeout=READY)
     return sides, trust
 
@@ -282,6 +331,8 @@ def prove(sides: Sides, trust: Trust) -> Iterator[Row]:
     yield _announced(sides)
     yield _kept_out(sides)
     yield _named(sides)
+    yield _proxied(sides)
+    yield _during(sides, "cert-manager renews the certificates of both ends", _renewed, team=issued.TEAM)
     yield _during(sides, "both certificates are replaced", functools.partial(_certificates_change, trust=trust))
     former = Trust(trust.of_servers, trust.of_clients, trust.client)
     yield _during(sides, "both authorities are replaced", functools.partial(_authorities_change, trust=trust))
@@ -355,7 +406,30 @@ def _named(sides: Sides) -> Row:
     return Row(claim="the central side checks the certificate's name", held=OTHER_NAME in found[0], seen=found[0])
 
 
-def _during(sides: Sides, what: str, change: Callable[[Sides], None]) -> Row:
+def _proxied(sides: Sides) -> Row:
+    """The collection's proxy shows what cert-manager issued, and answers the one client, and that /federate alone."""
+    place, trusted = sides.at_proxy(), sides.server.file("ca.crt")
+    client = sides.reader.file("tls.crt") + sides.reader.file("tls.key")
+    of_another = sides.server.file("tls.crt") + sides.server.file("tls.key")
+    read = sides.ask(place, trusted, client, path="/federate")
+    others = {
+        "/api/v1/query": sides.ask(place, trusted, client, path="/api/v1/query?query=up"),
+        "without a certificate": sides.ask(place, trusted, b"", path="/federate"),
+        "with a certificate of another authority": sides.ask(place, trusted, of_another, path="/federate"),
+    }
+    scraped = str(sides.target(issued.TEAM).get("scrapeUrl")).partition("?")[0]
+    shown = sides.shows(sides.server.file("tls.crt"), at=place)
+    return Row(
+        claim="our proxy shows cert-manager's certificate at the balancer's address, to one client, for /federate",
+        held=shown
+        and scraped == f"https://{place.address}:{place.port}/federate"
+        and read == "200"
+        and "200" not in others.values(),
+        seen=json.dumps({"/federate": read, **others, "scraped": scraped, "cert-manager's certificate": shown}),
+    )
+
+
+def _during(sides: Sides, what: str, change: Callable[[Sides], None], *, team: str = TEAM) -> Row:
     """Let something change, and look at all scrapes of the source from then until some more came after it."""
     began = time.time()
     change(sides)
@@ -363,11 +437,11 @@ def _during(sides: Sides, what: str, change: Callable[[Sides], None]) -> Row:
     samples: list[tuple[float, str]] = []
 
     def has_more() -> bool:
-        samples[:] = sides.samples("up", team=TEAM, since=began)
+        samples[:] = sides.samples("up", team=team, since=began)
         return sum(at > changed for at, _value in samples) > 2
 
     sides.until(has_more, "more scrapes")
-    series = [float(value) for _at, value in sides.samples("scrape_samples_scraped", team=TEAM, since=began)]
+    series = [float(value) for _at, value in sides.samples("scrape_samples_scraped", team=team, since=began)]
     times = [began, *(at for at, _value in samples)]
     missed = sum(value != "1" for _at, value in samples)
     gap = round(max(after - before for before, after in itertools.pairwise(times)), 1)
@@ -388,11 +462,21 @@ def _during(sides: Sides, what: str, change: Callable[[Sides], None]) -> Row:
 # -- what changes -------------------------------------------------------------------------------------------------
 
 
+def _renewed(sides: Sides) -> None:
+    """cert-manager issues both certificates once more."""
+    server = sides.server.renew()
+    sides.nudge()
+    sides.until(lambda: sides.shows(server, at=sides.at_proxy()), "the proxy shows its new certificate")
+    reader = sides.reader.renew()
+    sides.nudge()
+    sides.until(lambda: sides.has(reader), "the central side has its new certificate")
+
+
 def _certificates_change(sides: Sides, *, trust: Trust) -> None:
     """Each side shows a new certificate of the same authority."""
     server = of_server(trust.of_servers)
     sides.serve(server)
-    sides.until(lambda: sides.shows(server), "the source shows its new certificate")
+    sides.until(lambda: sides.shows(server.pem, at=sides.at_existing()), "the source shows its new certificate")
     trust.client = certificate(CLIENT, authority=trust.of_clients)
     sides.show(trust.client)
     sides.until(lambda: sides.has(trust.client.pem), "the central side has its new certificate")
@@ -411,7 +495,7 @@ def _authorities_change(sides: Sides, *, trust: Trust) -> None:
     sides.show(client)
     sides.serve(server)
     sides.until(lambda: sides.has(client.pem), "the central side has its new certificate")
-    sides.until(lambda: sides.shows(server), "the source shows its new certificate")
+    sides.until(lambda: sides.shows(server.pem, at=sides.at_existing()), "the source shows its new certificate")
     sides.trust(servers=[of_servers], clients=[of_clients])
     sides.until(
         lambda: not sides.answer(trust.client, login, trusted=of_servers), "the source refuses the old authority"

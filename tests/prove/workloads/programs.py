@@ -69,27 +69,49 @@ def up() -> Cluster:
 
 
 def install(cluster: Cluster) -> None:
-    """Install the CRDs and the programs, and wait until they run."""
-    for program, module, folder, group in (
-        ("kuberay-operator", "github.com/ray-project/kuberay/ray-operator", "config/crd/bases", RAY_API),
-        ("cert-manager", "github.com/cert-manager/cert-manager", "deploy/crds", CERT_API),
-    ):
-        laboratory = from_environment()
-        go = find_go(laboratory, Progress(out=sys.stderr))
-        for path in sorted((module_folder(go, folder=PROGRAMS[program].folder, module=module) / folder).glob("*.yaml")):
-            cluster.apply(yaml.safe_load(path.read_text()), manager=program, force=True)
-        cluster.wait_until(functools.partial(_served, cluster, group), f"{group} is served", timeout=READY)
-    for name in (KUBERAY, CERT_MANAGER, FIRST, SECOND, SHOP):
+    """Install KubeRay and cert-manager, with the namespaces of what they keep, and wait until they run."""
+    for name in (FIRST, SECOND, SHOP):
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    for obj in (*_kuberay(), *_cert_manager()):
-        cluster.apply(obj, force=True)
-    for namespace, name in (
-        (KUBERAY, "kuberay-operator"),
-        *((CERT_MANAGER, one) for one in ("cert-manager", "cert-manager-webhook", "cert-manager-cainjector")),
-    ):
-        cluster.wait_until(functools.partial(available, cluster, namespace, name), f"{name} runs", timeout=READY)
+    program = "kuberay-operator"
+    _start(
+        cluster, program, "github.com/ray-project/kuberay/ray-operator", "config/crd/bases", group=RAY_API,
+        namespace=KUBERAY, objects=_kuberay(), deployments=(program,),
+    )  # fmt: skip
+    install_cert_manager(cluster)
+
+
+def install_cert_manager(cluster: Cluster) -> None:
+    """Install cert-manager, and wait until it runs and judges certificates."""
+    _start(
+        cluster, "cert-manager", "github.com/cert-manager/cert-manager", "deploy/crds", group=CERT_API,
+        namespace=CERT_MANAGER, objects=_cert_manager(),
+        deployments=("cert-manager", "cert-manager-webhook", "cert-manager-cainjector"),
+    )  # fmt: skip
     what = "cainjector gave the API server the webhook's authority"
     cluster.wait_until(lambda: _has_authority(cluster), what, timeout=READY)
+
+
+def _start(
+    cluster: Cluster,
+    program: str,
+    module: str,
+    folder: str,
+    *,
+    group: str,
+    namespace: str,
+    objects: t.Iterable[JsonObject],
+    deployments: t.Iterable[str],
+) -> None:
+    """Install the CRDs of a Go module and a program that serves them."""
+    go = find_go(from_environment(), Progress(out=sys.stderr))
+    for path in sorted((module_folder(go, folder=PROGRAMS[program].folder, module=module) / folder).glob("*.yaml")):
+        cluster.apply(yaml.safe_load(path.read_text()), manager=program, force=True)
+    cluster.wait_until(functools.partial(_served, cluster, group), f"{group} is served", timeout=READY)
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    for obj in objects:
+        cluster.apply(obj, force=True)
+    for name in deployments:
+        cluster.wait_until(functools.partial(available, cluster, namespace, name), f"{name} runs", timeout=READY)
 
 
 def _served(cluster: Cluster, group: str) -> bool:
@@ -334,21 +356,21 @@ def files(namespace: str) -> JsonObject:
 # -- certificates -------------------------------------------------------------------------------------------------
 
 
-def issuer(name: str, **spec: t.Any) -> JsonObject:
+def issuer(name: str, namespace: str = SHOP, /, **spec: t.Any) -> JsonObject:
     """An Issuer, a self-signed one without *spec*."""
     return {
         "apiVersion": CERT_API,
         "kind": "Issuer",
-        "metadata": {"name": name, "namespace": SHOP},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": spec or {"selfSigned": {}},
     }
 
 
-def certificate(name: str, *, by: str, **spec: t.Any) -> JsonObject:
+def certificate(name: str, *, by: str, namespace: str = SHOP, **spec: t.Any) -> JsonObject:
     """A Certificate of an issuer."""
     return {
         "apiVersion": CERT_API,
         "kind": "Certificate",
-        "metadata": {"name": name, "namespace": SHOP},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {"secretName": name, "dnsNames": [f"{name}.example.com"], "issuerRef": {"name": by}, **spec},
     }
