@@ -18,7 +18,7 @@ from promlab.ray import RAY_REFERENCE
 from promlab.settings import from_environment
 from promlab.toolchain import find_go
 from tests.integration.support import lab
-from tests.integration.support.cluster import Cluster
+from tests.integration.support.cluster import ApiError, Cluster
 
 JsonObject = dict[str, t.Any]
 
@@ -29,6 +29,8 @@ FIRST, SECOND, SHOP = "ray-one", "ray-two", "shop"
 RAY_API, CERT_API = "ray.io/v1", "cert-manager.io/v1"
 IMAGES = {image.name: image.reference for image in PROOF_IMAGES if image.name in ("kuberay-operator", "cert-manager")}
 READY = 300.0
+# Where cert-manager's webhook listens by default; its Helm chart chooses another port.
+WEBHOOK_PORT = 6443
 # What runs on Ray: an application of Ray Serve, and the programs of RayJobs.
 FILES = {
     "shop.py": """from ray import serve
@@ -89,6 +91,7 @@ def install_cert_manager(cluster: Cluster) -> None:
     )  # fmt: skip
     what = "cainjector gave the API server the webhook's authority"
     cluster.wait_until(lambda: _has_authority(cluster), what, timeout=READY)
+    cluster.wait_until(lambda: _judges(cluster), "cert-manager's webhook answers", timeout=READY)
 
 
 def _start(
@@ -127,6 +130,19 @@ def available(cluster: Cluster, namespace: str, name: str) -> bool:
 def _has_authority(cluster: Cluster) -> bool:
     found = cluster.get("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "cert-manager-webhook")
     return bool(found["webhooks"][0]["clientConfig"].get("caBundle"))
+
+
+def _judges(cluster: Cluster) -> bool:
+    """Whether the API server reaches the webhook: it judges an issuer that is not kept."""
+    body = issuer("any", CERT_MANAGER)
+    try:
+        path = cluster.kind(CERT_API, "Issuer").path(CERT_MANAGER)
+        cluster.request("POST", path, query={"dryRun": "All"}, body=body)
+    except ApiError as error:
+        if error.status >= 500:
+            return False
+        raise
+    return True
 
 
 # -- the programs -------------------------------------------------------------------------------------------------
@@ -209,7 +225,7 @@ def _cert_manager() -> list[JsonObject]:
                 "app.kubernetes.io/name": name.removeprefix("cert-manager-"),
                 "app.kubernetes.io/component": part,
             },
-            ports={**ports, "https": 10250} if part == "webhook" else ports,
+            ports={**ports, "https": WEBHOOK_PORT} if part == "webhook" else ports,
             arguments=[part],
         )
         for part, name in parts.items()
