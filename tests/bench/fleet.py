@@ -25,8 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import TEAM_LABEL
-
 from promlab import build
 from promlab.controlplane import ControlPlane
 from promlab.locking import locked
@@ -59,8 +57,9 @@ RECONCILED = 600.0
 CHANGE = 60.0
 WRITES = 1.0
 # What docs/tiers.md says of each of several operators, as parts of one alone: its CPU at most, its memory at least.
-# Controller ids share no CPU of a start.
-CPU_OF_ONE = {"instance selectors": 0.5}
+# Controller ids alone share no CPU of a start; the tier also has instance selectors.
+TIER = "tier sharded"
+CPU_OF_ONE = {TIER: 0.5}
 MEMORY_OF_ONE = 0.75
 PATIENCE = 900.0
 THREADS = 4
@@ -411,7 +410,6 @@ def _forms(fleet: Fleet, deployment: JsonObject, *, program: Path) -> list[JsonO
     given: JsonObject = {"fleet": fleet, "program": program}
     rows = [
         _form("one operator", [(deployment, ())], **given),
-        _form("instance selectors", [(deployment, _selectors(names)) for names in shares], **given),
         _form("namespace lists", [(deployment, _namespaces(fleet, names)) for names in shares], **given),
     ]
     fleet.run("prometheus_operator", operators=OPERATORS, weights=described["weights"])
@@ -419,13 +417,14 @@ def _forms(fleet: Fleet, deployment: JsonObject, *, program: Path) -> list[JsonO
     several = [(one, ()) for one in fleet.deployments()]
     assert len(several) == OPERATORS
     # The first start takes the instances over, which is more work than the others have.
-    _form("controller-id, new", several, **given)
-    return [rows[0], _form("controller-id", several, **given), *rows[1:]]
-
-
-def _selectors(names: Sequence[str]) -> list[str]:
-    """Flags for the instances of these teams."""
-    return [f"--{part.lower()}-instance-selector={TEAM_LABEL} in ({','.join(names)})" for part in PARTS]
+    _form(f"{TIER}, new", several, **given)
+    without = [f"--{part.lower()}-instance-selector=" for part in PARTS]
+    return [
+        rows[0],
+        _form(TIER, several, **given),
+        _form("controller id alone", [(one, without) for one, _flags in several], **given),
+        *rows[1:],
+    ]
 
 
 def _namespaces(fleet: Fleet, names: Sequence[str]) -> list[str]:

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import Refused
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import OPERATOR_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.operator import (
+    objects as operator_objects,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams import instance
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators import guard, handover
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import CONTROLLER_ID
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import Marks
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.stop import STOPPED_NOTE
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Outcome
 
@@ -82,11 +89,13 @@ class Tiers:
         return found
 
     def ids(self) -> dict[str, str]:
-        """The controller id of each instance."""
-        return {
-            name: (obj["metadata"].get("annotations") or {}).get(CONTROLLER_ID, "")
-            for name, obj in self.instances().items()
-        }
+        """The controller id of each instance, which its label has, too."""
+        found = {}
+        for name, obj in self.instances().items():
+            metadata = obj["metadata"]
+            found[name] = (metadata.get("annotations") or {}).get(CONTROLLER_ID, "")
+            assert (metadata.get("labels") or {}).get(OPERATOR_LABEL, "") == found[name]
+        return found
 
     def sets(self) -> dict[str, JsonObject]:
         """The StatefulSets of the instances, by name."""
@@ -232,6 +241,36 @@ def test_operators_hold_every_right_that_they_ask_for(tiers: Tiers) -> None:
     events = [one for one in Audit(path=tiers.plane.audit_log).all_events() if one.acting != one.account]
     assert {one.acting for one in events} >= {"prometheus-operator", "prometheus-operator-1", "prometheus-operator-3"}
     assert [(one.verb, one.resource) for one in events if one.status == 403] == []
+
+
+def test_instances_that_an_earlier_release_marked_by_an_annotation_get_the_label(
+    tiers: Tiers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def annotated(controller: str) -> Marks:
+        return {"annotations": {CONTROLLER_ID: controller}} if controller else {}
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(operator_objects, "flags_of", lambda controller: [f"--controller-id={controller}"])
+        for module in (guard, handover, instance):
+            earlier.setattr(module, "marks_for", annotated)
+        tiers.run("prometheus_operator", operators=2, weights=weights())
+        tiers.run("team_monitoring", operators=2)
+    labels = [obj["metadata"]["labels"].get(OPERATOR_LABEL) for obj in tiers.instances().values()]
+    assert set(labels) == {None}
+    before, audit = tiers.sets(), Audit(path=tiers.plane.audit_log).now()
+
+    done = tiers.operators(2)
+
+    assert moved(done) == set(tiers.instances())
+    assert set(tiers.ids().values()) == {"prometheus-operator-1", "prometheus-operator-2"}
+    tiers.wait_served()
+    assert entries(tiers.both("team_monitoring", operators=2)) == []
+    assert {name: obj["metadata"]["generation"] for name, obj in tiers.sets().items()} == {
+        name: obj["metadata"]["generation"] for name, obj in before.items()
+    }
+    require_one_writer(audit)
+    tiers.operators(0)
+    tiers.wait_served()
 
 
 # -- changes of teams ---------------------------------------------------------------------------------------------

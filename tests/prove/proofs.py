@@ -174,7 +174,7 @@ _BENCHES = (
     _bench(
         "fleet",
         part="fleet",
-        shows="One operator at its limits has 200 teams in 10 min, a change in 60 s; three of them share no memory",
+        shows="One operator at its limits has 200 teams in 10 min, a change in 60 s; three share the CPU of a start",
         minutes=30,
         rounds=200,
         inputs=COLLECTION,

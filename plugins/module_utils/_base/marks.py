@@ -22,6 +22,8 @@ SERVED_KINDS_ANNOTATION = "promfleet.monitoring/served-kinds"
 RECORDS_LABEL = "promfleet.monitoring/records"
 # The namespace of records and Leases by default: every cluster has it, before any capability is installed.
 RECORDS_NAMESPACE = "kube-system"
+# On the custom resources of an instance where several operators share them: the controller id of the one that has it.
+OPERATOR_LABEL = "promfleet.monitoring/operator"
 # On the custom resources of an instance that the inventory pauses or archives; and the value that readiness knows.
 STATE_LABEL = "promfleet.monitoring/state"
 PAUSED = "paused"

@@ -404,11 +404,13 @@ CODES: dict[str, Code] = {
             meaning=(
                 "Changes of these instances, their monitors and their rules have no effect, and their status stays as "
                 "it was: it may say that all is well. An operator with a controller id has the instances whose "
-                "annotation operator.prometheus.io/controller-id is the same, one without has those without."
+                "annotation operator.prometheus.io/controller-id is the same, one without has those without; and its "
+                "selectors for instances must match their labels."
             ),
             fix=(
                 "run the playbooks promfleet.monitoring.operator and teams for instances of this collection; give "
-                "others the annotation with the id of an operator that runs, or take it away"
+                "others the annotation with the id of an operator that runs, and the label that it selects by, or take "
+                "both away"
             ),
             reference=_TIERS,
             when=("after",),

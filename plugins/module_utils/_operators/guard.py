@@ -30,13 +30,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.qu
     refusal,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import (
-    CONTROLLER_ID,
     EVERYTHING,
     INSTANCE_KINDS,
     Instance,
     Scope,
     scope_of,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import marks_for
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.plan import Plan, SetId
 
 JsonObject = dict[str, t.Any]
@@ -157,13 +157,14 @@ def fleet_of(set_label: str | None) -> str | None:
 def platform_instances(*, fleet: str, team: str, namespace: str, controller_id: str = "") -> list[Instance]:
     """What the platform's team will have in *namespace*, as far as it decides who reconciles it. Pure."""
     set_label = SetId(fleet=fleet, capability="teams").label
+    marks = marks_for(controller_id)
     return [
         Instance(
             kind=kind,
             namespace=namespace,
             name=team,
-            labels={**common_labels(kind.lower(), team=team), SET_LABEL: set_label},
-            annotations={CONTROLLER_ID: controller_id} if controller_id else {},
+            labels={**common_labels(kind.lower(), team=team), SET_LABEL: set_label, **marks.get("labels", {})},
+            annotations=marks.get("annotations", {}),
             set_label=set_label,
         )
         for kind in ("Prometheus", "Alertmanager")

@@ -6,7 +6,8 @@
 
 An operator looks at the annotation of an instance only when it queues it: what it failed to reconcile it tries again,
 even if the instance is another operator's by then (seen with release 0.93). So the operators that lose instances are
-scaled to zero and gone before the annotations change. Prometheus and Alertmanager go on meanwhile.
+scaled to zero and gone before the marks of the instances change (`share.marks_for`). Prometheus and Alertmanager go on
+meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ClusterError, Refused
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, guess_plural, key_of
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import SET_LABEL, TEAM_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    OPERATOR_LABEL,
+    SET_LABEL,
+    TEAM_LABEL,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.parallel import side_by_side
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators import stop
@@ -42,6 +47,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.sc
     runs_operator,
     scope_of,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import Marks, marks_for, marks_on
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Change
@@ -61,7 +67,7 @@ HANDOVER_RIGHTS = (*OPERATOR_RIGHTS, *INSTANCE_RIGHTS)
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A live instance that is to get another controller id; *wanted* is empty for none."""
+    """A live instance that is to get the marks of another controller id; *wanted* is empty for none."""
 
     live: JsonObject = field(repr=False)
     wanted: str
@@ -72,12 +78,15 @@ class Move:
         return instance_of(self.live)
 
     @property
+    def is_needed(self) -> bool:
+        """Whether it has other marks now."""
+        return marks_on(self.live["metadata"]) != marks_for(self.wanted)
+
+    @property
     def change(self) -> Change:
-        """The change of its annotation."""
-        before = self.instance.annotations.get(CONTROLLER_ID)
-        old, new = (
-            {"metadata": {"annotations": {CONTROLLER_ID: value}}} if value else {} for value in (before, self.wanted)
-        )
+        """The change of its marks."""
+        marks = (marks_on(self.live["metadata"]), marks_for(self.wanted))
+        old, new = ({"metadata": found} if found else {} for found in marks)
         return Change(
             action="updated", key=key_of(self.live), before=old, after=new, uid=self.live["metadata"].get("uid", "")
         )
@@ -106,27 +115,25 @@ def change_operators(
         return NOTHING_BESIDE
     own = [found for found in operators_in(cluster) if fleet_of(found.set_label) == fleet]
     live = _instances_of(cluster, SetId(fleet=fleet, capability="teams").label)
-    moves = [
-        move for move in (Move(live=one, wanted=wanted(_team(one))) for one in live) if _id_of(move.live) != move.wanted
-    ]
+    moves = [move for move in (Move(live=one, wanted=wanted(_team(one))) for one in live) if move.is_needed]
     scopes = [scope_of(obj["spec"]["template"], namespace=obj["metadata"]["namespace"]) for obj in deployments]
     _require_owners(cluster, own, scopes, ours=[instance_of(one) for one in live])
     losing = [found for found in own if any(found.reconciles(move.instance) for move in moves)]
     if not allow_restarts:
         _require_same_pods(losing, deployments, moves)
-    return handed_over(moves, losing, place=place, staying={key_of(obj) for obj in deployments}, annotate=True)
+    return handed_over(moves, losing, place=place, staying={key_of(obj) for obj in deployments}, mark=True)
 
 
 def _changes_operators(plan: Plan) -> bool:
-    """Whether a Deployment of an operator comes, goes, or gets another controller id. Pure."""
+    """Whether a Deployment of an operator comes, goes, or is to have other instances. Pure."""
 
-    def id_of(obj: JsonObject) -> str | None:
-        return scope_of(obj["spec"]["template"], namespace=obj["metadata"]["namespace"]).controller_id
+    def scope(obj: JsonObject) -> Scope:
+        return scope_of(obj["spec"]["template"], namespace=obj["metadata"]["namespace"])
 
     written = [write for write in plan.writes if runs_operator(write.desired)]
     if any(runs_operator(live) for live in (*plan.deletes, *plan.releases)):
         return True
-    return any(write.live is None or id_of(write.live) != id_of(write.desired) for write in written)
+    return any(write.live is None or scope(write.live) != scope(write.desired) for write in written)
 
 
 def _team(live: JsonObject) -> str:
@@ -157,11 +164,12 @@ def _require_owners(
     ]
     if lost:
         ids = sorted({scope.controller_id for scope in scopes if scope.controller_id})
-        way = f"with one of {', '.join(ids)}" if ids else "removed"
+        marks = f"the annotation {CONTROLLER_ID} and the label {OPERATOR_LABEL}"
+        way = f"Give each {marks}, both with one of {', '.join(ids)}" if ids else f"Remove {marks} from each"
         raise Refused(
             f"no operator would reconcile {first_of(list(map(str, lost)), NAMED)} any more, which this set of teams "
-            f"did not make and an operator of this fleet reconciles now. Give each the annotation {CONTROLLER_ID} "
-            f"{way}; from then on until this run is through, changes of it wait. Nothing was written",
+            f"did not make and an operator of this fleet reconciles now. {way}; from then on until this run is "
+            "through, changes of it wait. Nothing was written",
             objects=[str(instance) for instance in lost],
         )
 
@@ -199,7 +207,7 @@ def change_instances(cluster: Cluster, plan: Plan, place: str, *, fleet: str, ch
     """
     writes = [write for write in plan.writes if write.desired["kind"] in INSTANCE_KINDS]
     moves = [_move(write) for write in writes if write.live is not None and not write.adopts]
-    moves = [move for move in moves if _id_of(move.live) != move.wanted]
+    moves = [move for move in moves if move.is_needed]
     ids = {move.wanted for move in moves}
     ids |= {_id_of(write.desired) for write in writes if write.live is None and _id_of(write.desired)}
     if not ids:
@@ -207,7 +215,7 @@ def change_instances(cluster: Cluster, plan: Plan, place: str, *, fleet: str, ch
     own = [found for found in operators_in(cluster) if fleet_of(found.set_label) == fleet]
     served = {found.scope.controller_id for found in own if found.is_running}
     losing = [found for found in own if any(found.reconciles(move.instance) for move in moves)]
-    step = handed_over(moves, losing, place=place, staying={found.key for found in own}, annotate=False)
+    step = handed_over(moves, losing, place=place, staying={found.key for found in own}, mark=False)
     missing = sorted(ids - served, key=str)
     if not missing:
         return step
@@ -240,7 +248,7 @@ class _HandOver:
     """What is done while instances change their operator.
 
     *running*: operators that lose some, of which *back* go on afterwards; *new*: Deployments that there may be by then.
-    *moves* are those whose annotations are written here, none where the run itself writes the instances.
+    *moves* are those whose marks are written here, none where the run itself writes the instances.
     """
 
     moves: tuple[Move, ...]
@@ -250,7 +258,7 @@ class _HandOver:
     place: str
 
     def before(self, cluster: Cluster, options: Options) -> None:
-        """Stop the operators, write the annotations, and start those that go on."""
+        """Stop the operators, write the marks, and start those that go on."""
         if self.running:
             options.progress.step(f"stopping {_names(self.running)}")
             limit = PATIENCE if options.wait_timeout is None else min(PATIENCE, options.wait_timeout)
@@ -259,7 +267,7 @@ class _HandOver:
             return
         options.progress.step("moving", total=len(self.moves), unit="instances")
         side_by_side(
-            options.progress.counting(lambda move: _annotate(cluster, move.live, move.wanted)),
+            options.progress.counting(lambda move: _mark(cluster, move.live, marks_for(move.wanted))),
             self.moves,
             workers=WORKERS,
         )
@@ -277,7 +285,7 @@ class _HandOver:
             if not any(stop.find_workload(cluster, key) for key in self.new):
                 options.progress.step(f"starting {names} again")
                 for move in self.moves:
-                    _annotate(cluster, move.live, _id_of(move.live))
+                    _mark(cluster, move.live, marks_on(move.live["metadata"]))
                 stop.start(cluster, namespace=self.place)
                 return f". {names} runs again, with the instances of before"
         return f". {names} stays stopped, and its replicas are noted: run again when the cause is gone"
@@ -298,23 +306,23 @@ def handed_over(
     *,
     place: str,
     staying: t.Collection[Key],
-    annotate: bool,
+    mark: bool,
 ) -> Step:
     """The step that stops the operators *losing* some of *moves*, and starts those that are *staying* again.
 
-    *annotate*: whether it also writes the annotations, and starts them before the workloads are written; otherwise the
-    run itself writes the instances, and they start when it has.
+    *mark*: whether it also marks the instances, and starts the operators before the workloads are written; otherwise
+    the run itself writes the instances, and they start when it has.
     """
     if not moves:
         return NOTHING_BESIDE
     running = tuple(found.workload for found in losing if found.is_running)
     stopping = {key_of(workload) for workload in running}
-    marked = tuple(moves) if annotate else ()
+    marked = tuple(moves) if mark else ()
     work = _HandOver(
         moves=marked,
         running=running,
         back=tuple(workload for workload in running if key_of(workload) in staying),
-        new=tuple(key for key in staying if key not in stopping) if annotate else (),
+        new=tuple(key for key in staying if key not in stopping) if mark else (),
         place=place,
     )
     return Step(
@@ -376,8 +384,8 @@ def _not_reconciled(live: JsonObject) -> str:
     return str(found.get("message") or found.get("reason") or "no operator has reported about it yet")
 
 
-def _annotate(cluster: Cluster, seen: JsonObject, wanted: str) -> None:
-    """Give a live instance of ours another controller id, with the fields that we apply: no other manager owns it."""
+def _mark(cluster: Cluster, seen: JsonObject, marks: Marks) -> None:
+    """Give a live instance of ours these marks and no others, with the fields that we apply, which are ours alone."""
     resource = cluster.resource(seen["apiVersion"], seen["kind"])
     if resource is None:
         raise ClusterError(f"the cluster does not serve the kind {seen['kind']}")
@@ -387,15 +395,11 @@ def _annotate(cluster: Cluster, seen: JsonObject, wanted: str) -> None:
         return
     ours = extract(live, own_fields(live))
     own = ours.get("metadata", {})
-    annotations = {name: value for name, value in own.get("annotations", {}).items() if name != CONTROLLER_ID}
-    if wanted:
-        annotations[CONTROLLER_ID] = wanted
-    body = {
-        **ours,
-        "apiVersion": seen["apiVersion"],
-        "kind": seen["kind"],
-        "metadata": {**own, "namespace": metadata["namespace"], "name": metadata["name"], "annotations": annotations},
-    }
-    if not annotations:
-        del body["metadata"]["annotations"]
+    applied = {**own, "namespace": metadata["namespace"], "name": metadata["name"]}
+    for place, name in (("labels", OPERATOR_LABEL), ("annotations", CONTROLLER_ID)):
+        kept = {key: value for key, value in own.get(place, {}).items() if key != name}
+        applied[place] = {**kept, **marks.get(place, {})}
+        if not applied[place]:
+            del applied[place]
+    body = {**ours, "apiVersion": seen["apiVersion"], "kind": seen["kind"], "metadata": applied}
     cluster.apply(body, resource=resource, dry_run=False, force=True)

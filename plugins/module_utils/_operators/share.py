@@ -16,8 +16,12 @@ import re
 import typing as t
 from fractions import Fraction
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import OPERATOR_NAME
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import OPERATOR_LABEL, OPERATOR_NAME
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import Errors
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import CONTROLLER_ID
+
+# The metadata by which an operator knows its instances: `labels` and `annotations`, each left out where it is empty.
+Marks = dict[str, dict[str, str]]
 
 # The number of an operator has one digit: names that an account may write are listed in docs/rights.
 OPERATORS_MAX = 9
@@ -39,6 +43,32 @@ def part_of(number: int) -> str:
 def controller_id(number: int) -> str:
     """The id that one of several operators is started with, and that its instances have in their annotation."""
     return f"{OPERATOR_NAME}-{part_of(number)}"
+
+
+def flags_of(controller: str) -> list[str]:
+    """What one of several operators is started with: its instances have the id in an annotation and in a label.
+
+    Two operators never have one instance, even where its annotation and its label differ. The label is there because a
+    watch can be restricted by it: so an operator does not look through the instances of the others. No instance of
+    ours is a ThanosRuler, so those of others need the annotation alone.
+    """
+    families = ("prometheus", "alertmanager")
+    selectors = [f"--{family}-instance-selector={OPERATOR_LABEL}={controller}" for family in families]
+    return [*selectors, f"--controller-id={controller}"]
+
+
+def marks_for(controller: str) -> Marks:
+    """What an instance has for the operator with this id; nothing for the single one, whose id is empty."""
+    return {"labels": {OPERATOR_LABEL: controller}, "annotations": {CONTROLLER_ID: controller}} if controller else {}
+
+
+def marks_on(metadata: t.Mapping[str, t.Any]) -> Marks:
+    """What the *metadata* of an object has of all that `marks_for` gives; an empty value counts as none."""
+    found = {}
+    for place, name in (("labels", OPERATOR_LABEL), ("annotations", CONTROLLER_ID)):
+        if value := (metadata.get(place) or {}).get(name):
+            found[place] = {name: str(value)}
+    return found
 
 
 def operator_parts(operators: int) -> tuple[str, ...]:

@@ -148,8 +148,15 @@ def test_several_operators_differ_only_in_their_names_and_ids(operators: int) ->
         assert len(set(texts)) == len(texts) == operators
         alike = {text.replace(f"{NS}-{number}", "it") for number, text in enumerate(texts, start=1)}
         assert len(alike) == 1
-    ids = [container_args(obj)[-1] for obj in named(objects, "Deployment")]
-    assert ids == [f"--controller-id={one}" for one in controller_ids(operators)]
+    flags = [container_args(obj)[-3:] for obj in named(objects, "Deployment")]
+    assert flags == [
+        [
+            f"--prometheus-instance-selector=promfleet.monitoring/operator={one}",
+            f"--alertmanager-instance-selector=promfleet.monitoring/operator={one}",
+            f"--controller-id={one}",
+        ]
+        for one in controller_ids(operators)
+    ]
 
 
 def test_all_else_of_several_operators_is_what_a_single_one_has() -> None:

@@ -6,6 +6,7 @@ import typing as t
 
 import pytest
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import OPERATOR_LABEL
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.handover import Move, handed_over
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.judge import FoundOperator, Holding
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.owner import Owner
@@ -14,6 +15,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.sc
     EVERYTHING,
     other_pods,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import marks_for
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.step import NOTHING_BESIDE, Step, joined
 
 from tests.unit.operators.shapes import workload
@@ -32,7 +34,7 @@ def live(name: str, *, controller_id: str = "", reconciled: str = "True") -> Jso
             "name": name,
             "namespace": f"monitoring-{name}",
             "uid": name,
-            "annotations": {CONTROLLER_ID: controller_id} if controller_id else {},
+            **marks_for(controller_id),
         },
         "status": {"conditions": [{"type": "Reconciled", "status": reconciled, "message": "no such Secret"}]},
     }
@@ -48,8 +50,8 @@ def operator(*, replicas: int = 1) -> FoundOperator:
     )
 
 
-def step(*moves: Move, staying: t.Collection[Key] = (), annotate: bool = True, replicas: int = 1) -> Step:
-    return handed_over(moves, [operator(replicas=replicas)], place="kube-system", staying=staying, annotate=annotate)
+def step(*moves: Move, staying: t.Collection[Key] = (), mark: bool = True, replicas: int = 1) -> Step:
+    return handed_over(moves, [operator(replicas=replicas)], place="kube-system", staying=staying, mark=mark)
 
 
 # -- what is done -------------------------------------------------------------------------------------------------
@@ -59,11 +61,11 @@ def test_where_nothing_moves_nothing_is_done() -> None:
     assert step() is NOTHING_BESIDE
 
 
-def test_the_old_operator_stops_before_the_annotations_change() -> None:
+def test_the_old_operator_stops_before_the_marks_change() -> None:
     found = step(Move(live=live("pay"), wanted="a"))
     assert [(change.key.kind, change.after) for change in found.first] == [
         ("Deployment", {"spec": {"replicas": 0}}),
-        ("Prometheus", {"metadata": {"annotations": {CONTROLLER_ID: "a"}}}),
+        ("Prometheus", {"metadata": {"labels": {OPERATOR_LABEL: "a"}, "annotations": {CONTROLLER_ID: "a"}}}),
     ]
     assert found.last == (), "it goes"
 
@@ -81,9 +83,30 @@ def test_one_that_is_stopped_already_stays_so() -> None:
 
 
 def test_where_the_run_writes_the_instances_the_step_does_not() -> None:
-    found = step(Move(live=live("pay"), wanted="a"), staying={KEY}, annotate=False)
+    found = step(Move(live=live("pay"), wanted="a"), staying={KEY}, mark=False)
     assert [change.key.kind for change in found.first] == ["Deployment"]
     assert {right.verb for right in found.needs if right.group == "monitoring.coreos.com"} == set()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "wanted", "needed"),
+    [
+        ({}, "", False),
+        ({}, "a", True),
+        (marks_for("a"), "a", False),
+        (marks_for("a"), "b", True),
+        (marks_for("a"), "", True),
+        # As earlier releases of the collection left them.
+        ({"annotations": {CONTROLLER_ID: "a"}}, "a", True),
+        ({"labels": {OPERATOR_LABEL: "a"}}, "a", True),
+        ({"labels": {OPERATOR_LABEL: "b"}, "annotations": {CONTROLLER_ID: "a"}}, "a", True),
+        ({"labels": {OPERATOR_LABEL: "a"}}, "", True),
+        # For an operator an empty annotation is none.
+        ({"labels": None, "annotations": {CONTROLLER_ID: ""}}, "", False),
+    ],
+)
+def test_an_instance_moves_where_one_of_its_marks_differs(metadata: JsonObject, wanted: str, needed: bool) -> None:
+    assert Move(live={"kind": "Prometheus", "metadata": metadata}, wanted=wanted).is_needed is needed
 
 
 # -- what is said -------------------------------------------------------------------------------------------------

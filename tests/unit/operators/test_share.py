@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 import pytest
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import OPERATOR_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import (
+    CONTROLLER_ID,
+    Instance,
+    scope_of,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import (
     OPERATORS_MAX,
     controller_ids,
+    flags_of,
+    marks_for,
+    marks_on,
     shared_out,
 )
 from hypothesis import given, settings
@@ -96,3 +106,47 @@ def test_shares_never_change(operators: int) -> None:
         3: {"payments": 2, "search": 1, "shop": 3, "platform": 3},
     }
     assert shared_out(weights, operators=operators) == expected[operators]
+
+
+# -- whose an instance is -----------------------------------------------------------------------------------------
+
+
+def owners(kind: str, marks: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Which of three operators, and of the single one (""), would reconcile an instance with these marks."""
+    instance = Instance(
+        kind=kind,
+        namespace="monitoring-pay",
+        name="pay",
+        labels={"app": "pay", **marks.get("labels", {})},
+        annotations=marks.get("annotations", {}),
+    )
+    found = []
+    for one in ("", *controller_ids(3)):
+        template = {"spec": {"containers": [{"name": "operator", "args": flags_of(one) if one else []}]}}
+        if scope_of(template, namespace="prometheus-operator").reconciles(instance):
+            found.append(one)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["Prometheus", "PrometheusAgent", "Alertmanager"])
+@pytest.mark.parametrize("wanted", ["", *controller_ids(3)])
+def test_an_instance_is_that_of_the_operator_for_which_it_is_marked(kind: str, wanted: str) -> None:
+    assert owners(kind, marks_for(wanted)) == [wanted]
+
+
+@pytest.mark.parametrize("kind", ["Prometheus", "PrometheusAgent", "Alertmanager"])
+@given(st.sampled_from(["", *controller_ids(3)]), st.sampled_from(["", *controller_ids(3)]))
+def test_an_instance_whose_marks_differ_has_no_two_operators(kind: str, label: str, annotation: str) -> None:
+    found = owners(kind, {"labels": {OPERATOR_LABEL: label}, "annotations": {CONTROLLER_ID: annotation}})
+    assert found == ([annotation] if annotation in ("", label) else [])
+
+
+def test_an_instance_of_others_without_a_selector_of_its_kind_needs_the_annotation_alone() -> None:
+    assert owners("ThanosRuler", {"annotations": {CONTROLLER_ID: controller_ids(3)[1]}}) == [controller_ids(3)[1]]
+
+
+@pytest.mark.parametrize("one", ["", "prometheus-operator-2"])
+def test_the_marks_of_an_object_are_those_that_it_got(one: str) -> None:
+    marks = marks_for(one)
+    metadata = {"name": "pay", **{place: {"other": "x", **found} for place, found in marks.items()}}
+    assert marks_on(metadata) == marks

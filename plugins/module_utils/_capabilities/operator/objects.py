@@ -61,7 +61,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     webhook_rules,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import runs_operator
-from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import controller_id
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import controller_id, flags_of
 
 _PORT_NAME = "http"
 _PORT = 8080
@@ -234,7 +234,7 @@ def _container(operator: Operator, part: str) -> JsonObject:
             "--watch-referenced-objects-in-all-namespaces=true",
             # Without it an instance whose selectors are gone would keep its last configuration for ever.
             "--disable-unmanaged-prometheus-configuration=true",
-            *([f"--controller-id={controller_id(int(part))}"] if part else []),
+            *(flags_of(controller_id(int(part))) if part else []),
         ],
         # The heap stays close to what is in use: the memory is limited, and mostly caches.
         "env": [{"name": "GOGC", "value": "30"}],

@@ -58,7 +58,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
     Routing,
     routing_object,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.scope import CONTROLLER_ID
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import marks_for
 
 # The operator's Service in front of all Alertmanagers of a namespace; Prometheus must reach each of them.
 _ALERTMANAGER_SERVICE = "alertmanager-operated"
@@ -224,8 +224,7 @@ def prometheus_object(
         part.kind,
         part.name,
         namespace=team.namespace,
-        labels={**common_labels("prometheus", team=team.name), **team.lifecycle.labels()},
-        annotations=_served_by(team),
+        **_metadata(team, "prometheus"),
         spec={**with_extra(spec, part.extra), **team.lifecycle.fields()},
     )
 
@@ -243,9 +242,11 @@ def _kubelet_class() -> JsonObject:
     }
 
 
-def _served_by(team: Team) -> dict[str, str]:
-    """The annotation by which one of several operators knows its instances; none where there is a single one."""
-    return {CONTROLLER_ID: team.controller_id} if team.controller_id else {}
+def _metadata(team: Team, application: str) -> JsonObject:
+    """Labels and annotations of one of the instance's custom resources."""
+    marks = marks_for(team.controller_id)
+    labels = {**common_labels(application, team=team.name), **team.lifecycle.labels(), **marks.get("labels", {})}
+    return {"labels": labels, "annotations": marks.get("annotations", {})}
 
 
 def _selected(team: Team) -> JsonObject:
@@ -323,14 +324,12 @@ def _alertmanager(team: Team) -> JsonObject:
         "alertmanagerConfigNamespaceSelector": team_namespaces(team.name),
         "alertmanagerConfigMatcherStrategy": {"type": MATCHER_STRATEGY},
     }
-    labels = {**common_labels("alertmanager", team=team.name), **team.lifecycle.labels()}
     return make(
         MONITORING,
         "Alertmanager",
         part.name,
         namespace=team.namespace,
-        labels=labels,
-        annotations=_served_by(team),
+        **_metadata(team, "alertmanager"),
         spec={**with_extra(spec, part.extra), **team.lifecycle.fields()},
     )
 
