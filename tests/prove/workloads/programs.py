@@ -128,8 +128,11 @@ def available(cluster: Cluster, namespace: str, name: str) -> bool:
 
 
 def _has_authority(cluster: Cluster) -> bool:
-    found = cluster.get("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "cert-manager-webhook")
-    return bool(found["webhooks"][0]["clientConfig"].get("caBundle"))
+    found = [
+        cluster.get("admissionregistration.k8s.io/v1", f"{kind}WebhookConfiguration", "cert-manager-webhook")
+        for kind in ("Mutating", "Validating")
+    ]
+    return all(one["webhooks"][0]["clientConfig"].get("caBundle") for one in found)
 
 
 def _judges(cluster: Cluster) -> bool:
@@ -239,18 +242,28 @@ def _cert_manager() -> list[JsonObject]:
             "ports": [{"name": "https", "port": 443, "targetPort": "https"}],
         },
     }
-    rule = {
-        "apiGroups": ["cert-manager.io", "acme.cert-manager.io"],
-        "apiVersions": ["v1"],
-        "operations": ["CREATE", "UPDATE"],
-        "resources": ["*/*"],
-    }
-    webhook = {
+    # The first notes on each request for a certificate who made it, which the second requires.
+    webhooks = [
+        _webhook("MutatingWebhookConfiguration", "/mutate", groups=["cert-manager.io"], resource="certificaterequests"),
+        _webhook(
+            "ValidatingWebhookConfiguration",
+            "/validate",
+            groups=["cert-manager.io", "acme.cert-manager.io"],
+            resource="*/*",
+        ),
+    ]
+    return [*_account("cert-manager", CERT_MANAGER), *programs, service, *webhooks]
+
+
+def _webhook(kind: str, path: str, *, groups: list[str], resource: str) -> JsonObject:
+    name = "cert-manager-webhook"
+    rule = {"apiGroups": groups, "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [resource]}
+    return {
         "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
+        "kind": kind,
         "metadata": {
-            "name": "cert-manager-webhook",
-            "annotations": {"cert-manager.io/inject-ca-from-secret": "cert-manager/cert-manager-webhook-ca"},
+            "name": name,
+            "annotations": {"cert-manager.io/inject-ca-from-secret": f"{CERT_MANAGER}/{name}-ca"},
         },
         "webhooks": [
             {
@@ -259,13 +272,10 @@ def _cert_manager() -> list[JsonObject]:
                 "failurePolicy": "Fail",
                 "sideEffects": "None",
                 "rules": [rule],
-                "clientConfig": {
-                    "service": {"name": "cert-manager-webhook", "namespace": CERT_MANAGER, "path": "/validate"}
-                },
+                "clientConfig": {"service": {"name": name, "namespace": CERT_MANAGER, "path": path}},
             }
         ],
     }
-    return [*_account("cert-manager", CERT_MANAGER), *programs, service, webhook]
 
 
 # -- what runs on Ray ---------------------------------------------------------------------------------------------
