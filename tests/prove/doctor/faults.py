@@ -115,6 +115,17 @@ def _described(**options: t.Any) -> Make:
     return make
 
 
+def _unbalanced(fleet: Fleet) -> Undo:
+    """Describe the source with a load balancer: the worker's run waits in vain, and the central side stays as it is."""
+    fleet.source = {**fleet.source, "expose": "LoadBalancer"}
+    fleet.module("federation_source", EDGE, sources=[fleet.source], force_conflicts=True, wait=False)
+
+    def back() -> None:
+        fleet.source = SOURCE
+
+    return back
+
+
 def _blind(fleet: Fleet) -> Undo:
     """Take from the central Prometheus the right to discover targets; it asks anew when its pod starts."""
     binding = ("rbac.authorization.k8s.io/v1", "RoleBinding", "prometheus-platform", NAMESPACE)
@@ -280,7 +291,7 @@ DESCRIBED: tuple[Fault, ...] = (
     Fault(name="selectors that fit nothing", code="PF327", mechanism="nothing to give",
           make=_described(match=['{__name__="nothing_has_this_name"}']), seconds=180.0),
     Fault(name="load balancer without an address", code="PF329", mechanism="no address given",
-          make=_described(expose="LoadBalancer"), seconds=180.0),
+          make=_unbalanced, seconds=180.0),
     Fault(name="discovery without its right", code="PF383", mechanism="right to discover", make=_blind, seconds=240.0),
 )  # fmt: skip
 # On the instances, on the worker, and on the way between the two.
