@@ -42,7 +42,8 @@ JOBS = {"kuberay": "kuberay-operator|ray-head|ray-worker", "cert-manager": "cert
 MONITORING = "monitoring.coreos.com/v1"
 NAMESPACE = "monitoring-platform"
 SECONDS = "5s"
-READY = 300.0
+# Ray on a node with two cores, beside other work.
+READY = 900.0
 # By what the times of alerts are divided: a quarter of an hour is 90 seconds then.
 DIVISOR = 10
 RUN = "python /home/ray/app"
