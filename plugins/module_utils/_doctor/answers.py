@@ -42,10 +42,24 @@ _MARK = "promfleet_asked"
 WRITTEN = "written"
 _NOW = f'label_replace(vector(time()), "{_MARK}", "now", "", "")'
 # Two queries for all sources. What the targets themselves leave behind does not count as data of a source.
-SCRAPES = (
+_SCRAPES = (
     '{__name__=~"scrape_samples_scraped|scrape_samples_post_metric_relabeling",job=~"federation/.+"}'
     ' or prometheus_sd_discovered_targets{name="scrape"}'
 )
+
+
+def scrapes_query(seconds: t.Iterable[float]) -> str:
+    """Asks for what the last scrapes gave, and how often each target went up or down in each of these times."""
+    flips = (
+        f'label_replace(changes(up{{job=~"federation/.+"}}[{one:.0f}s]), "{_MARK}", "{flips_mark(one)}", "", "")'
+        for one in sorted(set(seconds))
+    )
+    return " or ".join([_SCRAPES, *flips])
+
+
+def flips_mark(seconds: float) -> str:
+    """What marks the rows about one of the times of `scrapes_query`."""
+    return f"flips in {seconds:.0f} s"
 
 
 def series_query(fresh: float) -> str:
@@ -81,8 +95,8 @@ def _written(fresh: float) -> str:
 class Answers:
     """What one Prometheus says of itself; beside the first two only what one that federates is asked.
 
-    *series* has the rows of `series_query`, *scrapes* those of SCRAPES. *offset*: seconds that its clock is ahead of
-    ours.
+    *series* has the rows of `series_query`, *scrapes* those of `scrapes_query`. *offset*: seconds that its clock is
+    ahead of ours.
     """
 
     reload_ok: Fact[bool]
@@ -121,13 +135,15 @@ def ask_prometheus(
     subject: Subject,
     pools: t.Collection[str],
     fresh: float,
+    watched: t.Collection[float] = (),
     federates: bool = False,
     prefix: str = "",
 ) -> Answers:
     """All that is asked of one Prometheus, or for all of it the one reason why it is not known.
 
     *pools*: the jobs that its federation has. Without any, and where it does not have sources that write either
-    (*federates*), it is asked less. *fresh*: how old a sample may be, in seconds. *prefix*: as for `Prometheus`.
+    (*federates*), it is asked less. *fresh*: how old a sample may be, in seconds. *watched*: for how long targets must
+    have been steady. *prefix*: as for `Prometheus`.
     """
 
     def ask(prometheus: Prometheus) -> Answers:
@@ -142,7 +158,7 @@ def ask_prometheus(
             targets=targets,
             series=series,
             offset=_offset(series, began=began),
-            scrapes=prometheus.query(SCRAPES),
+            scrapes=prometheus.query(scrapes_query(watched)),
             jobs=loaded_jobs(prometheus.configuration(), wanted=lambda name: name in pools),
         )
 

@@ -26,6 +26,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.federated import described
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.alerts import split_alerts
 
 JsonObject = dict[str, t.Any]
 
@@ -82,7 +83,7 @@ class ReplicaFacts(_OfSource):
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:
         """What is asked of it."""
-        return REPLICA_CHECKS if self.desired else REPLICA_CHECKS[-2:]
+        return REPLICA_CHECKS if self.desired else REPLICA_CHECKS[-3:]
 
 
 def _service(facts: ReplicaFacts) -> list[Finding]:
@@ -167,6 +168,16 @@ def _gives(facts: ReplicaFacts) -> list[Finding]:
     return [found("PF327", facts.object, source=facts.source, match=tuple(counts))]
 
 
+def _each_gives(facts: ReplicaFacts) -> list[Finding]:
+    """Whether each selector finds something. That no alert is firing is not a fault."""
+    counts = known(facts.counts)
+    others, _alerts = split_alerts(sorted(counts))
+    empty = tuple(one for one in others if not counts[one])
+    if not empty or not any(counts.values()):
+        return []
+    return [found("PF388", facts.object, source=facts.source, match=empty)]
+
+
 def _identity(facts: ReplicaFacts) -> list[Finding]:
     labels = known(facts.labels)
     wanted = {"cluster": facts.cluster, "team": facts.team}
@@ -185,6 +196,7 @@ REPLICA_CHECKS: tuple[Check[ReplicaFacts], ...] = (
     Check(name="exposed_outside", reads=("service",), judge=_reachable),
     Check(name="exposed_as_described", reads=("service", "pod"), judge=_as_described),
     Check(name="exposed_series", reads=("counts",), judge=_gives),
+    Check(name="exposed_each_selector", reads=("counts",), judge=_each_gives),
     Check(name="exposed_identity", reads=("labels",), judge=_identity),
 )
 
