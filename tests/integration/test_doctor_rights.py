@@ -182,7 +182,8 @@ NEEDED: dict[str, set[str]] = {
         "federation_selected", "federation_settled", "prometheus_as_described", "prometheus_available",
     },
     "get services/proxy": {
-        "configuration_loaded", "exposed_each_selector", "exposed_identity", "exposed_series", "federation_answer",
+        "configuration_loaded", "exposed_each_selector", "exposed_identity", "exposed_rules", "exposed_series",
+        "federation_answer",
         "federation_claims", "federation_data", "federation_discovery", "federation_elsewhere", "federation_fresh",
         "federation_interval", "federation_labels", "federation_loaded", "federation_once", "federation_steady",
         "federation_target", "federation_target_up", "own_target_up", "peer_clocks",

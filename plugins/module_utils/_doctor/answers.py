@@ -25,6 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.writes import HEARTBEATS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Limit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import UNEXPECTED, Fact, Unobserved
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.exposed import RULES_WITHIN
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import external_labels, loaded_jobs
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import (
@@ -41,6 +42,8 @@ _MARK = "promfleet_asked"
 # The rows that say of how many replicas of each source series arrive, read or written.
 WRITTEN = "written"
 _NOW = f'label_replace(vector(time()), "{_MARK}", "now", "", "")'
+# The rows that say which groups of rules failed lately.
+_FAILED = "failing"
 # Two queries for all sources. What the targets themselves leave behind does not count as data of a source.
 _SCRAPES = (
     '{__name__=~"scrape_samples_scraped|scrape_samples_post_metric_relabeling",job=~"federation/.+"}'
@@ -114,6 +117,8 @@ class ReplicaAnswers:
     counts: Fact[t.Mapping[str, int]]
     labels: Fact[t.Mapping[str, str]]
     offset: Fact[float]
+    # The groups of rules that failed lately.
+    failing: Fact[t.Sequence[str]] = ()
 
 
 def nothing(fact: Unobserved) -> Answers:
@@ -123,7 +128,7 @@ def nothing(fact: Unobserved) -> Answers:
 
 def no_replica(fact: Unobserved) -> ReplicaAnswers:
     """The one reason why nothing is known of a replica."""
-    return ReplicaAnswers(counts=fact, labels=fact, offset=fact)
+    return ReplicaAnswers(counts=fact, labels=fact, offset=fact, failing=fact)
 
 
 def ask_prometheus(
@@ -178,7 +183,7 @@ def ask_replica(
 ) -> ReplicaAnswers:
     """How many series each selector of *match* finds on a replica, and the labels that it runs with."""
     parts = [f'label_replace(count({one}), "{_MARK}", "{number}", "", "")' for number, one in enumerate(match)]
-    expression = " or ".join([*parts, _NOW])
+    expression = " or ".join([*parts, _failing(namespace), _NOW])
 
     def ask(prometheus: Prometheus) -> ReplicaAnswers:
         began = time.time()
@@ -189,6 +194,7 @@ def ask_replica(
             counts={one: int(counts.get(str(number), 0)) for number, one in enumerate(match)},
             labels=external_labels(prometheus.configuration()),
             offset=offset,
+            failing=tuple(sorted({_group_of(labels) for labels, _number in rows_of(rows, _FAILED)})),
         )
 
     found = asked(cluster, limit, namespace=namespace, service=service, prefix=prefix, subject=subject, ask=ask)
@@ -250,6 +256,17 @@ def asked(
 def _of_all(reason: str) -> str:
     """The API server's refusal without the name of the one Service that was asked for."""
     return re.sub(r'services "[^"]*" is forbidden', "services are forbidden", reason)
+
+
+def _failing(namespace: str) -> str:
+    """Asks for the groups of rules of which an evaluation failed lately, as the Prometheus counts it itself."""
+    own = f'prometheus_rule_evaluation_failures_total{{namespace="{namespace}"}}[{RULES_WITHIN:.0f}s]'
+    return f'label_replace(sum by (rule_group) (increase({own})) > 0, "{_MARK}", "{_FAILED}", "", "")'
+
+
+def _group_of(labels: t.Mapping[str, str]) -> str:
+    """The name of a group of rules, without the file that it is in."""
+    return str(labels.get("rule_group", "")).rpartition(";")[2]
 
 
 def _offset(rows: t.Sequence[JsonObject], *, began: float) -> float:

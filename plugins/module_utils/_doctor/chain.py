@@ -444,6 +444,7 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
                 counts=answers.counts,
                 labels=mapped(answers.labels, lambda found: shown_labels(found, described=team.labels)),
                 offset=answers.offset,
+                failing=answers.failing,
             )
         )
     policies = [obj for obj in desired if obj["kind"] == "NetworkPolicy"]

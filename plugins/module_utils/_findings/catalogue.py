@@ -1284,7 +1284,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235", "PF241"),
+            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235", "PF241", "PF396"),
         ),
         Code(
             code="PF328",
@@ -2074,7 +2074,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235", "PF241"),
+            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235", "PF241", "PF396"),
         ),
         Code(
             code="PF389",
@@ -2202,6 +2202,20 @@ CODES: dict[str, Code] = {
             identity=("address",),
             explained_by=("PF325", *_NOT_RECONCILED),
             across=("PF325",),
+        ),
+        Code(
+            code="PF396",
+            severity="warning",
+            title="Rules of a source fail",
+            says="federation of {source}: evaluations of rules failed in the last {seconds} s, of the groups {groups}",
+            meaning=(
+                "The source's Prometheus cannot evaluate some of its rules. What they record is missing in the source "
+                "and on the central side, and their alerts cannot fire."
+            ),
+            fix="open the source's page /rules: it shows the error of each rule",
+            reference="https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/",
+            when=("after",),
+            explained_by=("PF206", "PF208"),
         ),
         Code(
             code="PF401",

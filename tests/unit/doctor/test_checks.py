@@ -171,7 +171,8 @@ def test_nothing_is_found_where_all_is_well() -> None:
         "crds", "operator", "other_operators", "owners", "prometheus_reached", "alertmanager_available", "receivers",
         "prometheus_available", "prometheus_as_described", "configuration_loaded", "own_target_up", "peer_observed",
         "exposed_service", "exposed_selection", "exposed_endpoint", "exposed_outside", "exposed_as_described",
-        "exposed_series", "exposed_each_selector", "exposed_identity", "exposed_policy", "exposed_policy_as_described",
+        "exposed_series", "exposed_each_selector", "exposed_rules", "exposed_identity", "exposed_policy",
+        "exposed_policy_as_described",
         "federation_address", "federation_service", "federation_slices", "federation_monitor", "federation_selection",
         "federation_selected_once", "federation_ports", "federation_selected", "federation_as_described",
         "federation_loaded",
@@ -378,6 +379,7 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
     (REPLICA, {"labels": {"cluster": "core", "team": "pay"}}, "PF325", "cluster is 'core', not 'edge'"),
     (REPLICA, {"counts": {"a": 0}}, "PF327", "no series for any of a"),
     (TARGETS, {"flips": {"192.0.2.1:31090": 5}}, "PF389", "192.0.2.1:31090 went up or down 5 times in the last 300 s"),
+    (REPLICA, {"failing": ("nodes", "base")}, "PF396", "failed in the last 120 s, of the groups base, nodes"),
     (REPLICA, {"counts": {"a": 3, "b": 0, "ALERTS": 0}}, "PF388", "no series for b, and has some"),
     (
         TARGETS,
@@ -434,8 +436,8 @@ def test_every_code_of_a_check_has_a_case() -> None:
 # What cannot be judged where something is not there, does not answer, or has no known address.
 MASKED = {
     "PF301": frozenset({"PF302", "PF310", "PF311", "PF312", "PF313", "PF314", "PF315", "PF319", "PF384", "PF385"}),
-    "PF303": frozenset({"PF304", "PF305", "PF373", "PF375", "PF376", "PF378"}),
-    "PF304": frozenset({"PF305", "PF373", "PF375"}),
+    "PF303": frozenset({"PF304", "PF305", "PF373", "PF375", "PF376", "PF378", "PF389"}),
+    "PF304": frozenset({"PF305", "PF373", "PF375", "PF389"}),
     "PF320": frozenset({"PF310", "PF321", "PF322", "PF323", "PF328", "PF329"}),
     "PF324": frozenset({"PF314"}),
     # An answer without samples has none that could be dropped.
