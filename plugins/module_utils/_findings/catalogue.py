@@ -1692,8 +1692,14 @@ CODES: dict[str, Code] = {
             severity="error",
             title="A federated target has no route or no name",
             says="federation of {source}: {address}: {error}",
-            meaning="The name of the target cannot be resolved, or its network cannot be reached from the central pod.",
-            fix="check the address of the source, DNS on the central cluster, and routes between the clusters",
+            meaning=(
+                "The name of the target cannot be resolved, or its network cannot be reached from the central pod. A "
+                "firewall that rejects packets by ICMP looks like a route that is missing."
+            ),
+            fix=(
+                "check the address of the source, DNS on the central cluster, routes between the clusters, and "
+                "firewalls on the way, the one of the worker's node too"
+            ),
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
