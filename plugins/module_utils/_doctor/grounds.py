@@ -54,8 +54,8 @@ class NamespaceFacts(Facts):
 
     @property
     def scope(self) -> tuple[str, ...]:
-        """The instance, in the cluster."""
-        return self.instance
+        """The instance, in the cluster; on another namespace of its team the instance itself does not depend."""
+        return (*self.instance, f"namespace {self.name}") if self.is_own else self.instance
 
     @property
     def object(self) -> Subject:

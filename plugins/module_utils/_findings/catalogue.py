@@ -118,6 +118,7 @@ _NO_OPERATOR = ("PF101", "PF102", "PF103", "PF106", "PF107")
 _NOT_RECONCILED = (*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF231")
 # What keeps a central Prometheus from making a target of a source's address.
 _NO_TARGET = (
+    "PF212",
     "PF235",
     "PF301",
     "PF302",
@@ -604,7 +605,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.teams; if that changes nothing, see its page /service-discovery",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF208", "PF235", "PF241"),
+            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF208", "PF212", "PF235", "PF241"),
         ),
         Code(
             code="PF205",
@@ -1284,7 +1285,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235", "PF241", "PF396"),
+            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF212", "PF235", "PF241", "PF396"),
         ),
         Code(
             code="PF328",
@@ -1951,7 +1952,7 @@ CODES: dict[str, Code] = {
             reference=_TROUBLESHOOTING,
             when=("after",),
             identity=("job",),
-            explained_by=("PF207", *_NOT_RECONCILED, "PF230", "PF235", "PF301", "PF310", "PF315"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF230", "PF212", "PF235", "PF301", "PF310", "PF315"),
         ),
         Code(
             code="PF381",
@@ -1983,6 +1984,7 @@ CODES: dict[str, Code] = {
             explained_by=(
                 "PF207",
                 *_NOT_RECONCILED,
+                "PF212",
                 "PF235",
                 "PF241",
                 "PF315",
@@ -2009,7 +2011,7 @@ CODES: dict[str, Code] = {
             reference=_RBAC,
             when=("after",),
             identity=("pool",),
-            explained_by=("PF207", *_NOT_RECONCILED, "PF235", "PF241", "PF315", "PF380", "PF301", "PF384"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF212", "PF235", "PF241", "PF315", "PF380", "PF301", "PF384"),
         ),
         Code(
             code="PF384",
@@ -2080,7 +2082,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235", "PF241", "PF396"),
+            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF212", "PF235", "PF241", "PF396"),
         ),
         Code(
             code="PF389",
@@ -2323,7 +2325,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NOT_RECONCILED, "PF201", "PF235", "PF501"),
+            explained_by=(*_NOT_RECONCILED, "PF201", "PF212", "PF235", "PF501"),
         ),
         Code(
             code="PF503",
@@ -2341,7 +2343,7 @@ CODES: dict[str, Code] = {
             reference=_WORKLOADS,
             when=("after",),
             identity=("workload", "job"),
-            explained_by=("PF201", "PF202", "PF203", "PF206", "PF235", "PF501", "PF502"),
+            explained_by=("PF201", "PF202", "PF203", "PF206", "PF212", "PF235", "PF501", "PF502"),
         ),
         Code(
             code="PF504",

@@ -16,6 +16,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     judge_all,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.federated import selected_too
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.grounds import NamespaceFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import InstanceFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.leftovers import (
     LeftoverFacts,
@@ -562,6 +563,21 @@ def test_a_target_that_is_up_now_and_then_is_no_healthy_one(
     # Of two replicas only the other one is up.
     second = target(labels={**labels, "instance": "192.0.2.1:31090 too"})
     assert roots_of(changed(facts, targets=(*facts.targets, second))) == roots
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+def test_the_label_of_the_instances_namespace_explains_what_is_not_selected(*, is_own: bool) -> None:
+    """Without it Prometheus selects no monitor there; another namespace of the team is another matter."""
+    namespace = NamespaceFacts(
+        cluster="hub",
+        team="platform",
+        instance=FEDERATED.instance,
+        name="monitoring-platform",
+        is_own=is_own,
+        live={"metadata": {"name": "monitoring-platform"}},
+    )
+    lost = (changed(FEDERATED, jobs={}), changed(TARGETS, targets=(), discovered={}))
+    assert roots_of(namespace, *lost) == {("PF212", "hub"), *([("PF380", "hub")] if is_own else [])}
 
 
 def test_only_what_federation_made_is_a_leftover() -> None:
