@@ -91,6 +91,16 @@ FAULTS: dict[str, tuple[tuple[str, str, str], JsonObject | None, set[tuple[str, 
         {"spec": {"overrideHonorLabels": True}},
         {("PF233", "platform")},
     ),
+    "central that listens to itself only": (
+        (MONITORING, "Prometheus", "platform"),
+        {"spec": {"listenLocal": True}},
+        {("PF240", "platform")},
+    ),
+    "central with a limit for all scrapes": (
+        (MONITORING, "Prometheus", "platform"),
+        {"spec": {"sampleLimit": 9}},
+        {("PF241", "platform")},
+    ),
     "policy that closes": (
         (NETWORK, "NetworkPolicy", "prometheus-platform-federation"),
         {"spec": {"ingress": []}},

@@ -182,10 +182,11 @@ NEEDED: dict[str, set[str]] = {
         "federation_selected", "federation_settled", "prometheus_as_described", "prometheus_available",
     },
     "get services/proxy": {
-        "configuration_loaded", "exposed_identity", "exposed_series", "federation_answer", "federation_claims",
-        "federation_data", "federation_discovery", "federation_fresh", "federation_interval", "federation_labels",
-        "federation_loaded", "federation_once", "federation_target", "federation_target_up", "own_target_up",
-        "peer_clocks",
+        "configuration_loaded", "exposed_each_selector", "exposed_identity", "exposed_rules", "exposed_series",
+        "federation_answer",
+        "federation_claims", "federation_data", "federation_discovery", "federation_elsewhere", "federation_fresh",
+        "federation_interval", "federation_labels", "federation_loaded", "federation_once", "federation_steady",
+        "federation_target", "federation_target_up", "own_target_up", "peer_clocks",
     },
     "list alertmanagerconfigs.monitoring.coreos.com": {"receivers"},
     "list alertmanagers.monitoring.coreos.com": ON_OPERATORS,
@@ -202,23 +203,24 @@ NEEDED: dict[str, set[str]] = {
     "list persistentvolumeclaims": {"volumes_grown"},
     "list pods": {
         "exposed_as_described", "exposed_policy", "exposed_policy_as_described", "exposed_selection",
-        "instance_settled",
+        "instance_settled", "pods_run",
     },
     "list prometheusagents.monitoring.coreos.com": ON_OPERATORS,
     "list prometheuses.monitoring.coreos.com": ON_OPERATORS,
     "list rolebindings.rbac.authorization.k8s.io": ON_OPERATORS,
     "list roles.rbac.authorization.k8s.io": ON_OPERATORS,
     "list scrapeconfigs.monitoring.coreos.com": {
-        "federation_as_described", "federation_monitor", "federation_ports", "federation_selected",
+        "federation_as_described", "federation_known", "federation_monitor", "federation_ports", "federation_selected",
         "federation_selection", "federation_settled",
     },
     "list servicemonitors.monitoring.coreos.com": {
-        "federation_as_described", "federation_monitor", "federation_ports", "federation_selected",
-        "federation_selection", "federation_settled",
+        "federation_as_described", "federation_known", "federation_monitor", "federation_ports", "federation_selected",
+        "federation_selected_once", "federation_selection", "federation_settled",
     },
     "list services": {
         "exposed_as_described", "exposed_endpoint", "exposed_outside", "exposed_selection", "exposed_service",
-        "federation_as_described", "federation_selection", "federation_service", "federation_settled",
+        "federation_as_described", "federation_selected_once", "federation_selection", "federation_service",
+        "federation_settled",
     },
     "list statefulsets.apps": ON_OPERATORS,
     "list storageclasses.storage.k8s.io": {"volumes_grown"},
@@ -249,7 +251,7 @@ NOT_HERE = {
 # Whether objects and pods are new depends on the time of the run.
 OF_TIME = {"PF206", "PF207"}
 # What an object that may not be read leaves without anything to judge.
-FOLLOWING = {"pods_made", "volumes_grown"}
+FOLLOWING = {"pods_made", "pods_run", "volumes_grown"}
 
 
 def without(*names: str) -> list[JsonObject]:

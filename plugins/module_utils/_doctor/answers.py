@@ -25,6 +25,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.writes import HEARTBEATS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.asking import Limit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import UNEXPECTED, Fact, Unobserved
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.exposed import RULES_WITHIN
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import external_labels, loaded_jobs
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.api import (
@@ -41,11 +42,27 @@ _MARK = "promfleet_asked"
 # The rows that say of how many replicas of each source series arrive, read or written.
 WRITTEN = "written"
 _NOW = f'label_replace(vector(time()), "{_MARK}", "now", "", "")'
+# The rows that say which groups of rules failed lately.
+_FAILED = "failing"
 # Two queries for all sources. What the targets themselves leave behind does not count as data of a source.
-SCRAPES = (
+_SCRAPES = (
     '{__name__=~"scrape_samples_scraped|scrape_samples_post_metric_relabeling",job=~"federation/.+"}'
     ' or prometheus_sd_discovered_targets{name="scrape"}'
 )
+
+
+def scrapes_query(seconds: t.Iterable[float]) -> str:
+    """Asks for what the last scrapes gave, and how often each target went up or down in each of these times."""
+    flips = (
+        f'label_replace(changes(up{{job=~"federation/.+"}}[{one:.0f}s]), "{_MARK}", "{flips_mark(one)}", "", "")'
+        for one in sorted(set(seconds))
+    )
+    return " or ".join([_SCRAPES, *flips])
+
+
+def flips_mark(seconds: float) -> str:
+    """What marks the rows about one of the times of `scrapes_query`."""
+    return f"flips in {seconds:.0f} s"
 
 
 def series_query(fresh: float) -> str:
@@ -81,8 +98,8 @@ def _written(fresh: float) -> str:
 class Answers:
     """What one Prometheus says of itself; beside the first two only what one that federates is asked.
 
-    *series* has the rows of `series_query`, *scrapes* those of SCRAPES. *offset*: seconds that its clock is ahead of
-    ours.
+    *series* has the rows of `series_query`, *scrapes* those of `scrapes_query`. *offset*: seconds that its clock is
+    ahead of ours.
     """
 
     reload_ok: Fact[bool]
@@ -100,6 +117,8 @@ class ReplicaAnswers:
     counts: Fact[t.Mapping[str, int]]
     labels: Fact[t.Mapping[str, str]]
     offset: Fact[float]
+    # The groups of rules that failed lately.
+    failing: Fact[t.Sequence[str]] = ()
 
 
 def nothing(fact: Unobserved) -> Answers:
@@ -109,7 +128,7 @@ def nothing(fact: Unobserved) -> Answers:
 
 def no_replica(fact: Unobserved) -> ReplicaAnswers:
     """The one reason why nothing is known of a replica."""
-    return ReplicaAnswers(counts=fact, labels=fact, offset=fact)
+    return ReplicaAnswers(counts=fact, labels=fact, offset=fact, failing=fact)
 
 
 def ask_prometheus(
@@ -121,13 +140,15 @@ def ask_prometheus(
     subject: Subject,
     pools: t.Collection[str],
     fresh: float,
+    watched: t.Collection[float] = (),
     federates: bool = False,
     prefix: str = "",
 ) -> Answers:
     """All that is asked of one Prometheus, or for all of it the one reason why it is not known.
 
     *pools*: the jobs that its federation has. Without any, and where it does not have sources that write either
-    (*federates*), it is asked less. *fresh*: how old a sample may be, in seconds. *prefix*: as for `Prometheus`.
+    (*federates*), it is asked less. *fresh*: how old a sample may be, in seconds. *watched*: for how long targets must
+    have been steady. *prefix*: as for `Prometheus`.
     """
 
     def ask(prometheus: Prometheus) -> Answers:
@@ -142,7 +163,7 @@ def ask_prometheus(
             targets=targets,
             series=series,
             offset=_offset(series, began=began),
-            scrapes=prometheus.query(SCRAPES),
+            scrapes=prometheus.query(scrapes_query(watched)),
             jobs=loaded_jobs(prometheus.configuration(), wanted=lambda name: name in pools),
         )
 
@@ -162,7 +183,7 @@ def ask_replica(
 ) -> ReplicaAnswers:
     """How many series each selector of *match* finds on a replica, and the labels that it runs with."""
     parts = [f'label_replace(count({one}), "{_MARK}", "{number}", "", "")' for number, one in enumerate(match)]
-    expression = " or ".join([*parts, _NOW])
+    expression = " or ".join([*parts, _failing(namespace), _NOW])
 
     def ask(prometheus: Prometheus) -> ReplicaAnswers:
         began = time.time()
@@ -173,6 +194,7 @@ def ask_replica(
             counts={one: int(counts.get(str(number), 0)) for number, one in enumerate(match)},
             labels=external_labels(prometheus.configuration()),
             offset=offset,
+            failing=tuple(sorted({_group_of(labels) for labels, _number in rows_of(rows, _FAILED)})),
         )
 
     found = asked(cluster, limit, namespace=namespace, service=service, prefix=prefix, subject=subject, ask=ask)
@@ -234,6 +256,17 @@ def asked(
 def _of_all(reason: str) -> str:
     """The API server's refusal without the name of the one Service that was asked for."""
     return re.sub(r'services "[^"]*" is forbidden', "services are forbidden", reason)
+
+
+def _failing(namespace: str) -> str:
+    """Asks for the groups of rules of which an evaluation failed lately, as the Prometheus counts it itself."""
+    own = f'prometheus_rule_evaluation_failures_total{{namespace="{namespace}"}}[{RULES_WITHIN:.0f}s]'
+    return f'label_replace(sum by (rule_group) (increase({own})) > 0, "{_MARK}", "{_FAILED}", "", "")'
+
+
+def _group_of(labels: t.Mapping[str, str]) -> str:
+    """The name of a group of rules, without the file that it is in."""
+    return str(labels.get("rule_group", "")).rpartition(";")[2]
 
 
 def _offset(rows: t.Sequence[JsonObject], *, began: float) -> float:

@@ -42,6 +42,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.answe
     WRITTEN,
     Answers,
     ReplicaAnswers,
+    flips_mark,
     rows_of,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import LOADING, SourceChangeFacts
@@ -52,6 +53,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.feder
     SERVICE_NAME,
     FederatedFacts,
     place,
+    selected_too,
+)
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.leftovers import (
+    LeftoverFacts,
+    monitors_of_sources,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import job_names
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.queried import QueriedFacts
@@ -68,6 +74,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targe
     TargetFacts,
     fresh_within,
     seconds_of_interval,
+    watched_within,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.written import WrittenFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
@@ -153,6 +160,7 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         monitors=monitors,
         prometheus=side.shown_prometheus,
         jobs=mapped(side.answers.jobs, lambda jobs: _shown_jobs(jobs, desired)),
+        selected_too=_selected_too(side, source),
     )
     pools = tuple(name for obj in objects.of_kind(*MONITOR_KINDS) for name, _endpoint in job_names(obj))
     targets = TargetFacts(
@@ -163,6 +171,7 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         targets=mapped(side.answers.targets, lambda targets: _concerned(targets, source, pools=pools)),
         discovered=mapped(side.answers.scrapes, _discovered),
         scraped=mapped(side.answers.scrapes, lambda rows: _scraped(rows, jobs=source.job_labels)),
+        flips=mapped(side.answers.scrapes, lambda rows: _flips(rows, source)),
         stored=mapped(side.answers.series, lambda rows: _stored(rows, side, source)),
         strangers=mapped(side.answers.series, lambda rows: _strangers(rows, side)),
     )
@@ -177,6 +186,28 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         limit=LOADING + 2 * seconds_of_interval(source.scrape.interval),
     )
     return [objects, changes, targets]
+
+
+def leftover_facts(side: CentralSide) -> LeftoverFacts:
+    """What an instance reads, in the light of the inventory."""
+    return LeftoverFacts(
+        cluster=side.cluster,
+        instance=instance_scope(side.team),
+        namespace=side.team.namespace,
+        name=side.team.prometheus.name,
+        clusters=tuple(sorted({side.cluster, *side.clusters, *(source.cluster for source in side.sources)})),
+        monitors=monitors_of_sources(*(side.objects[kind] for kind in MONITOR_KINDS)),
+    )
+
+
+def _selected_too(side: CentralSide, source: FederationTargetSet) -> Fact[t.Sequence[str]]:
+    """The Services that the monitor of a source selects beside its own; a ScrapeConfig selects none."""
+    services, monitors = side.objects["Service"], side.objects[source.monitor_kind]
+    if source.monitor_kind != "ServiceMonitor":
+        return ()
+    if isinstance(services, Unobserved) or isinstance(monitors, Unobserved):
+        return services if isinstance(services, Unobserved) else t.cast("Unobserved", monitors)
+    return selected_too(source, services, monitors)
 
 
 def query_of(cluster: str, team: Team) -> Subject:
@@ -313,6 +344,16 @@ def _scraped(rows: t.Sequence[JsonObject], *, jobs: t.Collection[str]) -> Scrape
     return Scraped(samples=total("scrape_samples_scraped"), kept=total("scrape_samples_post_metric_relabeling"))
 
 
+def _flips(rows: t.Sequence[JsonObject], source: FederationTargetSet) -> dict[str, int]:
+    """How often each target of a source went up or down lately; the most of its jobs."""
+    found: dict[str, int] = {}
+    for labels, number in rows_of(rows, flips_mark(watched_within(source))):
+        if labels.get("job") in source.job_labels:
+            name = str(labels.get("instance", ""))
+            found[name] = max(int(number), found.get(name, 0))
+    return found
+
+
 def _stored(rows: t.Sequence[JsonObject], side: CentralSide, source: FederationTargetSet) -> Stored:
     cluster = source.cluster
     own = {label for source in side.sources for label in source.job_labels}
@@ -403,6 +444,7 @@ def exposed_facts(side: WorkerSide, source: Source, team: Team) -> list[Facts]:
                 counts=answers.counts,
                 labels=mapped(answers.labels, lambda found: shown_labels(found, described=team.labels)),
                 offset=answers.offset,
+                failing=answers.failing,
             )
         )
     policies = [obj for obj in desired if obj["kind"] == "NetworkPolicy"]

@@ -66,6 +66,11 @@ class Facts(abc.ABC):
         del check
         return self.object
 
+    def scope_for(self, check: Check[t.Any]) -> tuple[str, ...]:
+        """Where what a check says belongs, where that is not one place for all."""
+        del check
+        return self.scope
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFacts(Facts):
@@ -114,14 +119,15 @@ def judge_all(facts: t.Iterable[Facts], *, later: Unobserved | None = None) -> t
     placed: list[Placed] = []
     unseen: dict[tuple[str, Subject], _Unseen] = {}
     for one in facts:
-        for name, obj, said in _run(one):
+        for check, obj, said in _run(one):
             answer = later if later is not None and _shows_later(said) else said
-            links.append((name, obj, answer))
+            links.append((check.name, obj, answer))
+            scope = one.scope_for(check)
             if isinstance(answer, Finding):
-                placed.append(Placed(scope=one.scope, finding=answer))
+                placed.append(Placed(scope=scope, finding=answer))
             elif isinstance(answer, Unobserved):
-                seen = unseen.setdefault((answer.code, answer.object), _Unseen(answer, one.scope, {}))
-                seen.add(name, one.scope)
+                seen = unseen.setdefault((answer.code, answer.object), _Unseen(answer, scope, {}))
+                seen.add(check.name, scope)
     not_observed = {key: entry.placed() for key, entry in unseen.items()}
     attached = attach([*not_observed.values(), *placed])
     causes = {cause for finding in attached for cause in finding.caused_by}
@@ -162,28 +168,28 @@ class _Unseen:
         return Placed(scope=self.scope, finding=finding)
 
 
-def _run(facts: Facts) -> t.Iterator[tuple[str, Subject, Finding | Unobserved | None]]:
+def _run(facts: Facts) -> t.Iterator[tuple[Check[t.Any], Subject, Finding | Unobserved | None]]:
     """What each check says: a finding (or several), what it could not observe, or None if all is well."""
     for check in facts.checks:
         obj = facts.subject_of(check)
         facts_read = [getattr(facts, name) for name in check.reads]
         unseen = {(fact.code, fact.object): fact for fact in facts_read if isinstance(fact, Unobserved)}
         for fact in unseen.values():
-            yield check.name, obj, fact
+            yield check, obj, fact
         if unseen:
             continue
         try:
             findings = check.judge(facts)
         except UNEXPECTED as error:
             # What one object looks like must not cost the checks of all others.
-            yield check.name, obj, Unobserved(code="PF005", object=obj, evidence={"reason": repr(error)})
+            yield check, obj, Unobserved(code="PF005", object=obj, evidence={"reason": repr(error)})
             continue
         if findings is None:
             continue
         if not findings:
-            yield check.name, obj, None
+            yield check, obj, None
         for finding in findings:
-            yield check.name, obj, finding
+            yield check, obj, finding
 
 
 def known(fact: Fact[Value]) -> Value:

@@ -40,6 +40,16 @@ _READ = frozenset({"f:addressType", "f:endpoints", "f:ports", "f:spec"})
 _ITEM = "[]"
 # What the schema of the operator's kinds gives an item that leaves it out.
 _DEFAULTS = (("action", "replace"), ("protocol", "TCP"))
+# What the API server gives a field that has no manager.
+_BY_DEFAULT = {
+    "spec.allocateLoadBalancerNodePorts": True,
+    "spec.evaluationInterval": "30s",
+    "spec.internalTrafficPolicy": "Cluster",
+    "spec.ipFamilyPolicy": "SingleStack",
+    "spec.scrapeInterval": "30s",
+    "spec.sessionAffinity": "None",
+    "spec.shards": 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +72,16 @@ def drift(desired: JsonObject, live: JsonObject) -> tuple[Difference, ...]:
     beside = [
         Difference(path=path, text=f"{path} is set by {manager}")
         for path, manager in others.items()
-        if not _has(wanted, path) and not any(_is_below(one.path, path) for one in found)
+        if not _has(wanted, path)
+        and not any(_is_below(one.path, path) for one in found)
+        and not _says_nothing(live, path)
     ]
     return (*found, *beside)
+
+
+def has_fields_of_others(live: JsonObject) -> bool:
+    """Whether somebody else set a field that is read, so that managedFields say something about the object."""
+    return bool(_of_others(live))
 
 
 def in_short(fields: t.Iterable[Difference]) -> str:
@@ -115,6 +132,21 @@ def _has(wanted: t.Any, path: str) -> bool:
             return False
         wanted = wanted[name]
     return True
+
+
+def _says_nothing(live: JsonObject, path: str) -> bool:
+    """Whether a field has the value that it has where no manager sets it.
+
+    Who changed it and changed it back still owns it, and no run can take that away.
+    """
+    value: t.Any = live
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if value is None:
+        # It is not there, or is an item of a list.
+        return False
+    # An empty map is another matter: as a selector it selects everything.
+    return value is False or value in ("", []) or value == _BY_DEFAULT.get(path)
 
 
 def _of_others(live: JsonObject) -> dict[str, str]:

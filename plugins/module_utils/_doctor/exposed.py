@@ -10,6 +10,7 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.text import first_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.common.objects import (
     GRPC_PORT_NAME,
     PROMETHEUS_PORT,
@@ -26,8 +27,14 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.federated import described
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
+from ansible_collections.promfleet.monitoring.plugins.module_utils._prometheus.alerts import split_alerts
 
 JsonObject = dict[str, t.Any]
+
+# A rule that failed in so many seconds counts: at least two evaluations with the interval that most have.
+RULES_WITHIN = 120.0
+# A finding names so many groups of rules.
+_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +80,8 @@ class ReplicaFacts(_OfSource):
     labels: Fact[t.Mapping[str, str]]
     # No check of the replica's own reads it.
     offset: float | Unobserved = 0.0
+    # The groups of rules that failed lately.
+    failing: Fact[t.Sequence[str]] = ()
 
     @property
     def object(self) -> Subject:
@@ -82,7 +91,7 @@ class ReplicaFacts(_OfSource):
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:
         """What is asked of it."""
-        return REPLICA_CHECKS if self.desired else REPLICA_CHECKS[-2:]
+        return REPLICA_CHECKS if self.desired else REPLICA_CHECKS[-4:]
 
 
 def _service(facts: ReplicaFacts) -> list[Finding]:
@@ -167,6 +176,25 @@ def _gives(facts: ReplicaFacts) -> list[Finding]:
     return [found("PF327", facts.object, source=facts.source, match=tuple(counts))]
 
 
+def _each_gives(facts: ReplicaFacts) -> list[Finding]:
+    """Whether each selector finds something. That no alert is firing is not a fault."""
+    counts = known(facts.counts)
+    others, _alerts = split_alerts(sorted(counts))
+    empty = tuple(one for one in others if not counts[one])
+    if not empty or not any(counts.values()):
+        return []
+    return [found("PF388", facts.object, source=facts.source, match=empty)]
+
+
+def _rules_evaluated(facts: ReplicaFacts) -> list[Finding]:
+    """Whether the replica's rules are evaluated: what one that fails records is not there to be federated."""
+    failing = tuple(known(facts.failing))
+    if not failing:
+        return []
+    groups = first_of(sorted(failing), _NAMED)
+    return [found("PF396", facts.object, source=facts.source, groups=groups, seconds=f"{RULES_WITHIN:.0f}")]
+
+
 def _identity(facts: ReplicaFacts) -> list[Finding]:
     labels = known(facts.labels)
     wanted = {"cluster": facts.cluster, "team": facts.team}
@@ -185,6 +213,8 @@ REPLICA_CHECKS: tuple[Check[ReplicaFacts], ...] = (
     Check(name="exposed_outside", reads=("service",), judge=_reachable),
     Check(name="exposed_as_described", reads=("service", "pod"), judge=_as_described),
     Check(name="exposed_series", reads=("counts",), judge=_gives),
+    Check(name="exposed_each_selector", reads=("counts",), judge=_each_gives),
+    Check(name="exposed_rules", reads=("failing",), judge=_rules_evaluated),
     Check(name="exposed_identity", reads=("labels",), judge=_identity),
 )
 

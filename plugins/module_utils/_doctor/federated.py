@@ -53,6 +53,8 @@ class FederatedFacts(Facts):
     monitors: Fact[t.Sequence[JsonObject]]
     prometheus: Fact[JsonObject | None]
     jobs: Fact[t.Mapping[str, JsonObject]]
+    # Names of the Services beside its own that its monitor selects.
+    selected_too: Fact[t.Sequence[str]] = ()
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -226,6 +228,28 @@ def _selection(facts: FederatedFacts) -> list[Finding] | None:
     return findings
 
 
+def _selected_once(facts: FederatedFacts) -> list[Finding] | None:
+    """Whether the monitor selects its own Service alone: it takes the addresses of every other one for the source."""
+    if not facts.of_kind("Service"):
+        return None
+    return [found("PF317", facts.subject("Service", name), source=facts.source) for name in known(facts.selected_too)]
+
+
+def selected_too(
+    source: FederationTargetSet, services: t.Sequence[JsonObject], monitors: t.Sequence[JsonObject]
+) -> tuple[str, ...]:
+    """The names of *services*, all of a namespace, that the source's monitor selects beside its own."""
+    selectors = [(one.get("spec") or {}).get("selector") for one in monitors if one["metadata"]["name"] == source.name]
+    return tuple(
+        sorted(
+            str(one["metadata"]["name"])
+            for one in services
+            if one["metadata"]["name"] != source.name
+            and any(selects(selector, one["metadata"].get("labels") or {}) for selector in selectors)
+        )
+    )
+
+
 def _unmet(selector: JsonObject, labels: t.Mapping[str, str]) -> t.Iterator[str]:
     for name, value in sorted((selector.get("matchLabels") or {}).items()):
         if labels.get(name) != value:
@@ -353,6 +377,7 @@ FEDERATED_CHECKS: tuple[Check[FederatedFacts], ...] = (
     Check(name="federation_slices", reads=("slices",), judge=_slices),
     Check(name="federation_monitor", reads=("monitors",), judge=_monitor),
     Check(name="federation_selection", reads=("services", "monitors"), judge=_selection),
+    Check(name="federation_selected_once", reads=("selected_too",), judge=_selected_once),
     Check(name="federation_ports", reads=("slices", "monitors"), judge=_ports),
     Check(name="federation_selected", reads=("monitors", "prometheus"), judge=_selected),
     Check(name="federation_as_described", reads=("services", "slices", "monitors"), judge=_as_described),

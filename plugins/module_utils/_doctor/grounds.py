@@ -15,6 +15,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     NAME_LABEL,
     TEAM_LABEL,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.extra import ALERTMANAGER
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.teams.parts import APPLICATIONS
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Check,
@@ -53,8 +54,8 @@ class NamespaceFacts(Facts):
 
     @property
     def scope(self) -> tuple[str, ...]:
-        """The instance, in the cluster."""
-        return self.instance
+        """The instance, in the cluster; on another namespace of its team the instance itself does not depend."""
+        return (*self.instance, f"namespace {self.name}") if self.is_own else self.instance
 
     @property
     def object(self) -> Subject:
@@ -109,10 +110,32 @@ class _PartFacts(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PodFacts(_PartFacts):
-    """A part of an instance that is not ready. *refusal*: why its pods were refused last, empty if none was."""
+class PodFacts(Facts):
+    """A part of a team's instance that is not ready: the Prometheus or Alertmanager of this *kind* and *name*.
 
+    *refusal*: why its pods were refused last, empty if none was. *states*: of each pod that is not ready its name, and
+    why. *place*: where it is looked at from, by default the cluster itself.
+    """
+
+    cluster: str
+    team: str
+    namespace: str
+    kind: str
+    name: str
     refusal: Fact[str]
+    states: Fact[t.Sequence[t.Sequence[str]]] = ()
+    place: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The instance, in the cluster; of its Alertmanager nothing else of it depends."""
+        instance = self.place or (f"instance {self.namespace}/{self.team}",)
+        return (*instance, ALERTMANAGER) if self.kind == ALERTMANAGER else instance
+
+    @property
+    def object(self) -> Subject:
+        """The Prometheus or Alertmanager."""
+        return Subject(cluster=self.cluster, kind=self.kind, namespace=self.namespace, name=self.name)
 
     @property
     def checks(self) -> tuple[Check[t.Any], ...]:
@@ -136,7 +159,14 @@ def demanded(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in named for name in _RESOURCE.findall(part)))
 
 
-POD_CHECKS: tuple[Check[PodFacts], ...] = (Check(name="pods_made", reads=("refusal",), judge=_pods),)
+def _run(facts: PodFacts) -> list[Finding]:
+    return [found("PF215", facts.object, pod=pod, reason=reason) for pod, reason in known(facts.states)]
+
+
+POD_CHECKS: tuple[Check[PodFacts], ...] = (
+    Check(name="pods_made", reads=("refusal",), judge=_pods),
+    Check(name="pods_run", reads=("states",), judge=_run),
+)
 
 
 # -- storage ----------------------------------------------------------------------------------------------------------

@@ -83,6 +83,10 @@ class InstanceFacts(Facts):
         """The part that a check is about."""
         return self.alertmanager_object if check.kind else self.object
 
+    def scope_for(self, check: Check[t.Any]) -> tuple[str, ...]:
+        """The instance; the Alertmanager is a part of it, since nothing else of it needs an Alertmanager."""
+        return (*self.scope, check.kind) if check.kind else self.scope
+
 
 def _available(live: JsonObject | None, obj: Subject) -> list[Finding]:
     if live is None:
@@ -143,12 +147,38 @@ _MEANINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("PF232", ("externalLabels", "prometheusExternalLabelName", "replicaExternalLabelName")),
     ("PF233", ("overrideHonorLabels", "overrideHonorTimestamps")),
     ("PF234", ("enforced", "excludedFromEnforcement", "ignoreNamespaceSelectors")),
+    ("PF240", ("externalUrl", "hostNetwork", "listenLocal", "portName", "routePrefix", "web")),
     (
         "PF235",
         tuple(
             f"{kind}{suffix}"
             for kind in ("serviceMonitor", "podMonitor", "probe", "rule", "scrapeConfig")
             for suffix in ("Selector", "NamespaceSelector")
+        ),
+    ),
+    # Behind the selectors, since the names of some of them begin alike.
+    (
+        "PF241",
+        (
+            "additional",
+            "apiserverConfig",
+            "automountServiceAccountToken",
+            "bodySizeLimit",
+            "containers",
+            "dns",
+            "hostAliases",
+            "initContainers",
+            "keepDroppedTargets",
+            "label",
+            "name",
+            "podTargetLabels",
+            "sampleLimit",
+            "scrape",
+            "serviceAccountName",
+            "serviceDiscoveryRole",
+            "shards",
+            "sharding",
+            "targetLimit",
         ),
     ),
 )

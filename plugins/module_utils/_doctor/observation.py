@@ -15,7 +15,9 @@ import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import InstanceChangeFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import Facts, Unobserved
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.drift import has_fields_of_others
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.exposed import AccessFacts, ReplicaFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.grounds import PodFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import InstanceFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
@@ -27,7 +29,7 @@ SCHEMA_VERSION = 1
 # How a cluster was looked at: as it is. What else there is says view.py.
 LIVE = "live"
 _KINDS: dict[str, t.Any] = {
-    kind.__name__: kind for kind in (AccessFacts, InstanceChangeFacts, InstanceFacts, ReplicaFacts)
+    kind.__name__: kind for kind in (AccessFacts, InstanceChangeFacts, InstanceFacts, PodFacts, ReplicaFacts)
 }
 _UNOBSERVED = "unobserved"
 # Where facts are looked at from differs for each side.
@@ -55,10 +57,21 @@ def _plain(value: t.Any) -> t.Any:
         evidence = {name: list(text) if isinstance(text, tuple) else text for name, text in value.evidence.items()}
         return {_UNOBSERVED: {"code": value.code, "object": value.object.result(), "evidence": evidence}}
     if isinstance(value, t.Mapping):
-        return {str(name): _plain(item) for name, item in value.items() if name != "managedFields"}
+        return {str(name): _plain(item) for name, item in _without_own_fields(value).items()}
     if isinstance(value, str):
         return safe_text(value)
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _without_own_fields(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """Without managedFields where an object is all ours: they have many names, and say nothing then.
+
+    What others set beside our fields is known by them alone, and the other side has to know it.
+    """
+    metadata = value.get("metadata")
+    if not isinstance(metadata, dict) or "managedFields" not in metadata or has_fields_of_others(dict(value)):
+        return value
+    return {**value, "metadata": {name: item for name, item in metadata.items() if name != "managedFields"}}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

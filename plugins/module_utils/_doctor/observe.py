@@ -24,6 +24,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.chain
     exposed_facts,
     federated_facts,
     inside,
+    leftover_facts,
     mapped,
     shown_instance,
 )
@@ -38,6 +39,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     judge_all,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.fleet import facts_of_peers
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.grounds import PodFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import (
     InstanceFacts,
     is_well,
@@ -169,6 +171,7 @@ class _Observer:
                 now=None if self._cluster is None else self._cluster.now,
             )
             sources += [one for source in read for one in federated_facts(side, source)]
+            sources.append(leftover_facts(side))
             if wanted.peers is not None and team.name == wanted.central.name:
                 sources += facts_of_peers(side, wanted.peers, workers=wanted.workers)
         changing = [] if self._cluster is None else self._changing(self._cluster, instances)
@@ -194,7 +197,9 @@ class _Observer:
                 # Of several that federate a cluster, each has the series of its own sources.
                 series[one.wanted.cluster] = max(one.stored.series, series.get(one.wanted.cluster, 0))
         named = {team.name for _source, team in wanted.exposed}
-        observed: list[InstanceFacts | InstanceChangeFacts] = [*instances, *changing]
+        # Why an instance is not ready is asked for with what it stands on.
+        waiting = [one for one in others if isinstance(one, PodFacts)]
+        observed: list[InstanceFacts | InstanceChangeFacts | PodFacts] = [*waiting, *instances, *changing]
         return Seen(
             links=tuple(links),
             findings=tuple(findings),

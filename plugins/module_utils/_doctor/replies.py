@@ -51,6 +51,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.readi
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import (
     fresh_within,
+    watched_within,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import (
     Wanted,
@@ -154,6 +155,7 @@ def _question(cluster: Cluster, wanted: Wanted, team: Team) -> Question[Answers 
         subject=wanted.subject(team),
         pools=pools,
         fresh=fresh_within(wanted.sources),
+        watched={watched_within(source) for source in read},
         federates=bool(read),
         prefix=team.prometheus.web.route_prefix,
     )

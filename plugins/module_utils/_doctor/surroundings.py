@@ -13,9 +13,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 from dataclasses import dataclass
+from functools import partial
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.client import Cluster, Resource
-from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError
+from ansible_collections.promfleet.monitoring.plugins.module_utils._api.errors import ApiError, ClusterError
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.kinds import Key, url_path
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
     INSTANCE_LABEL,
@@ -55,6 +56,10 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.groun
     StorageFacts,
     wanted_size,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.pod_states import (
+    asks_its_node,
+    why_not_running,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.shown import shown
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.wanted import parts_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
@@ -70,17 +75,19 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.refused
     stateful_set_events,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._state.ready import not_ready
+from ansible_collections.promfleet.monitoring.plugins.module_utils._state.secrecy import safe_text
 
 JsonObject = dict[str, t.Any]
 Value = t.TypeVar("Value")
 
 # Of so many parts that are not ready the events are read in one look: each of them is a request.
 LOOKED_AT = 8
-NAMESPACES, _SLICES, _CLAIMS, _CLASSES, _DAEMON_SETS = (
+NAMESPACES, _SLICES, _PODS, _CLAIMS, _CLASSES, _DAEMON_SETS = (
     Resource(api_version=version, kind=kind, plural=plural, namespaced=namespaced, verbs=frozenset({"list"}))
     for version, kind, plural, namespaced in (
         ("v1", "Namespace", "namespaces", False),
         ("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True),
+        ("v1", "Pod", "pods", True),
         ("v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
         ("storage.k8s.io/v1", "StorageClass", "storageclasses", False),
         ("apps/v1", "DaemonSet", "daemonsets", True),
@@ -286,14 +293,51 @@ def _engines(cluster: Cluster) -> tuple[str, ...]:
 
 def _pod_facts(cluster: Cluster, name: str, parts: t.Sequence[Part], *, ask: Ask) -> t.Iterator[PodFacts]:
     waiting = [part for part in parts if _is_waiting(part)][:LOOKED_AT]
+    namespaces = sorted({part.team.namespace for part in waiting})
+    # The parts of an instance share what is read of its namespace.
+    events = {one: ask("Event", partial(stateful_set_events, cluster, one)) for one in namespaces}
+    pods = {one: ask("Pod", partial(_operated_pods, cluster, one)) for one in namespaces}
     for part in waiting:
         instance = Key(MONITORING_GROUP, part.kind, part.team.namespace, part.team.resource_name(part.kind))
-        refusal = ask("Event", _asking(cluster, instance))
-        yield PodFacts(instance=_scope(part.team), part=_subject(name, part), refusal=refusal)
+        yield PodFacts(
+            cluster=name,
+            team=part.team.name,
+            namespace=instance.namespace,
+            kind=part.kind,
+            name=instance.name,
+            refusal=_read(ask, "Event", events[instance.namespace], partial(last_refusal, instance=instance)),
+            states=_read(ask, "Pod", pods[instance.namespace], partial(_states, cluster, instance)),
+        )
 
 
-def _asking(cluster: Cluster, instance: Key) -> t.Callable[[], str]:
-    return lambda: last_refusal(stateful_set_events(cluster, instance.namespace), instance=instance)
+def _read(
+    ask: Ask, kind: str, objects: Fact[list[JsonObject]], read: t.Callable[[list[JsonObject]], Value]
+) -> Fact[Value]:
+    """What objects say; one of a strange form costs only what it is asked for."""
+    return objects if isinstance(objects, Unobserved) else ask(kind, partial(read, objects))
+
+
+def _operated_pods(cluster: Cluster, namespace: str) -> list[JsonObject]:
+    return cluster.list_objects(_PODS, namespace=namespace, selector=f"{MANAGED_BY_LABEL}={OPERATOR_MANAGED}")
+
+
+def _states(cluster: Cluster, instance: Key, pods: t.Sequence[JsonObject]) -> tuple[tuple[str, str], ...]:
+    """The pods of an instance that are not ready, and why, as far as they or their nodes say it."""
+    labels = {NAME_LABEL: APPLICATIONS[instance.kind], INSTANCE_LABEL: instance.name}
+    own = (pod for pod in pods if labels.items() <= (pod["metadata"].get("labels") or {}).items())
+    reasons = (
+        (str(pod["metadata"]["name"]), why_not_running(pod, _node(cluster, pod) if asks_its_node(pod) else None))
+        for pod in own
+    )
+    return tuple((name, safe_text(reason)) for name, reason in reasons if reason)
+
+
+def _node(cluster: Cluster, pod: JsonObject) -> JsonObject | None:
+    try:
+        return cluster.find(url_path("v1", "nodes", name=pod["spec"]["nodeName"]))
+    except ClusterError:
+        # Only an addition: that the pod is not ready is known without it.
+        return None
 
 
 def _is_waiting(part: Part) -> bool:

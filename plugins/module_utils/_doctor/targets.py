@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.promfleet.monitoring.plugins.module_utils._capabilities.federation.endpoints import (
     FederationTargetSet,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.changing import pods_limit
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.checks import (
     Check,
     Fact,
@@ -30,6 +32,9 @@ JsonObject = dict[str, t.Any]
 _EVALUATION = 30.0
 # What the way of a sample may take beside that.
 _WAY = 30.0
+# It goes down, and up again.
+_ONE_OUTAGE = 2
+_PORTS = {"http": "80", "https": "443"}
 # How long a query looks back for a sample, by default (query.lookbackDelta).
 LOOKBACK = 300.0
 
@@ -95,6 +100,8 @@ class TargetFacts(Facts):
     scraped: Fact[Scraped]
     stored: Fact[Stored]
     strangers: Fact[t.Sequence[str]]
+    # By its label instance how often each target went up or down lately.
+    flips: Fact[t.Mapping[str, int]] = dataclasses.field(default_factory=dict)
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -155,8 +162,8 @@ def _targets_up(facts: TargetFacts) -> list[Finding] | None:
         return None
     findings = []
     for target in own:
-        # A target that was not scraped yet is neither.
-        if target.get("health") == "down":
+        # A target that was not scraped yet is neither; one at another address says nothing of the source.
+        if target.get("health") == "down" and not _is_elsewhere(facts, target):
             error = scrape_error(target)
             address = str(target.get("scrapeUrl") or "")
             findings.append(found(code_of(error), facts.object, source=facts.source, address=address, error=error))
@@ -166,6 +173,59 @@ def _targets_up(facts: TargetFacts) -> list[Finding] | None:
 def code_of(error: str) -> str:
     """The code for the reason why a scrape failed."""
     return next((code for code, words in _ERRORS if words.search(error)), "PF304")
+
+
+def _steady(facts: TargetFacts) -> list[Finding] | None:
+    """Whether targets that are up stay up. One outage that is over makes two changes, and no finding."""
+    own, flips = _own(facts), known(facts.flips)
+    if not any(target.get("health") == "up" for target in own):
+        return None
+    # What is down now says why itself.
+    down = {(target.get("labels") or {}).get("instance") for target in own if target.get("health") == "down"}
+    many = {name: number for name, number in flips.items() if number > _ONE_OUTAGE and name not in down}
+    if not many:
+        return []
+    return [
+        found(
+            "PF389",
+            facts.object,
+            source=facts.source,
+            targets=tuple(sorted(many)),
+            changes=max(many.values()),
+            seconds=f"{watched_within(facts.wanted):.0f}",
+        )
+    ]
+
+
+def watched_within(source: FederationTargetSet) -> float:
+    """For how many seconds targets of a source must have been steady: as long as a pod of it counts as new."""
+    return pods_limit(seconds_of_interval(source.scrape.interval))
+
+
+def _elsewhere(facts: TargetFacts) -> list[Finding] | None:
+    """Whether the source's own monitor reads addresses that are not the source's: what they give is taken for it."""
+    own = _own(facts)
+    if not own:
+        return None
+    wrong = [target for target in own if _is_elsewhere(facts, target)]
+    if not wrong:
+        return []
+    addresses = tuple(sorted({_host(target) for target in wrong}))
+    return [found("PF387", facts.object, source=facts.source, addresses=addresses)]
+
+
+def _is_elsewhere(facts: TargetFacts, target: JsonObject) -> bool:
+    """Whether a target is at none of the source's addresses, as far as these are known."""
+    if any(target.pending for target in facts.wanted.targets):
+        return False
+    return _host(target) not in {place(one.address, one.port) for one in facts.wanted.targets}
+
+
+def _host(target: JsonObject) -> str:
+    """The address and port of a target; a port that its scheme has by default may be left out."""
+    scheme, _separator, rest = str(target.get("scrapeUrl") or "").partition("://")
+    host = rest.partition("/")[0]
+    return host if re.search(r":\d+$", host) else f"{host}:{_PORTS.get(scheme, '')}"
 
 
 def _twice(facts: TargetFacts) -> list[Finding]:
@@ -261,6 +321,8 @@ TARGET_CHECKS: tuple[Check[TargetFacts], ...] = (
     Check(name="federation_target", reads=("targets",), judge=_scraped),
     Check(name="federation_discovery", reads=("targets", "discovered"), judge=_discovered),
     Check(name="federation_target_up", reads=("targets",), judge=_targets_up),
+    Check(name="federation_steady", reads=("targets", "flips"), judge=_steady),
+    Check(name="federation_elsewhere", reads=("targets",), judge=_elsewhere),
     Check(name="federation_once", reads=("targets",), judge=_twice),
     Check(name="federation_labels", reads=("targets",), judge=_labelled),
     Check(name="federation_interval", reads=("targets",), judge=_interval),

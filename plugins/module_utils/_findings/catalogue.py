@@ -67,8 +67,10 @@ class Code:
 
     *says* is the sentence about one case; its fields are the finding's evidence. *fix* may use them too, and cluster,
     kind, namespace and name of the object. *identity* names the evidence that tells two faults of one object apart.
-    *explained_by* names the codes whose faults make this one happen. *observed* is False if the code says that
-    something could not be seen. *excuse*: it only says why others are found, and is left out where there are none.
+    *explained_by* names the codes whose faults make this one happen, on the same cluster. *across* are those of them
+    that do so from the other side of a federation, too: these count where they are found of the very same source, and
+    not of the instance that reads it. *observed* is False if the code says that something could not be seen. *excuse*:
+    it only says why others are found, and is left out where there are none.
     """
 
     code: str
@@ -81,6 +83,7 @@ class Code:
     when: tuple[str, ...]
     identity: tuple[str, ...] = ()
     explained_by: tuple[str, ...] = ()
+    across: tuple[str, ...] = ()
     observed: bool = True
     excuse: bool = False
 
@@ -115,6 +118,7 @@ _NO_OPERATOR = ("PF101", "PF102", "PF103", "PF106", "PF107")
 _NOT_RECONCILED = (*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF231")
 # What keeps a central Prometheus from making a target of a source's address.
 _NO_TARGET = (
+    "PF212",
     "PF235",
     "PF301",
     "PF302",
@@ -130,8 +134,8 @@ _NO_TARGET = (
 )
 # What closes the way from the central Prometheus to the source, seen on either side.
 _CLOSED = (
-    "PF201", "PF202", "PF208", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321", "PF322", "PF323", "PF324",
-    "PF326", "PF328", "PF329", "PF381",
+    "PF201", "PF202", "PF208", "PF240", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321", "PF322", "PF323",
+    "PF324", "PF326", "PF328", "PF329", "PF381",
 )  # fmt: skip
 # Reasons why a scrape fails.
 _DOWN = (
@@ -140,7 +144,8 @@ _DOWN = (
 )  # fmt: skip
 # Why there are no series of a source.
 _NO_DATA = (
-    *_NOT_RECONCILED, *_NO_TARGET, *_DOWN, "PF207", "PF233", "PF303", "PF305", "PF325", "PF373", "PF380", "PF381",
+    *_NOT_RECONCILED, *_NO_TARGET, *_DOWN, "PF207", "PF233", "PF241", "PF303", "PF305", "PF325", "PF373", "PF380",
+    "PF381",
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
@@ -204,6 +209,8 @@ CODES: dict[str, Code] = {
                 "PF322",
                 "PF323",
                 "PF230",
+                "PF240",
+                "PF241",
             ),
             observed=False,
         ),
@@ -253,6 +260,9 @@ CODES: dict[str, Code] = {
                 "PF321",
                 "PF322",
                 "PF323",
+                "PF230",
+                "PF240",
+                "PF241",
             ),
             observed=False,
         ),
@@ -571,8 +581,11 @@ CODES: dict[str, Code] = {
                 "PF210",
                 "PF211",
                 "PF213",
+                "PF215",
                 "PF230",
                 "PF231",
+                "PF240",
+                "PF241",
             ),
         ),
         Code(
@@ -594,7 +607,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.teams; if that changes nothing, see its page /service-discovery",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF208", "PF235"),
+            explained_by=(*_NO_OPERATOR, "PF202", "PF203", "PF206", "PF208", "PF212", "PF235", "PF241"),
         ),
         Code(
             code="PF205",
@@ -605,7 +618,7 @@ CODES: dict[str, Code] = {
             fix="does a network policy in {namespace} close the port, and do the pods listen on it?",
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF230", "PF234"),
+            explained_by=("PF206", "PF208", "PF230", "PF234", "PF240", "PF241"),
         ),
         Code(
             code="PF206",
@@ -715,6 +728,26 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.teams",
             reference=f"{PAGE}#pf214",
             when=("before", "after"),
+        ),
+        Code(
+            code="PF215",
+            severity="error",
+            title="A pod of an instance does not run",
+            says="pod {pod}: {reason}",
+            meaning=(
+                "The pod is there, and it is not ready: no node takes it, a container cannot start or ends again and "
+                "again, or its node does not report. OOMKilled, with exit code 137, means that the memory limit does "
+                "not suffice."
+            ),
+            fix=(
+                "repair what the reason names; kubectl -n {namespace} describe pod {pod}, and its log with "
+                "kubectl -n {namespace} logs {pod} --all-containers --previous; for OOMKilled give the team's instance "
+                "more memory"
+            ),
+            reference="https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/",
+            when=("after",),
+            identity=("pod",),
+            explained_by=("PF206", "PF208", "PF213", "PF230", "PF240", "PF241"),
         ),
         Code(
             code="PF220",
@@ -905,6 +938,34 @@ CODES: dict[str, Code] = {
             when=("before", "after"),
         ),
         Code(
+            code="PF240",
+            severity="warning",
+            title="An instance answers otherwise than the inventory describes",
+            says="{fields}",
+            meaning=(
+                "Fields were changed that say where and how Prometheus answers: its address and port, its path, TLS. "
+                "Who reads it, such as a central Prometheus, finds nothing there, or is refused."
+            ),
+            fix=f"{_APPLY_TEAMS}; fields that the collection does not set are taken away by hand: "
+            "kubectl -n {namespace} edit {kind} {name}",
+            reference=_TROUBLESHOOTING,
+            when=("before", "after"),
+        ),
+        Code(
+            code="PF241",
+            severity="warning",
+            title="An instance scrapes otherwise than the inventory describes",
+            says="{fields}",
+            meaning=(
+                "Fields were changed that hold for every scrape, or that say who scrapes: shards, limits, scrape "
+                "classes, names of hosts, containers. Targets are down, dropped or scraped elsewhere."
+            ),
+            fix=f"{_APPLY_TEAMS}; fields that the collection does not set are taken away by hand: "
+            "kubectl -n {namespace} edit {kind} {name}",
+            reference=_TROUBLESHOOTING,
+            when=("before", "after"),
+        ),
+        Code(
             code="PF301",
             severity="error",
             title="An object of the federation is missing",
@@ -943,7 +1004,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=("PF207", *_NOT_RECONCILED, *_NO_TARGET, "PF380", "PF381", "PF382", "PF383"),
+            explained_by=("PF207", *_NOT_RECONCILED, *_NO_TARGET, "PF241", "PF380", "PF381", "PF382", "PF383"),
         ),
         Code(
             code="PF304",
@@ -955,7 +1016,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF305",
@@ -969,7 +1031,8 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF207", "PF310", "PF327", "PF381"),
+            explained_by=("PF207", "PF241", "PF310", "PF327", "PF381"),
+            across=("PF327",),
         ),
         Code(
             code="PF306",
@@ -987,6 +1050,7 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             explained_by=_NO_DATA,
+            across=("PF325",),
         ),
         Code(
             code="PF310",
@@ -1086,6 +1150,33 @@ CODES: dict[str, Code] = {
             explained_by=("PF311",),
         ),
         Code(
+            code="PF317",
+            severity="error",
+            title="The monitor of a source selects another Service, too",
+            says="federation of {source}: this Service has the labels by which the ServiceMonitor finds its own",
+            meaning=(
+                "Prometheus scrapes the addresses of both Services as if they were the source. Most often somebody "
+                "made a copy of the Service, with its labels."
+            ),
+            fix="delete the Service {name}, or take the label app.kubernetes.io/instance away from it",
+            reference=_TROUBLESHOOTING,
+            when=("before", "after"),
+            explained_by=("PF302", "PF310"),
+        ),
+        Code(
+            code="PF318",
+            severity="warning",
+            title="The central side reads a cluster that is not in the inventory",
+            says="federation of {source}: {left} is not in the inventory, and the central Prometheus still reads it",
+            meaning=(
+                "The worker left the inventory, or got another name, and no run has removed its objects since: its "
+                "targets are down, or it goes on to fill dashboards and alerts."
+            ),
+            fix="run the playbook promfleet.monitoring.federation, which removes it, or list {left} again",
+            reference=_FEDERATION,
+            when=("after",),
+        ),
+        Code(
             code="PF319",
             severity="error",
             title="An EndpointSlice has addresses of another family",
@@ -1125,6 +1216,7 @@ CODES: dict[str, Code] = {
             fix=_APPLY_FEDERATION,
             reference=_DEBUG_SERVICE,
             when=("before", "after"),
+            explained_by=("PF240",),
         ),
         Code(
             code="PF323",
@@ -1135,7 +1227,7 @@ CODES: dict[str, Code] = {
             fix="look at the pods of {namespace} and their events",
             reference=_DEBUG_SERVICE,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF201", "PF202", "PF231", "PF320", "PF321", "PF322", "PF230"),
+            explained_by=("PF206", "PF208", "PF201", "PF202", "PF231", "PF320", "PF321", "PF322", "PF230", "PF240"),
         ),
         Code(
             code="PF324",
@@ -1195,7 +1287,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF235"),
+            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF212", "PF235", "PF241", "PF396"),
         ),
         Code(
             code="PF328",
@@ -1576,7 +1668,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF361",
@@ -1594,19 +1687,27 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF362",
             severity="error",
             title="A federated target has no route or no name",
             says="federation of {source}: {address}: {error}",
-            meaning="The name of the target cannot be resolved, or its network cannot be reached from the central pod.",
-            fix="check the address of the source, DNS on the central cluster, and routes between the clusters",
+            meaning=(
+                "The name of the target cannot be resolved, or its network cannot be reached from the central pod. A "
+                "firewall that rejects packets by ICMP looks like a route that is missing."
+            ),
+            fix=(
+                "check the address of the source, DNS on the central cluster, routes between the clusters, and "
+                "firewalls on the way, the one of the worker's node too"
+            ),
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF363",
@@ -1618,7 +1719,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF364",
@@ -1630,7 +1732,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF365",
@@ -1642,7 +1745,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF366",
@@ -1654,7 +1758,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF367",
@@ -1666,7 +1771,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF368",
@@ -1678,7 +1784,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF369",
@@ -1690,7 +1797,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF370",
@@ -1702,7 +1810,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=(*_CLOSED, "PF234"),
+            explained_by=(*_CLOSED, "PF234", "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF371",
@@ -1714,7 +1823,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=(*_CLOSED, "PF234"),
+            explained_by=(*_CLOSED, "PF234", "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF372",
@@ -1729,7 +1839,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF373",
@@ -1743,7 +1854,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.federation",
             reference=_CONFIGURATION,
             when=("after",),
-            explained_by=("PF207", "PF310", "PF381"),
+            explained_by=("PF207", "PF241", "PF310", "PF381"),
         ),
         Code(
             code="PF374",
@@ -1755,7 +1866,8 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             identity=("address",),
-            explained_by=_CLOSED,
+            explained_by=(*_CLOSED, "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF375",
@@ -1772,7 +1884,8 @@ CODES: dict[str, Code] = {
             fix="look at the source's pages /rules and /targets, and compare the clocks",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF206", "PF208", "PF310", "PF381", "PF390"),
+            explained_by=("PF206", "PF208", "PF241", "PF310", "PF381", "PF390"),
+            across=("PF208",),
         ),
         Code(
             code="PF376",
@@ -1786,7 +1899,7 @@ CODES: dict[str, Code] = {
             reference=_CONFIGURATION,
             when=("after",),
             identity=("interval",),
-            explained_by=("PF310", "PF381"),
+            explained_by=("PF241", "PF310", "PF381"),
         ),
         Code(
             code="PF377",
@@ -1811,7 +1924,7 @@ CODES: dict[str, Code] = {
             fix="run the playbook promfleet.monitoring.federation",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF207", "PF234", "PF310", "PF381"),
+            explained_by=("PF207", "PF234", "PF241", "PF310", "PF381"),
         ),
         Code(
             code="PF379",
@@ -1826,6 +1939,7 @@ CODES: dict[str, Code] = {
             reference=_FEDERATION,
             when=("after",),
             explained_by=("PF232",),
+            across=("PF232",),
         ),
         Code(
             code="PF380",
@@ -1840,7 +1954,7 @@ CODES: dict[str, Code] = {
             reference=_TROUBLESHOOTING,
             when=("after",),
             identity=("job",),
-            explained_by=("PF207", *_NOT_RECONCILED, "PF230", "PF235", "PF301", "PF310", "PF315"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF230", "PF212", "PF235", "PF301", "PF310", "PF315"),
         ),
         Code(
             code="PF381",
@@ -1855,7 +1969,7 @@ CODES: dict[str, Code] = {
             reference=_CONFIGURATION,
             when=("after",),
             identity=("job",),
-            explained_by=("PF207", *_NOT_RECONCILED, "PF233", "PF234", "PF310"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF233", "PF234", "PF241", "PF310"),
         ),
         Code(
             code="PF382",
@@ -1872,7 +1986,9 @@ CODES: dict[str, Code] = {
             explained_by=(
                 "PF207",
                 *_NOT_RECONCILED,
+                "PF212",
                 "PF235",
+                "PF241",
                 "PF315",
                 "PF380",
                 "PF301",
@@ -1897,7 +2013,7 @@ CODES: dict[str, Code] = {
             reference=_RBAC,
             when=("after",),
             identity=("pool",),
-            explained_by=("PF207", *_NOT_RECONCILED, "PF235", "PF315", "PF380", "PF301", "PF384"),
+            explained_by=("PF207", *_NOT_RECONCILED, "PF212", "PF235", "PF241", "PF315", "PF380", "PF301", "PF384"),
         ),
         Code(
             code="PF384",
@@ -1933,7 +2049,64 @@ CODES: dict[str, Code] = {
             fix="find the metrics by their label claimed_cluster or claimed_team, and what exposes or records them",
             reference=_FEDERATION,
             when=("after",),
-            explained_by=("PF232", "PF310", "PF311", "PF314", "PF316", "PF325", "PF377"),
+            explained_by=("PF232", "PF310", "PF311", "PF314", "PF316", "PF317", "PF325", "PF377", "PF387"),
+            across=("PF232", "PF325"),
+        ),
+        Code(
+            code="PF387",
+            severity="error",
+            title="The monitor of a source reads other addresses",
+            says="federation of {source}: {addresses} are read as the source, and are not its addresses",
+            meaning=(
+                "Prometheus reads everything that the monitor selects as this source: series of something else are "
+                "taken for it, or targets are down that are none."
+            ),
+            fix=(
+                "find what has these addresses: kubectl -n {namespace} get endpointslices; its Service must not have "
+                "the labels by which the monitor finds its own"
+            ),
+            reference=_TROUBLESHOOTING,
+            when=("after",),
+            explained_by=("PF207", "PF241", "PF310", "PF311", "PF314", "PF316", "PF317", "PF319", "PF381"),
+        ),
+        Code(
+            code="PF388",
+            severity="warning",
+            title="A selector of a source finds nothing",
+            says="federation of {source}: the replica has no series for {match}, and has some for its other selectors",
+            meaning=(
+                "What the selector names is not there: rules are missing, are called otherwise, or fail, or what "
+                "exposes the series does not run. The central side lacks these series, without an error."
+            ),
+            fix=(
+                "look at the source's pages /rules and /targets; a selector that is not for this source belongs into "
+                "match of other sources only"
+            ),
+            reference=_FEDERATION,
+            when=("after",),
+            explained_by=("PF206", "PF208", "PF203", "PF204", "PF205", "PF212", "PF235", "PF241", "PF396"),
+        ),
+        Code(
+            code="PF389",
+            severity="warning",
+            title="A federated target is up only now and then",
+            says=(
+                "federation of {source}: {targets} went up or down {changes} times in the last {seconds} s, and is up "
+                "now"
+            ),
+            meaning=(
+                "Some scrapes succeed and others fail: the way loses packets, one of several addresses or paths does "
+                "not work, or the source takes about as long as the scrape time-out. Each failed scrape ends the "
+                "series, so graphs have gaps and alerts start again."
+            ),
+            fix=(
+                "look at up and scrape_duration_seconds of the target on the central Prometheus: near the time-out the "
+                "source needs fewer series in match or a longer timeout, else look at the network between the clusters"
+            ),
+            reference=_FEDERATION,
+            when=("after",),
+            explained_by=(*_CLOSED, "PF206", "PF207", "PF241"),
+            across=_CLOSED,
         ),
         Code(
             code="PF390",
@@ -1962,6 +2135,7 @@ CODES: dict[str, Code] = {
             when=("after",),
             identity=("other",),
             explained_by=("PF232", "PF325"),
+            across=("PF232", "PF325"),
         ),
         Code(
             code="PF392",
@@ -2018,6 +2192,7 @@ CODES: dict[str, Code] = {
             when=("after",),
             identity=("address",),
             explained_by=(*_CLOSED, *_NOT_RECONCILED, "PF123", "PF207"),
+            across=_CLOSED,
         ),
         Code(
             code="PF395",
@@ -2036,6 +2211,21 @@ CODES: dict[str, Code] = {
             when=("after",),
             identity=("address",),
             explained_by=("PF325", *_NOT_RECONCILED),
+            across=("PF325",),
+        ),
+        Code(
+            code="PF396",
+            severity="warning",
+            title="Rules of a source fail",
+            says="federation of {source}: evaluations of rules failed in the last {seconds} s, of the groups {groups}",
+            meaning=(
+                "The source's Prometheus cannot evaluate some of its rules. What they record is missing in the source "
+                "and on the central side, and their alerts cannot fire."
+            ),
+            fix="open the source's page /rules: it shows the error of each rule",
+            reference="https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/",
+            when=("after",),
+            explained_by=("PF206", "PF208"),
         ),
         Code(
             code="PF401",
@@ -2137,7 +2327,7 @@ CODES: dict[str, Code] = {
             ),
             reference=_TROUBLESHOOTING,
             when=("after",),
-            explained_by=(*_NOT_RECONCILED, "PF201", "PF235", "PF501"),
+            explained_by=(*_NOT_RECONCILED, "PF201", "PF212", "PF235", "PF501"),
         ),
         Code(
             code="PF503",
@@ -2155,7 +2345,7 @@ CODES: dict[str, Code] = {
             reference=_WORKLOADS,
             when=("after",),
             identity=("workload", "job"),
-            explained_by=("PF201", "PF202", "PF203", "PF206", "PF235", "PF501", "PF502"),
+            explained_by=("PF201", "PF202", "PF203", "PF206", "PF212", "PF235", "PF501", "PF502"),
         ),
         Code(
             code="PF504",

@@ -163,8 +163,12 @@ class Placed:
 
     def may_follow_from(self, other: Placed) -> bool:
         """Whether *other* is of a code that explains this one, at the same place or above it."""
-        explains = other.finding.code in self.finding.entry.explained_by
-        return explains and self.scope[: len(other.scope)] == other.scope
+        entry = self.finding.entry
+        if other.finding.code in entry.across:
+            # What keeps a source from being read is its own, and not of the instance that reads it.
+            return self.scope == other.scope
+        is_here = self.finding.object.cluster == other.finding.object.cluster
+        return is_here and other.finding.code in entry.explained_by and self.scope[: len(other.scope)] == other.scope
 
 
 def attach(placed: t.Sequence[Placed]) -> list[Finding]:

@@ -183,6 +183,49 @@ def _second_monitor(fleet: Fleet) -> Undo:
     return lambda: fleet.hub.delete(MONITORING, "ServiceMonitor", "second", NAMESPACE)
 
 
+def _copied(fleet: Fleet) -> Undo:
+    """A copy of the Service with its labels, as somebody makes it to try something, for an address of nothing."""
+    live, its_slice = (
+        fleet.hub.get("v1", "Service", NAME, NAMESPACE),
+        fleet.hub.get(DISCOVERY, "EndpointSlice", SLICE, NAMESPACE),
+    )
+    place = {"name": "copy", "namespace": NAMESPACE}
+    spec = {"clusterIP": "None", "ports": live["spec"]["ports"]}
+    fleet.hub.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**place, "labels": live["metadata"]["labels"]},
+            "spec": spec,
+        }
+    )
+    body = {name: its_slice[name] for name in ("apiVersion", "kind", "addressType", "ports")}
+    metadata = {**place, "labels": {"kubernetes.io/service-name": "copy"}}
+    fleet.hub.apply({**body, "metadata": metadata, "endpoints": [{"addresses": ["192.0.2.77"]}]})
+
+    def back() -> None:
+        fleet.hub.delete("v1", "Service", "copy", NAMESPACE)
+        fleet.hub.delete(DISCOVERY, "EndpointSlice", "copy", NAMESPACE)
+
+    return back
+
+
+def _recorded_otherwise(fleet: Fleet) -> Undo:
+    """The worker's rules record under names without a colon: half of what is federated is gone, without an error."""
+    kind = fleet.edge.kind(MONITORING, "PrometheusRule")
+    (rules,) = [one for one in fleet.edge.list_kind(kind) if one["metadata"]["namespace"] == NAMESPACE]
+    groups = [
+        {**group, "rules": [{**rule, **_plain_name(rule)} for rule in group["rules"]]}
+        for group in rules["spec"]["groups"]
+    ]
+    place = (MONITORING, "PrometheusRule", rules["metadata"]["name"], NAMESPACE)
+    return fleet.edit(fleet.edge, place, {"spec": {"groups": groups}})
+
+
+def _plain_name(rule: JsonObject) -> JsonObject:
+    return {"record": rule["record"].replace(":", "_")} if "record" in rule else {}
+
+
 def _nft(fleet: Fleet, verdict: str, *, kind: str = "filter") -> Undo:
     """Put a rule before what the node does with packets to the worker's node port."""
     port = fleet.places()[0]["targets"][0]["port"]
@@ -236,6 +279,7 @@ CENTRAL: tuple[Fault, ...] = (
     Fault(name="service selects pods", code="PF311", mechanism="selector on a Service without one",
           make=_selecting),
     Fault(name="foreign slice", code="PF316", mechanism="foreign slice", make=_foreign_slice),
+    Fault(name="copy of the service", code="PF317", mechanism="another Service selected", make=_copied),
     Fault(name="service loses its label", code="PF302", mechanism="monitor and Service do not fit",
           make=_hub("Service", {"metadata": {"labels": {"app.kubernetes.io/instance": "other"}}})),
     Fault(name="monitor selects another label", code="PF302", mechanism="monitor and Service do not fit",
@@ -314,6 +358,10 @@ WORKER: tuple[Fault, ...] = (
           seconds=150.0),
     Fault(name="worker with other labels", code="PF232", mechanism="identity",
           make=_instance("edge", externalLabels={"cluster": "elsewhere", "team": "platform"}), seconds=150.0),
+    Fault(name="worker listens to itself only", code="PF240", mechanism="how it answers",
+          make=_instance("edge", listenLocal=True), seconds=150.0),
+    Fault(name="worker records under other names", code="PF388", mechanism="half of the selectors",
+          make=_recorded_otherwise, seconds=240.0),
     Fault(name="central operator stopped", code="PF107", mechanism="operator stopped", make=_operator("hub")),
     Fault(name="worker operator stopped", code="PF107", mechanism="operator stopped", make=_operator("edge")),
     Fault(name="second monitor", code="PF377", mechanism="double targets", make=_second_monitor, seconds=120.0),

@@ -108,6 +108,7 @@ TARGETS = TargetFacts(
     scraped=Scraped(samples=20, kept=20),
     stored=Stored(series=20, fresh=20, within=90.0),
     strangers=(),
+    flips={"192.0.2.1:31090": 0},
 )
 
 (SOURCE,) = parse_sources([{"team": "pay", "expose": "NodePort"}], check_match=lambda _text: None)
@@ -137,7 +138,7 @@ REPLICA = ReplicaFacts(
     service=EXPOSING,
     pod=POD,
     slices=(READY,),
-    counts={"a": 3, "b": 0},
+    counts={"a": 3, "b": 1},
     labels={"cluster": "edge", "team": "pay", "prometheus_replica": "prometheus-pay-0"},
 )
 ACCESS = AccessFacts(

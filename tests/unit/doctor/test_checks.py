@@ -15,7 +15,13 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     Unobserved,
     judge_all,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.federated import selected_too
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.grounds import NamespaceFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.instances import InstanceFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.leftovers import (
+    LeftoverFacts,
+    monitors_of_sources,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.operators import (
     OperatorFacts,
     met,
@@ -48,10 +54,12 @@ from tests.unit.doctor.healthy import (
     ACCESS,
     EXPOSING,
     FEDERATED,
+    HERE,
     JOB,
     MONITOR,
     OBSERVED,
     PEER,
+    POD,
     POLICY,
     POOL,
     PROMETHEUS,
@@ -137,7 +145,15 @@ INSTANCE = InstanceFacts(
     targets=targets("up", namespace="monitoring-pay"),
 )
 REACH = ReachFacts(cluster="hub", asked=3, reached=3, reasons=())
-ALL: tuple[Facts, ...] = (OPERATOR, REACH, INSTANCE, OBSERVED, REPLICA, ACCESS, FEDERATED, TARGETS, PEER)
+LEFT = LeftoverFacts(
+    cluster="hub",
+    instance=FEDERATED.instance,
+    namespace="monitoring-platform",
+    name="platform",
+    clusters=("edge", "hub"),
+    monitors=(("ServiceMonitor", "federation-edge-pay", "edge", "pay"),),
+)
+ALL: tuple[Facts, ...] = (OPERATOR, REACH, INSTANCE, OBSERVED, REPLICA, ACCESS, FEDERATED, TARGETS, PEER, LEFT)
 NO_ANSWER = Unobserved(code="PF003", object=INSTANCE.object, evidence={"reason": "Read timed out."})
 
 
@@ -156,12 +172,15 @@ def test_nothing_is_found_where_all_is_well() -> None:
         "crds", "operator", "other_operators", "owners", "prometheus_reached", "alertmanager_available", "receivers",
         "prometheus_available", "prometheus_as_described", "configuration_loaded", "own_target_up", "peer_observed",
         "exposed_service", "exposed_selection", "exposed_endpoint", "exposed_outside", "exposed_as_described",
-        "exposed_series", "exposed_identity", "exposed_policy", "exposed_policy_as_described",
+        "exposed_series", "exposed_each_selector", "exposed_rules", "exposed_identity", "exposed_policy",
+        "exposed_policy_as_described",
         "federation_address", "federation_service", "federation_slices", "federation_monitor", "federation_selection",
-        "federation_ports", "federation_selected", "federation_as_described", "federation_loaded",
-        "federation_target", "federation_discovery", "federation_target_up", "federation_once", "federation_labels",
-        "federation_interval", "federation_answer", "federation_data", "federation_claims", "federation_fresh",
-        "peer_clocks", "peer_replicas", "peer_identity",
+        "federation_selected_once", "federation_ports", "federation_selected", "federation_as_described",
+        "federation_loaded",
+        "federation_target", "federation_discovery", "federation_target_up", "federation_steady",
+        "federation_elsewhere", "federation_once", "federation_labels", "federation_interval", "federation_answer",
+        "federation_data", "federation_claims", "federation_fresh",
+        "peer_clocks", "peer_replicas", "peer_identity", "federation_known",
     ]  # fmt: skip
     assert all(link.finding is None for link in links)
 
@@ -238,6 +257,18 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
         "PF235",
         "serviceMonitorSelector",
     ),
+    (
+        INSTANCE,
+        {"prometheus": with_managers(live(listenLocal=True), "listenLocal")},
+        "PF240",
+        "spec.listenLocal is set by kubectl-edit",
+    ),
+    (
+        INSTANCE,
+        {"prometheus": with_managers(live(scrapeClasses=[{"name": "x"}]), "scrapeClasses")},
+        "PF241",
+        "spec.scrapeClasses is set by kubectl-edit",
+    ),
     (FEDERATED, {"wanted": target_set("(known after apply)")}, "PF324", "no address for replica 0"),
     (FEDERATED, {"services": ()}, "PF301", "it does not exist"),
     (FEDERATED, {"slices": ()}, "PF301", "it does not exist"),
@@ -283,6 +314,13 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
         "PF316",
         "belongs to the Service federation-edge-pay, too, and has 192.0.2.1:31090",
     ),
+    (
+        LEFT,
+        {"monitors": [["ServiceMonitor", "federation-old-pay", "old", "pay"]]},
+        "PF318",
+        "federation of old/pay: old is not in the inventory",
+    ),
+    (FEDERATED, {"selected_too": ("copy",)}, "PF317", "this Service has the labels by which"),
     (FEDERATED, {"slices": (with_field(SLICE, "addressType", "IPv6"),)}, "PF319", "is of family IPv6"),
     (
         FEDERATED,
@@ -341,6 +379,15 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
     ),
     (REPLICA, {"labels": {"cluster": "core", "team": "pay"}}, "PF325", "cluster is 'core', not 'edge'"),
     (REPLICA, {"counts": {"a": 0}}, "PF327", "no series for any of a"),
+    (TARGETS, {"flips": {"192.0.2.1:31090": 5}}, "PF389", "192.0.2.1:31090 went up or down 5 times in the last 300 s"),
+    (REPLICA, {"failing": ("nodes", "base")}, "PF396", "failed in the last 120 s, of the groups base, nodes"),
+    (REPLICA, {"counts": {"a": 3, "b": 0, "ALERTS": 0}}, "PF388", "no series for b, and has some"),
+    (
+        TARGETS,
+        {"targets": (target(), target(scrapeUrl="http://10.9.9.9:9090/federate"))},
+        "PF387",
+        "10.9.9.9:9090 are read as the source, and are not its addresses",
+    ),
     (REPLICA, {"service": with_field(EXPOSING, "spec|type", "ClusterIP")}, "PF328", "of type ClusterIP, not NodePort"),
     (
         REPLICA,
@@ -390,8 +437,8 @@ def test_every_code_of_a_check_has_a_case() -> None:
 # What cannot be judged where something is not there, does not answer, or has no known address.
 MASKED = {
     "PF301": frozenset({"PF302", "PF310", "PF311", "PF312", "PF313", "PF314", "PF315", "PF319", "PF384", "PF385"}),
-    "PF303": frozenset({"PF304", "PF305", "PF373", "PF375", "PF376", "PF378"}),
-    "PF304": frozenset({"PF305", "PF373", "PF375"}),
+    "PF303": frozenset({"PF304", "PF305", "PF373", "PF375", "PF376", "PF378", "PF389"}),
+    "PF304": frozenset({"PF305", "PF373", "PF375", "PF389"}),
     "PF320": frozenset({"PF310", "PF321", "PF322", "PF323", "PF328", "PF329"}),
     "PF324": frozenset({"PF314"}),
     # An answer without samples has none that could be dropped.
@@ -436,6 +483,131 @@ def test_the_fault_of_one_instance_explains_nothing_of_another() -> None:
     assert [(finding.code, finding.caused_by) for finding in found] == [("PF202", ()), ("PF204", ())]
 
 
+CENTRAL_INSTANCE = dataclasses.replace(
+    INSTANCE, team="platform", namespace="monitoring-platform", routed=("monitoring-platform", "platform")
+)
+CENTRAL_INSTANCE = dataclasses.replace(
+    CENTRAL_INSTANCE, targets=targets("up", namespace="monitoring-platform"), desired=None
+)
+# The worker's side of the source, as the central side knows it.
+AT_SOURCE = dataclasses.replace(INSTANCE, cluster="edge", place=HERE, desired=None)
+CLOSED = changed(TARGETS, targets=(target("down"),))
+
+
+def roots_of(*facts: Facts) -> set[tuple[str, str]]:
+    """The codes of the roots, each with its cluster."""
+    return {(one.code, one.object.cluster) for one in findings_of(*facts) if not one.caused_by}
+
+
+@pytest.mark.parametrize("where", [CENTRAL_INSTANCE, AT_SOURCE], ids=["central", "worker"])
+def test_an_alertmanager_explains_nothing_of_the_federation(where: InstanceFacts) -> None:
+    broken = changed(where, alertmanager=resource("Alertmanager", generation=2))
+    assert roots_of(broken, CLOSED) == {("PF202", where.cluster), ("PF360", "hub")}
+
+
+def test_only_the_sources_own_side_closes_the_way_to_it() -> None:
+    """The instance that reads it has faults of its own: a second replica that waits closes nothing."""
+    waiting = resource("Prometheus", generation=2)
+    assert roots_of(changed(CENTRAL_INSTANCE, prometheus=waiting), CLOSED) == {("PF202", "hub"), ("PF360", "hub")}
+    assert roots_of(changed(AT_SOURCE, prometheus=waiting), CLOSED) == {("PF202", "edge")}
+    # And the other way round.
+    without_endpoint = changed(REPLICA, slices=())
+    assert roots_of(changed(CENTRAL_INSTANCE, prometheus=waiting), without_endpoint) == {
+        ("PF202", "hub"),
+        ("PF323", "edge"),
+    }
+
+
+def test_what_happens_on_the_worker_does_not_keep_the_central_side_from_its_own_work() -> None:
+    paused = changed(AT_SOURCE, prometheus=live(paused=True), desired=DESIRED)
+    not_loaded = changed(FEDERATED, jobs={})
+    assert ("PF380", "hub") in roots_of(paused, not_loaded)
+    assert ("PF380", "hub") not in roots_of(changed(CENTRAL_INSTANCE, prometheus=waiting_paused()), not_loaded)
+
+
+def waiting_paused() -> JsonObject:
+    """A central Prometheus that somebody paused."""
+    found = resource("Prometheus", generation=2)
+    return {**found, "status": {**found["status"], "paused": True}}
+
+
+def test_a_changed_field_comes_before_what_it_breaks() -> None:
+    """Where and how an instance answers, and how it scrapes, break other links of the chain."""
+    served = changed(AT_SOURCE, prometheus=with_managers(live(listenLocal=True), "listenLocal"), desired=DESIRED)
+    no_port = changed(REPLICA, pod={**POD, "spec": {"containers": []}}, slices=())
+    assert roots_of(served, no_port, CLOSED) == {("PF240", "edge")}
+    sharded = changed(CENTRAL_INSTANCE, prometheus=with_managers(live(shards=2), "shards"), desired=DESIRED)
+    lost = changed(TARGETS, targets=(), discovered={POOL: 4}, stored=Stored(series=0, fresh=0, within=90.0))
+    assert roots_of(sharded, lost) == {("PF241", "hub")}
+    # How a source scrapes others is another matter than whether it is reached.
+    limited = with_managers(live(sampleLimit=1), "sampleLimit")
+    assert ("PF360", "hub") in roots_of(changed(AT_SOURCE, prometheus=limited, desired=DESIRED), CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("flips", "health", "roots"),
+    [
+        # One outage that is over.
+        (2, "up", set()),
+        (3, "up", {("PF389", "hub")}),
+        # What is down now says why itself.
+        (5, "down", {("PF360", "hub")}),
+    ],
+)
+def test_a_target_that_is_up_now_and_then_is_no_healthy_one(
+    flips: int, health: str, roots: set[tuple[str, str]]
+) -> None:
+    labels = {**target()["labels"], "instance": "192.0.2.1:31090"}
+    facts = changed(TARGETS, targets=(target(health, labels=labels),), flips={"192.0.2.1:31090": flips})
+    assert roots_of(facts) == roots
+    # Of two replicas only the other one is up.
+    second = target(labels={**labels, "instance": "192.0.2.1:31090 too"})
+    assert roots_of(changed(facts, targets=(*facts.targets, second))) == roots
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+def test_the_label_of_the_instances_namespace_explains_what_is_not_selected(*, is_own: bool) -> None:
+    """Without it Prometheus selects no monitor there; another namespace of the team is another matter."""
+    namespace = NamespaceFacts(
+        cluster="hub",
+        team="platform",
+        instance=FEDERATED.instance,
+        name="monitoring-platform",
+        is_own=is_own,
+        live={"metadata": {"name": "monitoring-platform"}},
+    )
+    lost = (changed(FEDERATED, jobs={}), changed(TARGETS, targets=(), discovered={}))
+    assert roots_of(namespace, *lost) == {("PF212", "hub"), *([("PF380", "hub")] if is_own else [])}
+
+
+def test_only_what_federation_made_is_a_leftover() -> None:
+    ours = {"app.kubernetes.io/managed-by": "promfleet.monitoring", "promfleet.monitoring/source-cluster": "old"}
+    plain = {"kind": "ServiceMonitor", "metadata": {"name": "x"}}
+    marked = {"kind": "ScrapeConfig", "metadata": {"name": "y", "labels": ours}}
+    assert monitors_of_sources([plain], [marked]) == (("ScrapeConfig", "y", "old", ""),)
+    assert monitors_of_sources([plain], NO_ANSWER) is NO_ANSWER
+
+
+def test_another_service_with_the_labels_of_the_source_is_the_root() -> None:
+    copy = with_field(SERVICE, "metadata|name", "copy")
+    other = with_field(copy, "metadata|labels", {"app.kubernetes.io/instance": "other"})
+    assert selected_too(FEDERATED.wanted, [SERVICE, copy, other], [MONITOR]) == ("copy",)
+    # Without its monitor nothing is selected.
+    assert selected_too(FEDERATED.wanted, [SERVICE, copy], []) == ()
+    read = target("down", scrapeUrl="http://10.9.9.9:9090/federate")
+    facts = (changed(FEDERATED, selected_too=("copy",)), changed(TARGETS, targets=(target(), read)))
+    assert roots_of(*facts) == {("PF317", "hub")}
+
+
+def test_a_target_at_an_address_of_nobody_says_nothing_of_the_source() -> None:
+    copied = target("down", scrapeUrl="http://10.9.9.9:9090/federate")
+    assert roots_of(changed(TARGETS, targets=(target(), copied))) == {("PF387", "hub")}
+    assert roots_of(changed(TARGETS, targets=(target("down"), copied))) == {("PF387", "hub"), ("PF360", "hub")}
+    # Without its port an address has that of its scheme.
+    plain = target_set(targets=[{"address": "192.0.2.1", "port": 80}])
+    assert roots_of(changed(TARGETS, wanted=plain, targets=(target(scrapeUrl="http://192.0.2.1/federate"),))) == set()
+
+
 def test_a_prometheus_that_does_not_answer_is_one_finding_and_the_rest_goes_on() -> None:
     links, found = judge_all(
         (
@@ -449,7 +621,8 @@ def test_a_prometheus_that_does_not_answer_is_one_finding_and_the_rest_goes_on()
     assert finding.message == (
         "Prometheus cannot be reached through the API server (network policy?): Read timed out.; not checked: "
         "configuration_loaded, own_target_up, federation_target, federation_discovery, federation_target_up, "
-        "federation_once, federation_labels, federation_interval, federation_answer, federation_data, "
+        "federation_steady, federation_elsewhere, federation_once, federation_labels, federation_interval, "
+        "federation_answer, federation_data, "
         "federation_claims, "
         "federation_fresh"
     )

@@ -58,6 +58,28 @@ def test_what_others_set_beside_ours_is_named() -> None:
     assert texts(SERVICE, live) == ["spec.sessionAffinity is set by kubectl-edit"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "is_named"),
+    [
+        ("sessionAffinity", "ClientIP", True),
+        ("sessionAffinity", "None", False),
+        ("shards", 2, True),
+        ("shards", 1, False),
+        ("publishNotReadyAddresses", False, False),
+        ("listenLocal", True, True),
+        ("externalIPs", [], False),
+        # It is no default, and 0 is not false.
+        ("replicas", 0, True),
+        # As a selector it selects everything.
+        ("probeSelector", {}, True),
+    ],
+)
+def test_a_field_that_somebody_changed_back_is_no_difference(field: str, value: t.Any, *, is_named: bool) -> None:
+    """Who changed it still owns it, and no run can take that away: the finding would stay for ever."""
+    live = owned(changed(SERVICE, f"spec|{field}", value), {"f:spec": {f"f:{field}": {}}})
+    assert texts(SERVICE, live) == ([f"spec.{field} is set by kubectl-edit"] if is_named else [])
+
+
 def test_what_others_put_into_an_item_of_ours_is_named() -> None:
     live = owned(changed(MONITOR, "spec|endpoints|0|proxyUrl", "http://x"), {"f:spec": {"f:endpoints": {}}})
     live = changed(live, "spec|endpoints|0|relabelings|0|action", "labeldrop")

@@ -16,6 +16,8 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.fin
 from ansible_collections.promfleet.monitoring.plugins.module_utils._input.errors import InputError
 
 from tests.unit.doctor.healthy import ACCESS, HERE, OBSERVED, REPLICA
+from tests.unit.doctor.test_checks import INSTANCE, with_managers
+from tests.unit.doctor.test_checks import live as live_prometheus
 
 GONE = Unobserved(code="PF002", object=Subject(cluster="edge", kind="Pod", name="*"), evidence={"reason": "forbidden"})
 FACTS = [
@@ -37,6 +39,24 @@ def test_facts_survive_the_way() -> None:
 
     assert told(found) == told(FACTS)
     assert {code for code, _object, _message in told(found)} >= {"PF320", "PF002"}
+
+
+def test_the_other_side_knows_what_others_set_beside_our_fields() -> None:
+    """Such a field differs from nothing that is described: only managedFields say who set it."""
+    for facts, code in ((INSTANCE, "PF240"), (INSTANCE, None)):
+        live = with_managers(live_prometheus(listenLocal=True), "listenLocal") if code else live_prometheus()
+        data = as_data("edge", [dataclasses.replace(facts, prometheus=live)])
+        (peer,) = parse_observations([json.loads(json.dumps(data))], path="peers")
+        found = judge_all(peer.of_source("pay", place=HERE))[1]
+        assert [one.code for one in found] == ([code] if code else [])
+
+
+def test_an_object_that_is_all_ours_comes_without_its_managers() -> None:
+    ours = {"manager": "promfleet.monitoring", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    live = live_prometheus()
+    live["metadata"] = {**live["metadata"], "managedFields": [ours]}
+    data = as_data("edge", [dataclasses.replace(INSTANCE, prometheus=live)])
+    assert "managedFields" not in json.dumps(data)
 
 
 GOOD: t.Any = as_data("edge", FACTS)

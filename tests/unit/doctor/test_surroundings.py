@@ -51,8 +51,16 @@ def namespace(*, own: bool = True, live: t.Any = "pay", **metadata: t.Any) -> Na
     return NamespaceFacts(cluster="hub", team="pay", instance=SCOPE, name="shop", is_own=own, live=found)
 
 
-def pods(refusal: t.Any) -> PodFacts:
-    return PodFacts(instance=SCOPE, part=PART, refusal=refusal)
+def pods(refusal: t.Any, states: t.Any = ()) -> PodFacts:
+    return PodFacts(
+        cluster="hub",
+        team="pay",
+        namespace="monitoring-pay",
+        kind="Prometheus",
+        name="pay",
+        refusal=refusal,
+        states=states,
+    )
 
 
 def prometheus(size: str, **spec: t.Any) -> JsonObject:
@@ -146,6 +154,7 @@ CASES: list[tuple[Facts, str, str]] = [
     (pods(NO_LIMIT_BEFORE), "PF210", "quota org demands limits.cpu, limits.memory of every container"),
     (pods(USED_UP), "PF211", "exceeded quota: pay"),
     (pods(SECURITY), "PF211", "violates PodSecurity"),
+    (pods("", [["prometheus-pay-0", "no node takes it"]]), "PF215", "pod prometheus-pay-0: no node takes it"),
     (storage("100Gi", claim("50Gi", "50Gi")), "PF220", "Prometheus pay asks for 100Gi"),
     (storage("1Ti", claim("1000Gi", "1000Gi")), "PF220", "still for 1000Gi; its StorageClass fast can expand"),
     (storage("100Gi", claim("50Gi", "50Gi", storage_class="slow")), "PF221", "its StorageClass slow does not"),
@@ -213,6 +222,7 @@ UNREAD: list[tuple[Facts, str]] = [
     (admission(webhooks=GONE), "webhooks"),
     (namespace(live=GONE), "namespace"),
     (pods(GONE), "pods_made"),
+    (pods("", GONE), "pods_run"),
     (StorageFacts(instance=SCOPE, part=PART, live=prometheus("1Gi"), claims=GONE, classes={}), "volumes_grown"),
     (StorageFacts(instance=SCOPE, part=PART, live=prometheus("1Gi"), claims=(), classes=GONE), "volumes_grown"),
 ]
@@ -231,6 +241,7 @@ def test_each_check_reads_what_it_declares() -> None:
         "webhooks": ("webhooks",),
         "namespace": ("live",),
         "pods_made": ("refusal",),
+        "pods_run": ("states",),
         "volumes_grown": ("claims", "classes"),
     }
 
