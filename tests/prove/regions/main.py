@@ -45,7 +45,8 @@ CLAIMED = {
 CLAIM = "layers:one:sum"
 # What one look of the doctor says without a policy engine in the lab, and without receivers.
 SAID = ("PF113", "PF009")
-RECORDED = '{__name__=~"[^:]+:.+"}'
+# What instances record, but for what a central side records about its sources: that goes on where a source is gone.
+OF_RULES = '__name__=~"[^:]+:.+",__name__!~"cluster_team:federation_.+"'
 READY = 300.0
 CHANGED = 240.0
 # What may lie between two samples on the global cluster: two intervals for each of two steps, the evaluation of the
@@ -122,7 +123,7 @@ class Layers:
 
     def recorded(self, name: str, *, of: str) -> set[str]:
         """The names of recorded series of a cluster that another has."""
-        found = self.series(name, f'{{cluster="{of}", team="platform", __name__=~"[^:]+:.+"}}')
+        found = self.series(name, f'{{cluster="{of}",team="platform",{OF_RULES}}}')
         return {dict(labels)["__name__"] for labels in found}
 
 
@@ -183,7 +184,7 @@ def _in_two_steps(layers: Layers) -> Row:
     layers.until(is_complete, "all of the worker's series that the region has are on the global cluster")
     arrived = list(layers.series(WORLD, f'{{cluster="{LEAF}", team="platform"}}'))
     # On its way a series gets labels that say where it is from, and loses none.
-    times = [sum(one <= other for other in arrived) for one in layers.series(LEAF, RECORDED)]
+    times = [sum(one <= other for other in arrived) for one in layers.series(LEAF, f"{{{OF_RULES}}}")]
     return Row(
         claim="the worker is read by its region, and all of its series get on to the global cluster, once each",
         held=read == {WORLD: [REGION], REGION: [LEAF], LEAF: []} and not missing and set(times) == {1},
@@ -262,7 +263,7 @@ def _broken(layers: Layers, worker: str, *, read_by: str) -> Row:
     wrong = {"spec": {"selector": {**before, "example.com/none": "there"}}}
     cluster.edit("v1", "Service", SERVICE, wrong, namespace=NAMESPACE)
     roots: list[str] = []
-    query = f'{{cluster="{worker}", team="platform", __name__=~"[^:]+:.+"}}'
+    query = f'{{cluster="{worker}",team="platform",{OF_RULES}}}'
 
     def is_named() -> bool:
         roots[:] = layers.roots()
@@ -288,7 +289,7 @@ def _broken(layers: Layers, worker: str, *, read_by: str) -> Row:
 
 def _restarted(layers: Layers) -> Row:
     """The region's instance is replaced: no series comes twice, and all are back on the global cluster."""
-    before = layers.series(WORLD, f'{{cluster="{LEAF}", team="platform", __name__=~"[^:]+:.+"}}')
+    before = layers.series(WORLD, f'{{cluster="{LEAF}",team="platform",{OF_RULES}}}')
     cluster = layers.clusters[REGION]
     old = cluster.get("v1", "Pod", "prometheus-platform-0", NAMESPACE)["metadata"]["uid"]
     cluster.delete("v1", "Pod", "prometheus-platform-0", NAMESPACE)
@@ -302,7 +303,7 @@ def _restarted(layers: Layers) -> Row:
 
     def is_back() -> bool:
         after.clear()
-        after.update(layers.series(WORLD, f'{{cluster="{LEAF}", team="platform", __name__=~"[^:]+:.+"}}'))
+        after.update(layers.series(WORLD, f'{{cluster="{LEAF}",team="platform",{OF_RULES}}}'))
         return set(before) <= set(after)
 
     layers.until(is_back, "all series of the worker are back on the global cluster")
@@ -322,7 +323,7 @@ def _ended(layers: Layers) -> Row:
     settled = time.time() + 4 * INTERVAL
     layers.until(lambda: time.time() > settled, "a few intervals")
     claimed = Counter(dict(labels)["cluster"] for labels in layers.series(WORLD, CLAIM))
-    age = f'time() - max(timestamp({{cluster="{LEAF}", __name__=~"[^:]+:.+"}}))'
+    age = f'time() - max(timestamp({{cluster="{LEAF}",{OF_RULES}}}))'
     (row,) = layers.prometheus[WORLD].query(f"max_over_time(({age})[{int(time.time() - began)}s:1s])")
     gap = float(row["value"][1])
     still = layers.read(REGION)
