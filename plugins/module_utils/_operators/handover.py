@@ -47,7 +47,12 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.sc
     runs_operator,
     scope_of,
 )
-from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import Marks, marks_for, marks_on
+from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.share import (
+    Marks,
+    marks_for,
+    marks_on,
+    with_marks,
+)
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.access.rights import Right
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.options import WORKERS, Options
 from ansible_collections.promfleet.monitoring.plugins.module_utils._sets.outcome import Change
@@ -116,7 +121,7 @@ def change_operators(
     own = [found for found in operators_in(cluster) if fleet_of(found.set_label) == fleet]
     live = _instances_of(cluster, SetId(fleet=fleet, capability="teams").label)
     moves = [move for move in (Move(live=one, wanted=wanted(_team(one))) for one in live) if move.is_needed]
-    scopes = [scope_of(obj["spec"]["template"], namespace=obj["metadata"]["namespace"]) for obj in deployments]
+    scopes = [_scope(obj) for obj in deployments]
     _require_owners(cluster, own, scopes, ours=[instance_of(one) for one in live])
     losing = [found for found in own if any(found.reconciles(move.instance) for move in moves)]
     if not allow_restarts:
@@ -126,14 +131,14 @@ def change_operators(
 
 def _changes_operators(plan: Plan) -> bool:
     """Whether a Deployment of an operator comes, goes, or is to have other instances. Pure."""
-
-    def scope(obj: JsonObject) -> Scope:
-        return scope_of(obj["spec"]["template"], namespace=obj["metadata"]["namespace"])
-
     written = [write for write in plan.writes if runs_operator(write.desired)]
     if any(runs_operator(live) for live in (*plan.deletes, *plan.releases)):
         return True
-    return any(write.live is None or scope(write.live) != scope(write.desired) for write in written)
+    return any(write.live is None or _scope(write.live) != _scope(write.desired) for write in written)
+
+
+def _scope(deployment: JsonObject) -> Scope:
+    return scope_of(deployment["spec"]["template"], namespace=deployment["metadata"]["namespace"])
 
 
 def _team(live: JsonObject) -> str:
@@ -394,12 +399,6 @@ def _mark(cluster: Cluster, seen: JsonObject, marks: Marks) -> None:
     if live is None or live["metadata"]["uid"] != metadata["uid"]:
         return
     ours = extract(live, own_fields(live))
-    own = ours.get("metadata", {})
-    applied = {**own, "namespace": metadata["namespace"], "name": metadata["name"]}
-    for place, name in (("labels", OPERATOR_LABEL), ("annotations", CONTROLLER_ID)):
-        kept = {key: value for key, value in own.get(place, {}).items() if key != name}
-        applied[place] = {**kept, **marks.get(place, {})}
-        if not applied[place]:
-            del applied[place]
-    body = {**ours, "apiVersion": seen["apiVersion"], "kind": seen["kind"], "metadata": applied}
+    own = {**ours.get("metadata", {}), "namespace": metadata["namespace"], "name": metadata["name"]}
+    body = {**ours, "apiVersion": seen["apiVersion"], "kind": seen["kind"], "metadata": with_marks(own, marks)}
     cluster.apply(body, resource=resource, dry_run=False, force=True)

@@ -22,6 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.sc
 
 # The metadata by which an operator knows its instances: `labels` and `annotations`, each left out where it is empty.
 Marks = dict[str, dict[str, str]]
+_MARKS = {"labels": OPERATOR_LABEL, "annotations": CONTROLLER_ID}
 
 # The number of an operator has one digit: names that an account may write are listed in docs/rights.
 OPERATORS_MAX = 9
@@ -59,15 +60,25 @@ def flags_of(controller: str) -> list[str]:
 
 def marks_for(controller: str) -> Marks:
     """What an instance has for the operator with this id; nothing for the single one, whose id is empty."""
-    return {"labels": {OPERATOR_LABEL: controller}, "annotations": {CONTROLLER_ID: controller}} if controller else {}
+    return {place: {name: controller} for place, name in _MARKS.items()} if controller else {}
 
 
 def marks_on(metadata: t.Mapping[str, t.Any]) -> Marks:
     """What the *metadata* of an object has of all that `marks_for` gives; an empty value counts as none."""
     found = {}
-    for place, name in (("labels", OPERATOR_LABEL), ("annotations", CONTROLLER_ID)):
+    for place, name in _MARKS.items():
         if value := (metadata.get(place) or {}).get(name):
             found[place] = {name: str(value)}
+    return found
+
+
+def with_marks(metadata: t.Mapping[str, t.Any], marks: Marks) -> dict[str, t.Any]:
+    """*metadata* with these marks and no others; labels and annotations are left out where none remain."""
+    found = {key: value for key, value in metadata.items() if key not in _MARKS}
+    for place, name in _MARKS.items():
+        kept = {key: value for key, value in metadata.get(place, {}).items() if key != name}
+        if values := {**kept, **marks.get(place, {})}:
+            found[place] = values
     return found
 
 

@@ -19,6 +19,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._operators.sh
     marks_for,
     marks_on,
     shared_out,
+    with_marks,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,3 +151,17 @@ def test_the_marks_of_an_object_are_those_that_it_got(one: str) -> None:
     marks = marks_for(one)
     metadata = {"name": "pay", **{place: {"other": "x", **found} for place, found in marks.items()}}
     assert marks_on(metadata) == marks
+
+
+@pytest.mark.parametrize("before", ["", "prometheus-operator-1"])
+@pytest.mark.parametrize("after", ["", "prometheus-operator-2"])
+@pytest.mark.parametrize("kept", [{}, {"other": "x"}])
+def test_new_marks_take_the_place_of_the_old_ones_and_nothing_else(
+    before: str, after: str, kept: dict[str, str]
+) -> None:
+    def metadata(one: str) -> dict[str, object]:
+        marks = marks_for(one)
+        found = {place: {**kept, **marks.get(place, {})} for place in ("labels", "annotations")}
+        return {"name": "pay", **{place: values for place, values in found.items() if values}}
+
+    assert with_marks(metadata(before), marks_for(after)) == metadata(after)
