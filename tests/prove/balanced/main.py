@@ -19,7 +19,7 @@ import tempfile
 import time
 import typing as t
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import source_service_name
@@ -34,8 +34,9 @@ from tests.integration.support.cluster import Cluster
 from tests.integration.support.inventory import fleet
 from tests.integration.support.playbook import Run, run_playbook
 from tests.integration.support.prometheus import Prometheus
-from tests.prove import kept
 from tests.prove.balanced import guarded, issued, metallb
+from tests.prove.claims import Row, report
+from tests.prove.kubelets import nudge
 from tests.prove.workloads.programs import install_cert_manager
 
 JsonObject = dict[str, t.Any]
@@ -59,15 +60,6 @@ MADE = {HUB: ("cert-manager",), EDGE: ("cert-manager", "kube-rbac-proxy", *metal
 # Secrets of the central side: whom it takes, what it shows, and how it logs in.
 SERVERS, SHOWN, LOGIN = "edge-authority", "central-client", "edge-login"
 OTHER_NAME = "other.edge.example.com"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One claim, whether it held, and what was seen."""
-
-    claim: str
-    held: bool
-    seen: str
 
 
 def authority() -> Certificate:
@@ -204,11 +196,10 @@ class Sides:
 
     def nudge(self) -> None:
         """Let kubelets look at the files of both ends."""
-        note = {"metadata": {"annotations": {"example.com/nudged": str(time.time())}}}
         ends = ((self.hub, "app.kubernetes.io/name=prometheus"), (self.edge, guarded.LABEL), (self.edge, issued.LABEL))
         for cluster, label in ends:
             for pod in cluster.list_kind(cluster.kind("v1", "Pod"), selector=label):
-                cluster.edit("v1", "Pod", pod["metadata"]["name"], note, namespace=pod["metadata"]["namespace"])
+                nudge(cluster, pod["metadata"]["namespace"], pod["metadata"]["name"])
 
     def serve(self, shown: Certificate) -> None:
         """Let the worker's source show a certificate."""
@@ -528,12 +519,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="where the rows are kept")
     options = parser.parse_args(arguments)
-    rows = []
-    for row in prove(*install()):
-        rows.append(asdict(row))
-        print(f"{'holds' if row.held else 'DOES NOT HOLD'}: {row.claim}: {row.seen}", flush=True)
-    kept.write(rows, options.output)
-    if not all(row["held"] for row in rows):
+    if not report(prove(*install()), options.output):
         return 1
     lab.down(HUB, EDGE)
     return 0

@@ -20,6 +20,7 @@ from tests.integration.support.cluster import Cluster
 from tests.integration.support.inprocess import run_module
 from tests.integration.support.inventory import LOCAL
 from tests.integration.support.playbook import run_playbook
+from tests.prove.kubelets import nudge
 
 JsonObject = dict[str, t.Any]
 Undo = t.Callable[[], object]
@@ -178,10 +179,7 @@ class Fleet:
     def nudge(self) -> None:
         """Let kubelets look at the configuration of Prometheus now, instead of within a minute or two."""
         for cluster in (self.hub, self.edge):
-            pod = "prometheus-platform-0"
-            if cluster.find("v1", "Pod", pod, NAMESPACE) is not None:
-                note = {"metadata": {"annotations": {"example.com/nudged": str(time.time())}}}
-                cluster.edit("v1", "Pod", pod, note, namespace=NAMESPACE)
+            nudge(cluster, NAMESPACE, "prometheus-platform-0")
 
     def query(self, cluster: Cluster, what: str = "query", **parameters: t.Any) -> t.Any:
         """The result of a query that the platform's Prometheus answers through the API server's proxy."""

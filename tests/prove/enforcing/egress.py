@@ -16,7 +16,7 @@ import tempfile
 import time
 import typing as t
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from promlab.engine import Engine, make_engine
@@ -26,7 +26,7 @@ from tests.integration.support import lab, notified
 from tests.integration.support.cluster import Cluster
 from tests.integration.support.inventory import LOCAL
 from tests.integration.support.playbook import Run, run_playbook
-from tests.prove import kept
+from tests.prove.claims import Row, report
 from tests.prove.enforcing.router import enforcing
 
 JsonObject = dict[str, t.Any]
@@ -39,15 +39,6 @@ PATIENCE = 90.0
 # Addresses of the node that mean something else: where clouds have their metadata, and the Internet.
 METADATA, PUBLIC = "169.254.169.254", "203.0.113.7"
 WEB = 80
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One claim, whether it held, and what was seen."""
-
-    claim: str
-    held: bool
-    seen: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,13 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for obj in notified.webhook(namespace):
             node.cluster.apply(obj)
         node.cluster.wait_until(functools.partial(_runs, node.cluster, namespace), f"the webhook in {namespace} runs")
-    rows = []
     with node.outside():
-        for row in prove(node):
-            rows.append(asdict(row))
-            print(f"{'holds' if row.held else 'DOES NOT HOLD'}: {row.claim}: {row.seen}", flush=True)
-    kept.write(rows, options.output)
-    return 0 if all(row["held"] for row in rows) else 1
+        return 0 if report(prove(node), options.output) else 1
 
 
 def _runs(cluster: Cluster, namespace: str) -> bool:

@@ -15,10 +15,9 @@ import sys
 import time
 import typing as t
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.prove import kept
+from tests.prove.claims import Row, report
 from tests.prove.doctor.fleet import EDGE, HUB, NAMESPACE, SOURCE, Fleet, install
 from tests.prove.enforcing.router import enforcing
 
@@ -34,15 +33,6 @@ def _own_address(fleet: Fleet) -> str:
     """The address of the central cluster's node, with which its pods leave the cluster."""
     (node,) = fleet.hub.list_kind(fleet.hub.kind("v1", "Node"))
     return next(str(one["address"]) for one in node["status"]["addresses"] if one["type"] == "InternalIP")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One claim, whether it held, and what was seen."""
-
-    claim: str
-    held: bool
-    seen: str
 
 
 class Nodes:
@@ -176,17 +166,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fleet = Fleet()
     nodes = Nodes(fleet)
     fleet.restore()
-    rows = []
     try:
         with nodes.second_address():
-            for row in prove(nodes):
-                rows.append(asdict(row))
-                print(f"{'holds' if row.held else 'DOES NOT HOLD'}: {row.claim}: {row.seen}", flush=True)
+            return 0 if report(prove(nodes), options.output) else 1
     finally:
         fleet.source = SOURCE
         fleet.restore()
-    kept.write(rows, options.output)
-    return 0 if all(row["held"] for row in rows) else 1
 
 
 if __name__ == "__main__":

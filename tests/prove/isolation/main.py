@@ -51,6 +51,7 @@ from tests.integration.support.cluster import JsonObject
 from tests.prove import kept
 from tests.prove.isolation.field import CLUSTER, WORKERS, Field, install
 from tests.prove.isolation.guards import NAMESPACE_FIELD, Guards
+from tests.prove.kubelets import nudge
 
 NONE = "none"
 # The flag of a Prometheus that takes what others write.
@@ -161,10 +162,7 @@ class Proof:
     def nudge(self) -> None:
         """Let kubelets look at the configurations now, instead of within a minute or two."""
         for actor in self.stage.actors:
-            for pod in (f"{actor.service}-0", f"{actor.alertmanager}-0"):
-                if self.field.admin.find("v1", "Pod", pod, actor.instance) is not None:
-                    note = {"metadata": {"annotations": {"example.com/nudged": str(time.time())}}}
-                    self.field.admin.edit("v1", "Pod", pod, note, namespace=actor.instance)
+            nudge(self.field.admin, actor.instance, f"{actor.service}-0", f"{actor.alertmanager}-0")
 
     def reconnect(self) -> None:
         """Let all of the attacker's pods connect again, so that the policies of the network count for them."""

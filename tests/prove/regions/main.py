@@ -17,7 +17,6 @@ import typing as t
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import source_service_name
@@ -26,7 +25,8 @@ from tests.integration.support import lab
 from tests.integration.support.inventory import fleet
 from tests.integration.support.playbook import Run, run_playbook
 from tests.integration.support.prometheus import LabelSet, Prometheus
-from tests.prove import kept
+from tests.prove.claims import Row, report
+from tests.prove.kubelets import nudge
 
 JsonObject = dict[str, t.Any]
 
@@ -52,15 +52,6 @@ CHANGED = 240.0
 # What may lie between two samples on the global cluster: two intervals for each of two steps, the evaluation of the
 # rule, and the moment that a scrape takes.
 GAP = 5 * INTERVAL + 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One claim, whether it held, and what was seen."""
-
-    claim: str
-    held: bool
-    seen: str
 
 
 class Layers:
@@ -91,10 +82,8 @@ class Layers:
 
     def nudge(self) -> None:
         """Let kubelets look at the configuration of Prometheus now, instead of within a minute or two."""
-        note = {"metadata": {"annotations": {"example.com/nudged": str(time.time())}}}
         for cluster in self.clusters.values():
-            if cluster.find("v1", "Pod", "prometheus-platform-0", NAMESPACE) is not None:
-                cluster.edit("v1", "Pod", "prometheus-platform-0", note, namespace=NAMESPACE)
+            nudge(cluster, NAMESPACE, "prometheus-platform-0")
 
     def until(self, condition: Callable[[], bool], what: str, *, timeout: float = CHANGED) -> None:
         """Wait for what a change brings."""
@@ -359,12 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="where the rows are kept")
     options = parser.parse_args(arguments)
-    rows = []
-    for row in prove(install()):
-        rows.append(asdict(row))
-        print(f"{'holds' if row.held else 'DOES NOT HOLD'}: {row.claim}: {row.seen}", flush=True)
-    kept.write(rows, options.output)
-    if not all(row["held"] for row in rows):
+    if not report(prove(install()), options.output):
         return 1
     lab.down(*CLUSTERS)
     return 0

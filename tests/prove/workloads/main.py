@@ -20,7 +20,7 @@ import time
 import typing as t
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.support import lab
@@ -29,7 +29,7 @@ from tests.integration.support.inventory import LOCAL
 from tests.integration.support.playbook import Run, run_playbook
 from tests.integration.support.prometheus import Prometheus
 from tests.integration.support.watched_workloads import asked
-from tests.prove import kept
+from tests.prove.claims import Row, report
 from tests.prove.workloads import programs
 from tests.prove.workloads.programs import CERT_API, FIRST, RAY_API, SECOND, SHOP
 from tests.tools.dashboards import definitions
@@ -48,15 +48,6 @@ READY = 900.0
 DIVISOR = 10
 RUN = "python /home/ray/app"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One claim, whether it held, and what was seen."""
-
-    claim: str
-    held: bool
-    seen: str
 
 
 def inventory(profile: str) -> JsonObject:
@@ -583,12 +574,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.installed:
         start(field)
         play("workload_monitors").require_success()
-    rows = []
-    for row in prove(field):
-        rows.append(asdict(row))
-        print(f"{'holds' if row.held else 'DOES NOT HOLD'}: {row.claim}: {row.seen}", flush=True)
-    kept.write(rows, options.output)
-    return 0 if all(row["held"] for row in rows) else 1
+    return 0 if report(prove(field), options.output) else 1
 
 
 if __name__ == "__main__":
