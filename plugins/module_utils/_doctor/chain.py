@@ -15,6 +15,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks i
     INSTANCE_LABEL,
     NAME_LABEL,
     federation_part_name,
+    instance_pods,
     prometheus_name,
     query_name,
     source_policy_name,
@@ -76,6 +77,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targe
     seconds_of_interval,
     watched_within,
 )
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.ways import WayFacts, answered, failed
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.written import WrittenFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Subject
 
@@ -118,6 +120,11 @@ class CentralSide:
     def shown_prometheus(self) -> Fact[JsonObject | None]:
         """What is shown of the central Prometheus: the same for all of its sources."""
         return mapped(self.prometheus, functools.partial(shown_instance, team=self.team, cluster=self.cluster))
+
+    @functools.cached_property
+    def shown_policies(self) -> Objects:
+        """What is shown of the network policies of its namespace."""
+        return mapped(self.objects["NetworkPolicy"], lambda found: tuple(shown(one) for one in found))
 
     def in_live_form(self, source: FederationTargetSet) -> FederationTargetSet:
         """The source in the form that it has: a run decides on it by the number of all sources."""
@@ -175,8 +182,19 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         stored=mapped(side.answers.series, lambda rows: _stored(rows, side, source)),
         strangers=mapped(side.answers.series, lambda rows: _strangers(rows, side)),
     )
+    way = WayFacts(
+        cluster=side.cluster,
+        instance=objects.instance,
+        namespace=side.team.namespace,
+        name=side.team.prometheus.name,
+        wanted=source,
+        labels=_pod_labels(side),
+        policies=side.shown_policies,
+        answered=answered(targets.targets),
+        failed=failed(targets.targets),
+    )
     if side.now is None:
-        return [objects, targets]
+        return [objects, way, targets]
     changes = SourceChangeFacts(
         scope_of=objects.scope,
         monitor=objects.object,
@@ -185,7 +203,24 @@ def federated_facts(side: CentralSide, given: FederationTargetSet) -> list[Facts
         now=side.now,
         limit=LOADING + 2 * seconds_of_interval(source.scrape.interval),
     )
-    return [objects, changes, targets]
+    return [objects, changes, way, targets]
+
+
+def _pod_labels(side: CentralSide) -> dict[str, str]:
+    """Labels of the central Prometheus' pods: those that the operator sets, and of others what policies look at."""
+    name = side.team.prometheus.name
+    given = {} if isinstance(side.prometheus, Unobserved) else (side.prometheus or {}).get("spec") or {}
+    looked_at: t.Collection[str] = (
+        () if isinstance(side.shown_policies, Unobserved) else selector_labels(side.shown_policies)
+    )
+    own = (given.get("podMetadata") or {}).get("labels") or {}
+    return {
+        **{name: str(own[name]) for name in sorted(own.keys() & set(looked_at))},
+        **instance_pods("prometheus", name=name),
+        "prometheus": name,
+        "operator.prometheus.io/name": name,
+        "operator.prometheus.io/shard": "0",
+    }
 
 
 def leftover_facts(side: CentralSide) -> LeftoverFacts:

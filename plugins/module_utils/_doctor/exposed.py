@@ -286,13 +286,13 @@ def _ports_of(policy: JsonObject) -> frozenset[int | str]:
 
 def _admits(rule: JsonObject, network: str, *, ports: t.Collection[int | str]) -> bool:
     given = rule.get("ports")
-    if given and not any(_opens(port, ports) for port in given):
+    if given and not any(opens_port(port, ports) for port in given):
         return False
     peers = rule.get("from")
     return not peers or any(_holds(peer.get("ipBlock"), network) for peer in peers)
 
 
-def _opens(port: JsonObject, wanted: t.Collection[int | str]) -> bool:
+def opens_port(port: JsonObject, wanted: t.Collection[int | str]) -> bool:
     """Whether a rule's *port*, which may be a range or a name, is one of the *wanted*."""
     number, last = port.get("port"), port.get("endPort")
     if port.get("protocol", "TCP") != "TCP":

@@ -64,13 +64,15 @@ def _kind(api_version: str, kind: str, plural: str) -> Resource:
 
 
 _SERVICES, _SLICES = _kind(CORE, "Service", "services"), _kind(DISCOVERY, "EndpointSlice", "endpointslices")
+_POLICIES = _kind(NETWORKING, "NetworkPolicy", "networkpolicies")
 CENTRAL_KINDS = (
     _SERVICES,
     _SLICES,
     _kind(MONITORING, "ServiceMonitor", "servicemonitors"),
     _kind(MONITORING_ALPHA, "ScrapeConfig", "scrapeconfigs"),
+    _POLICIES,
 )
-WORKER_KINDS = (_SERVICES, _SLICES, _kind(NETWORKING, "NetworkPolicy", "networkpolicies"))
+WORKER_KINDS = (_SERVICES, _SLICES, _POLICIES)
 _INSTANCES = {
     kind: _kind(version, kind, plural)
     for version, kind, plural in (

@@ -134,8 +134,8 @@ _NO_TARGET = (
 )
 # What closes the way from the central Prometheus to the source, seen on either side.
 _CLOSED = (
-    "PF201", "PF202", "PF208", "PF240", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321", "PF322", "PF323",
-    "PF324", "PF326", "PF328", "PF329", "PF381",
+    "PF201", "PF202", "PF208", "PF240", "PF307", "PF310", "PF311", "PF314", "PF316", "PF319", "PF320", "PF321",
+    "PF322", "PF323", "PF324", "PF326", "PF328", "PF329", "PF381",
 )  # fmt: skip
 # Reasons why a scrape fails.
 _DOWN = (
@@ -1051,6 +1051,24 @@ CODES: dict[str, Code] = {
             when=("after",),
             explained_by=_NO_DATA,
             across=("PF325",),
+        ),
+        Code(
+            code="PF307",
+            severity="error",
+            title="Network policies do not let a Prometheus connect to a source",
+            says="federation of {source}: no network policy lets its pods connect to {places}; {policies} select them",
+            meaning=(
+                "The pods of the Prometheus that reads the source are selected by network policies for what they "
+                "connect to, and none of these allows the source's address. Where policies are enforced, every scrape "
+                "times out or is refused."
+            ),
+            fix=(
+                "run the playbook promfleet.monitoring.federation, whose policy allows the addresses of all sources; "
+                "if the team's network_policy is false, let one of the named policies allow them"
+            ),
+            reference="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
+            when=("before", "after"),
+            explained_by=("PF301",),
         ),
         Code(
             code="PF310",

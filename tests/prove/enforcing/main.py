@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ipaddress
 import json
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import time
 import typing as t
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import sources_policy_name
 
 from tests.prove.claims import Row, report
 from tests.prove.doctor.fleet import EDGE, HUB, NAMESPACE, SOURCE, Fleet, install
@@ -27,6 +30,11 @@ CHANGES = 5
 SECONDS = 90.0
 # kube-router rejects what no policy allows; an engine that drops it gives PF361.
 CLOSED = "PF360"
+KEPT_IN = "PF307"
+# What lets the central instance out: to nodes and private networks, and to its sources.
+_POLICY = ("networking.k8s.io/v1", "NetworkPolicy")
+OPENING = (*_POLICY, "prometheus-platform-egress", NAMESPACE)
+SOURCES = (*_POLICY, sources_policy_name("platform"), NAMESPACE)
 
 
 def _own_address(fleet: Fleet) -> str:
@@ -44,9 +52,13 @@ class Nodes:
         # One more address of the central cluster's node, which the policy does not name.
         self.other = self.hub.rpartition(".")[0] + ".250"
 
-    def target(self) -> str:
+    def place(self) -> dict[str, t.Any]:
         """Where the worker's replica is exposed."""
-        target = self.fleet.places()[0]["targets"][0]
+        return dict(self.fleet.places()[0]["targets"][0])
+
+    def target(self) -> str:
+        """An address that the worker's replica answers at."""
+        target = self.place()
         return f"http://{target['address']}:{target['port']}/-/healthy"
 
     def from_hub(self, source: str) -> bool:
@@ -122,8 +134,34 @@ def prove(nodes: Nodes) -> Iterator[Row]:
         look, took = fleet.wait_for([CLOSED], seconds=SECONDS * 3)
         yield Row(claim="the doctor reports the closed way", held=look.has([CLOSED]), seen=look.told)
         allow(fleet, f"{nodes.hub}/32")
+        yield _closed_at_home(nodes)
     look, took = fleet.wait_for([], seconds=SECONDS * 3)
     yield Row(claim="all is well afterwards", held=not look.findings, seen=look.told or f"after {took:.0f} s")
+
+
+def _closed_at_home(nodes: Nodes) -> Row:
+    """The central side's own policies keep it in: the doctor names them, and the target that is down follows."""
+    fleet = nodes.fleet
+    fleet.wait_for([], seconds=SECONDS * 3)
+    rules = fleet.hub.get(*OPENING)["spec"]["egress"]
+    undo = fleet.edit(fleet.hub, OPENING, {"spec": {"egress": [rule for rule in rules if not _is_wide(rule)]}})
+    fleet.delete(fleet.hub, SOURCES)
+    fleet.ask_node(HUB, "conntrack", "--delete", "--proto", "tcp", "--orig-port-dst", str(nodes.place()["port"]))
+    look, took = fleet.wait_for([KEPT_IN], seconds=SECONDS * 3)
+    undo()
+    fleet.restore()
+    follows = [one["code"] for one in look.findings if one["caused_by"]]
+    return Row(
+        claim="policies that keep the central side in are named, and that its target is down follows from them",
+        held=look.has([KEPT_IN]) and CLOSED in follows,
+        seen=f"{look.told}, after {took:.0f} s",
+    )
+
+
+def _is_wide(rule: t.Mapping[str, t.Any]) -> bool:
+    """Whether a rule opens more than single addresses."""
+    blocks = [peer["ipBlock"]["cidr"] for peer in rule.get("to") or () if "ipBlock" in peer]
+    return any(ipaddress.ip_network(one).num_addresses > 1 for one in blocks)
 
 
 def _changing(nodes: Nodes) -> Row:

@@ -22,6 +22,7 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.fleet
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.loaded import job_names
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.peers import PeerFacts
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import Scraped, Stored, TargetFacts
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.ways import WayFacts
 
 JsonObject = dict[str, t.Any]
 
@@ -109,6 +110,27 @@ TARGETS = TargetFacts(
     stored=Stored(series=20, fresh=20, within=90.0),
     strangers=(),
     flips={"192.0.2.1:31090": 0},
+)
+
+WAY_POLICY = {
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "prometheus-platform-sources"},
+    "spec": {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/instance": "platform"}},
+        "policyTypes": ["Egress"],
+        "egress": [
+            {"to": [{"ipBlock": {"cidr": "192.0.2.1/32"}}], "ports": [{"protocol": "TCP", "port": 31090}]},
+        ],
+    },
+}
+WAY = WayFacts(
+    cluster="hub",
+    instance=CENTRAL,
+    namespace=NAMESPACE,
+    name="platform",
+    wanted=WANTED,
+    labels={"app.kubernetes.io/instance": "platform"},
+    policies=(WAY_POLICY,),
 )
 
 (SOURCE,) = parse_sources([{"team": "pay", "expose": "NodePort"}], check_match=lambda _text: None)

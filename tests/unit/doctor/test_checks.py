@@ -68,6 +68,8 @@ from tests.unit.doctor.healthy import (
     SERVICE,
     SLICE,
     TARGETS,
+    WAY,
+    WAY_POLICY,
     target,
     target_set,
 )
@@ -153,7 +155,7 @@ LEFT = LeftoverFacts(
     clusters=("edge", "hub"),
     monitors=(("ServiceMonitor", "federation-edge-pay", "edge", "pay"),),
 )
-ALL: tuple[Facts, ...] = (OPERATOR, REACH, INSTANCE, OBSERVED, REPLICA, ACCESS, FEDERATED, TARGETS, PEER, LEFT)
+ALL: tuple[Facts, ...] = (OPERATOR, REACH, INSTANCE, OBSERVED, REPLICA, ACCESS, FEDERATED, WAY, TARGETS, PEER, LEFT)
 NO_ANSWER = Unobserved(code="PF003", object=INSTANCE.object, evidence={"reason": "Read timed out."})
 
 
@@ -176,7 +178,7 @@ def test_nothing_is_found_where_all_is_well() -> None:
         "exposed_policy_as_described",
         "federation_address", "federation_service", "federation_slices", "federation_monitor", "federation_selection",
         "federation_selected_once", "federation_ports", "federation_selected", "federation_as_described",
-        "federation_loaded",
+        "federation_loaded", "federation_way",
         "federation_target", "federation_discovery", "federation_target_up", "federation_steady",
         "federation_elsewhere", "federation_once", "federation_labels", "federation_interval", "federation_answer",
         "federation_data", "federation_claims", "federation_fresh",
@@ -340,6 +342,7 @@ CASES: list[tuple[Facts, JsonObject, str, str]] = [
         "PF385",
         "metadata.labels.app.kubernetes.io/part-of",
     ),
+    (WAY, {"policies": (with_field(WAY_POLICY, "spec|egress", []),)}, "PF307", "connect to 192.0.2.1:31090"),
     (FEDERATED, {"jobs": {}}, "PF380", f"no job {POOL}"),
     (FEDERATED, {"jobs": {POOL: {**JOB, "honor_labels": False}}}, "PF381", "honor_labels is False, not True"),
     (TARGETS, {"targets": (), "discovered": {}}, "PF303", "0 of 1 targets"),
