@@ -440,7 +440,7 @@ options:
             description: Whether the write-ahead log is compressed; by default what Prometheus does.
             type: bool
           enable_features:
-            description: Feature flags of Prometheus. The guide about teams lists those that are allowed, and why
+            description: Feature flags of Prometheus. docs/team-fields.md lists those that are allowed, and why
               others are not.
             type: list
             elements: str
@@ -1504,7 +1504,7 @@ options:
             description: Whether the write-ahead log is compressed; by default what Prometheus does.
             type: bool
           enable_features:
-            description: Feature flags of Prometheus. The guide about teams lists those that are allowed, and why
+            description: Feature flags of Prometheus. docs/team-fields.md lists those that are allowed, and why
               others are not.
             type: list
             elements: str

@@ -359,7 +359,7 @@ CODES: dict[str, Code] = {
                 "Two operators write the StatefulSets of these instances in turns, so that pods end and start for "
                 "ever. The other one is recognised by what its account may do, and by its arguments."
             ),
-            fix="stop {operator}, or restrict it by its flags: docs/moving.md describes both",
+            fix="stop {operator} (docs/moving.md), or restrict it by its flags (docs/other-operators.md)",
             reference=_OPERATOR,
             when=("before", "after"),
             identity=("operator",),
@@ -374,8 +374,8 @@ CODES: dict[str, Code] = {
                 "these instances in turns, so that pods end and start for ever."
             ),
             fix=(
-                "stop {operator} to move its instances to this operator, or give it a --controller-id and its "
-                "instances the annotation for it: docs/moving.md describes both"
+                "stop {operator} to move its instances to this operator (docs/moving.md), or give it a --controller-id "
+                "and its instances the annotation for it (docs/other-operators.md)"
             ),
             reference=_OPERATOR,
             when=("before", "after"),

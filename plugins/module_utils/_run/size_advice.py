@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import typing as t
 
 from ansible_collections.promfleet.monitoring.plugins.module_utils._api.block_yaml import START, dump
@@ -81,7 +82,8 @@ _USAGE = Resource(
     api_version="metrics.k8s.io/v1beta1", kind="PodMetrics", plural="pods", namespaced=True, verbs=frozenset({"list"})
 )
 _CADVISOR = (
-    'max by (namespace) (max_over_time(container_memory_working_set_bytes{{container="prometheus",cluster=""}}[{}]))'
+    "max by (namespace, pod) "
+    '(max_over_time(container_memory_working_set_bytes{{container="prometheus",cluster=""}}[{}]))'
 )
 
 
@@ -182,23 +184,41 @@ def _with_cadvisor(
     )
     if isinstance(rows, Unobserved):
         return seen
-    by_namespace = {str(row["metric"].get("namespace")): float(row["value"][1]) for row in rows}
-    namespaces = {team.name: team.namespace for team in teams}
+    labels = [(row["metric"], float(row["value"][1])) for row in rows]
+    highest = highest_of_instances(teams, ((str(of.get("namespace")), str(of.get("pod")), used) for of, used in labels))
     return {
         name: dataclasses.replace(
             one,
-            values={**one.values, WORKING_SET: by_namespace[namespaces[name]]},
+            values={**one.values, WORKING_SET: highest[name]},
             missing={key: why for key, why in one.missing.items() if key != WORKING_SET},
         )
-        if WORKING_SET not in one.values and namespaces[name] in by_namespace
+        if WORKING_SET not in one.values and name in highest
         else one
         for name, one in seen.items()
     }
 
 
+def highest_of_instances(teams: t.Sequence[Team], used: t.Iterable[tuple[str, str, float]]) -> dict[str, float]:
+    """By team the highest figure of its instance's pods, from (namespace, pod, figure). Pure.
+
+    A namespace may hold other Prometheus servers beside the team's.
+    """
+    by_namespace: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for team in teams:
+        # As the operator names pods: those of the first shard have no number of it.
+        pods = re.compile(re.escape(prometheus_name(team.prometheus.name)) + r"(-shard-\d+)?-\d+")
+        by_namespace.setdefault(team.namespace, []).append((team.name, pods))
+    found: dict[str, float] = {}
+    for namespace, pod, figure in used:
+        for name, pods in by_namespace.get(namespace, ()):
+            if pods.fullmatch(pod):
+                found[name] = max(found.get(name, 0.0), figure)
+    return found
+
+
 def _with_usage(run: Run, seen: dict[str, Observed], *, teams: t.Sequence[Team]) -> dict[str, Observed]:
     """The same with what metrics.k8s.io says of the instances' containers now, where the cluster serves it."""
-    usage: dict[str, float] = {}
+    usage: list[tuple[str, str, float]] = []
     why = "the cluster does not serve metrics.k8s.io"
     try:
         if run.cluster.resource(_USAGE.api_version, _USAGE.kind) is not None:
@@ -207,14 +227,13 @@ def _with_usage(run: Run, seen: dict[str, Observed], *, teams: t.Sequence[Team])
                 for container in pod.get("containers") or ():
                     if container.get("name") == "prometheus":
                         used = float(value_of(str((container.get("usage") or {}).get("memory") or "0")))
-                        namespace = pod["metadata"]["namespace"]
-                        usage[namespace] = max(usage.get(namespace, 0.0), used)
+                        usage.append((pod["metadata"]["namespace"], pod["metadata"]["name"], used))
     except ClusterError as error:
         why = f"metrics.k8s.io: {error.server_message if isinstance(error, ApiError) else error}"
-    namespaces = {team.name: team.namespace for team in teams}
+    highest = highest_of_instances(teams, usage)
     return {
-        name: dataclasses.replace(one, values={**one.values, WORKING_SET_NOW: usage[namespaces[name]]})
-        if usage.get(namespaces[name])
+        name: dataclasses.replace(one, values={**one.values, WORKING_SET_NOW: highest[name]})
+        if highest.get(name)
         else dataclasses.replace(one, missing={**one.missing, WORKING_SET_NOW: why})
         for name, one in seen.items()
     }

@@ -154,12 +154,13 @@ def is_ready(field: Field, name: str) -> bool:
 def duplicates(field: Field) -> list[str]:
     """Series that are there more than once: the same metric with the same labels of the program from one instance.
 
-    What Prometheus adds to a series is its target; two targets at one address give the same series twice.
+    What Prometheus adds to a series is its target; two targets at one address give the same series twice. What rules
+    record of several jobs has no instance.
     """
     found = []
     for entry in ENTRIES:
         counted: Counter[tuple[tuple[str, str], ...]] = Counter()
-        for one in field.prometheus.query(f'{{job=~"{JOBS[entry]}"}}'):
+        for one in field.prometheus.query(f'{{job=~"{JOBS[entry]}", instance!=""}}'):
             target = {"service", "endpoint", "container", "ray_io_group", "ray_io_node_type", "job"}
             counted[tuple(sorted((name, value) for name, value in one["metric"].items() if name not in target))] += 1
         found += [dict(series)["__name__"] for series, count in counted.items() if count > 1]
