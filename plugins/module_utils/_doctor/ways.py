@@ -27,10 +27,11 @@ from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.check
     Facts,
     Unobserved,
     known,
+    scrape_error,
 )
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.exposed import opens_port
 from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.federated import place
-from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import code_of, scrape_error
+from ansible_collections.promfleet.monitoring.plugins.module_utils._doctor.targets import code_of
 from ansible_collections.promfleet.monitoring.plugins.module_utils._findings.finding import Finding, Subject, found
 
 JsonObject = dict[str, t.Any]

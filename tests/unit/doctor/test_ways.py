@@ -16,12 +16,12 @@ JsonObject = dict[str, t.Any]
 
 DOWN = (target("down", lastError="context deadline exceeded"),)
 EVERYWHERE = {"ipBlock": {"cidr": "0.0.0.0/0"}}
-PODS = {"namespaceSelector": {}}
+PODS: JsonObject = {"namespaceSelector": {}}
 HERE = {"ipBlock": {"cidr": "192.0.2.0/24"}}
 
 
 def policy(*rules: JsonObject, **spec: t.Any) -> JsonObject:
-    return {**WAY_POLICY, "spec": {**WAY_POLICY["spec"], "egress": list(rules), **spec}}
+    return with_field(WAY_POLICY, "spec", {**t.cast("JsonObject", WAY_POLICY["spec"]), "egress": list(rules), **spec})
 
 
 def codes(*facts: Facts) -> set[str]:
@@ -29,8 +29,8 @@ def codes(*facts: Facts) -> set[str]:
 
 
 def judged(*policies: JsonObject, targets: t.Any = (), **change: t.Any) -> set[str]:
-    seen = {"answered": answered(targets), "failed": failed(targets)}
-    return codes(dataclasses.replace(WAY, policies=policies, **seen, **change))
+    way = dataclasses.replace(WAY, policies=policies, answered=answered(targets), failed=failed(targets), **change)
+    return codes(way)
 
 
 @pytest.mark.parametrize(
