@@ -159,7 +159,7 @@ _BENCHES = (
         "sizing",
         part="sizing",
         shows="The highest working set of a Prometheus is predicted within 25 % for three loads not used to fit it",
-        minutes=40,
+        minutes=10,
         rounds=6,
         inputs=("plugins/module_utils/_prometheus/memory.py",),
     ),
@@ -301,7 +301,7 @@ _WORKLOADS = _on_clusters(
     "workloads",
     part="workloads",
     shows="KubeRay, Ray and cert-manager are watched: no series twice, all panels, each alert fires and resolves",
-    minutes=40,
+    minutes=20,
     program="workloads/main",
 )
 _NEIGHBOURS = replace(
