@@ -199,7 +199,7 @@ NEEDED: dict[str, set[str]] = {
     },
     "list events": {"pods_made"},
     "list namespaces": {"namespace"},
-    "list networkpolicies.networking.k8s.io": {"exposed_policy", "exposed_policy_as_described"},
+    "list networkpolicies.networking.k8s.io": {"exposed_policy", "exposed_policy_as_described", "federation_way"},
     "list persistentvolumeclaims": {"volumes_grown"},
     "list pods": {
         "exposed_as_described", "exposed_policy", "exposed_policy_as_described", "exposed_selection",

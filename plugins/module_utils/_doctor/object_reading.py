@@ -124,8 +124,8 @@ def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
     asked = {
         **_of_instances(wanted, reader),
         **_of_routes(wanted, reader),
-        **_of_central(wanted, reader),
-        **_of_exposed(wanted, reader),
+        **_of_sides(wanted, reader),
+        **_of_others(wanted, reader),
         **_of_archived(wanted, reader),
     }
     reader.progress.step("looking at", total=len(asked), unit="objects")
@@ -144,8 +144,10 @@ def read_objects(wanted: Wanted, *, reader: Reader) -> Objects:
     ]
     others = {team.name: found.get(("Prometheus of", team.name)) for team, _sources in wanted.federating}
     sides: dict[str, dict[str, Fact[t.Sequence[JsonObject]]]] = {"central": {}, "worker": {}}
-    for (side, kind), fact in _pairs(found):
-        sides.get(side, {})[kind] = fact
+    for name, side in _sides(wanted).items():
+        sides[name] = {resource.kind: found["side", resource.kind] for resource in side.kinds}
+    if sides["worker"]:
+        sides["worker"][_PODS.kind] = found["exposed", _PODS.kind]
     return Objects(
         instances=tuple(resources),
         central=sides["central"],
@@ -195,33 +197,52 @@ def _routed(objects: t.Sequence[JsonObject], *, team: Team) -> tuple[str, ...]:
     return tuple(sorted(own & {obj["metadata"]["namespace"] for obj in objects}))
 
 
-def _of_central(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
-    """Questions for the objects by which the central instance federates."""
-    federating = [team for team, _sources in wanted.federating]
-    if not federating:
-        return {}
-    subject, namespaces = wanted.subject(federating[0]), {team.namespace for team in federating}
-    asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {
-        ("central", resource.kind): (subject, reader.listing(resource, namespaces)) for resource in CENTRAL_KINDS
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """One side of the federation on this cluster: its instances, what is said of reads for it, and the kinds it has."""
+
+    subject: Subject
+    teams: tuple[Team, ...]
+    kinds: tuple[Resource, ...]
+
+
+def _sides(wanted: Wanted) -> dict[str, _Side]:
+    """The sides on which this cluster is."""
+    federating = tuple(team for team, _sources in wanted.federating)
+    exposed = tuple(team for _source, team in wanted.exposed)
+    return {
+        name: _Side(subject=wanted.subject(teams[0]), teams=teams, kinds=kinds)
+        for name, teams, kinds in (("central", federating, CENTRAL_KINDS), ("worker", exposed, WORKER_KINDS))
+        if teams
     }
-    looked_at = {one.name for one in wanted.teams}
-    for team in (team for team in federating if team.name not in looked_at):
-        subject = wanted.subject(team)
-        named = reference(MONITORING, "Prometheus", team.namespace, subject.name)
-        asked["Prometheus of", team.name] = subject, reader.finding(named)
+
+
+def _of_sides(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
+    """Questions for the objects by which instances federate, and for what exposes this cluster's sources.
+
+    An instance may be on both sides: what both of them read is asked for once.
+    """
+    sides = _sides(wanted)
+    asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {}
+    for side in sides.values():
+        for resource in side.kinds:
+            namespaces = {team.namespace for one in sides.values() if resource in one.kinds for team in one.teams}
+            asked.setdefault(("side", resource.kind), (side.subject, reader.listing(resource, namespaces)))
+    if "worker" in sides:
+        exposed = {team.namespace for team in sides["worker"].teams}
+        pods = reader.listing(_PODS, exposed, selector=_OPERATED)
+        asked["exposed", _PODS.kind] = sides["worker"].subject, pods
     return asked
 
 
-def _of_exposed(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
-    """Questions for what exposes this cluster's sources."""
-    exposed = {team.namespace: wanted.subject(team) for _source, team in wanted.exposed}
-    if not exposed:
-        return {}
-    subject = next(iter(exposed.values()))
-    asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {
-        ("worker", resource.kind): (subject, reader.listing(resource, exposed.keys())) for resource in WORKER_KINDS
-    }
-    asked["worker", _PODS.kind] = subject, reader.listing(_PODS, exposed.keys(), selector=_OPERATED)
+def _of_others(wanted: Wanted, reader: Reader) -> dict[t.Hashable, tuple[Subject, Question[t.Any]]]:
+    """Questions for the instances that federate and are not looked at."""
+    looked_at = {one.name for one in wanted.teams}
+    asked: dict[t.Hashable, tuple[Subject, Question[t.Any]]] = {}
+    for team in (team for team, _sources in wanted.federating if team.name not in looked_at):
+        subject = wanted.subject(team)
+        named = reference(MONITORING, "Prometheus", team.namespace, subject.name)
+        asked["Prometheus of", team.name] = subject, reader.finding(named)
     return asked
 
 
@@ -257,7 +278,3 @@ def _named(objects: Fact[t.Sequence[JsonObject]], namespace: str, name: str) -> 
             (one for one in found if (one["metadata"]["namespace"], one["metadata"]["name"]) == key), None
         ),
     )
-
-
-def _pairs(found: t.Mapping[t.Hashable, t.Any]) -> list[tuple[tuple[str, str], t.Any]]:
-    return [(t.cast("tuple[str, str]", key), value) for key, value in found.items()]
