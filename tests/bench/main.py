@@ -21,6 +21,7 @@ sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests/lab"), str(Path(sys.prefix)
 from promlab import pins  # noqa: E402 - the line above makes it importable
 from promlab.controlplane import control_plane  # noqa: E402
 from tests.bench import (  # noqa: E402
+    audit,
     capacity,
     concurrency,
     crd_releases,
@@ -61,6 +62,7 @@ TOPICS: dict[str, tuple[t.Callable[..., t.Mapping[str, t.Any]], int]] = {
     "fleet": (fleet.measure, 200),
     "render": (render.measure, 5),
     "sizing": (sizing.measure, 6),
+    "audit": (audit.measure, 20),
 }
 
 
