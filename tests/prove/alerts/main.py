@@ -19,7 +19,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import FIELD_MANAGER, MANAGED_BY_LABEL
+from ansible_collections.promfleet.monitoring.plugins.module_utils._base.marks import (
+    FIELD_MANAGER,
+    MANAGED_BY_LABEL,
+    instance_pods,
+)
 
 from promlab.engine import make_engine
 from promlab.machine import inspect_machine
@@ -37,6 +41,7 @@ JsonObject = dict[str, t.Any]
 CLUSTER = "alerts"
 NAMESPACE, OPERATOR = "monitoring-platform", "prometheus-operator"
 MONITORING, MONITORING_ALPHA = "monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1"
+COREDNS = ("v1", "ConfigMap", "coredns", "kube-system")
 RBAC = "rbac.authorization.k8s.io/v1"
 ENTRIES = ("kubelet", "kube-state-metrics", "node-exporter", "coredns")
 SECONDS = "5s"
@@ -47,7 +52,6 @@ FIRES, RESOLVES = 420.0, 300.0
 NOTHING = "127.0.0.1:9"
 # Packets to this address go nowhere.
 NOWHERE = "10.255.255.1"
-Undo = Callable[[], object]
 
 
 def inventory() -> JsonObject:
@@ -148,6 +152,11 @@ class Field:
         labels = {"spec": {"podMetadata": {"annotations": {"touched": str(self._count)}}}}
         self.cluster.edit(MONITORING, kind, name, labels, namespace=NAMESPACE)
 
+    def write_corefile(self, text: str) -> None:
+        """Give CoreDNS another configuration."""
+        version, kind, name, namespace = COREDNS
+        self.cluster.edit(version, kind, name, {"data": {"Corefile": text}}, namespace=namespace)
+
     def node(self, *command: str) -> str:
         """What a command on the node says."""
         return self.engine.ask("exec", f"{CLUSTER}-control-plane", *command) or ""
@@ -196,14 +205,13 @@ def prometheus(here: Field, name: str, **spec: t.Any) -> JsonObject:
     )
 
 
-def monitor_of(name: str, job: str, *ports: str, **selector: str) -> JsonObject:
-    """What lets the platform's Prometheus scrape pods with the labels *selector* under another *job*."""
+def monitor_of(name: str, job: str, labels: t.Mapping[str, str], *ports: str) -> JsonObject:
+    """What lets the platform's Prometheus scrape pods with *labels* under another *job*."""
     relabel = [{"targetLabel": "job", "replacement": job, "action": "replace"}]
     endpoints = [
         {"port": port, "interval": SECONDS, "scrapeTimeout": SECONDS, "relabelings": relabel} for port in ports
     ]
-    labels = {key.replace("__", "."): value for key, value in selector.items()}
-    spec = {"selector": {"matchLabels": labels}, "podMetricsEndpoints": endpoints}
+    spec = {"selector": {"matchLabels": dict(labels)}, "podMetricsEndpoints": endpoints}
     return made(MONITORING, "PodMonitor", name, spec=spec)
 
 
@@ -244,12 +252,10 @@ def objects_at_once(here: Field) -> list[Fault]:
             "endpoints": [{"port": "web", "tlsConfig": {"ca": {"secret": {"name": "no-such-secret", "key": "ca"}}}}],
         },
     )
-    down = monitor_of("down", "down", "web", app__kubernetes__io_instance="platform")
-    down["spec"]["selector"] = {
-        "matchLabels": {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/instance": "platform"}
-    }
+    own = instance_pods("prometheus", name="platform")
+    down = monitor_of("down", "down", own, "web")
     down["spec"]["podMetricsEndpoints"][0]["path"] = "/no/such/page"
-    twice = json.loads(json.dumps(down).replace("down", "twice").replace("/no/such/page", "/metrics"))
+    twice = monitor_of("twice", "twice", own, "web")
     twice["spec"]["podMetricsEndpoints"][0]["metricRelabelings"] = [{"action": "labeldrop", "regex": "le|handler|code"}]
     fails = made(
         MONITORING,
@@ -362,18 +368,8 @@ def instances_at_once(here: Field) -> list[Fault]:
     dead = secret("mute-alertmanagers", alertmanagers_yml=f"- static_configs: [{{targets: ['{NOTHING}']}}]\n")
     lone = made(MONITORING, "Alertmanager", "lone", spec={"configSecret": "lone-routes", "securityContext": RESTRICTED})
     watched = [
-        monitor_of(
-            f"of-{name}",
-            job,
-            "web",
-            "reloader-web",
-            **{"app__kubernetes__io/name": part, "app__kubernetes__io/instance": name},
-        )
-        for name, job, part in (
-            ("sick", "prometheus", "prometheus"),
-            ("mute", "prometheus", "prometheus"),
-            ("lone", "alertmanager", "alertmanager"),
-        )
+        monitor_of(f"of-{name}", part, instance_pods(part, name=name), "web", "reloader-web")
+        for name, part in (("sick", "prometheus"), ("mute", "prometheus"), ("lone", "alertmanager"))
     ]
     proxy = f"/api/v1/namespaces/{NAMESPACE}/pods/alertmanager-lone-0:9093/proxy/api/v2/alerts"
 
@@ -442,39 +438,33 @@ def names_at_once(here: Field) -> list[Fault]:
             "staticConfigs": [{"targets": ["one.example.com:80", "two.example.com:80"], "labels": {"job": "lookup"}}]
         },
     )
-    corefile = here.cluster.get("v1", "ConfigMap", "coredns", "kube-system")["data"]["Corefile"]
-
-    def write(text: str) -> None:
-        here.cluster.edit("v1", "ConfigMap", "coredns", {"data": {"Corefile": text}}, namespace="kube-system")
+    corefile = here.cluster.get(*COREDNS)["data"]["Corefile"]
 
     def forward() -> None:
         here.apply(lookup)
         lines = [f"    forward . {NOWHERE} {{" if "forward ." in line else line for line in corefile.splitlines()]
-        write("\n".join(lines) + "\n")
+        here.write_corefile("\n".join(lines) + "\n")
 
     return [
         Fault(
             what="CoreDNS asks a server that does not answer",
             alerts={"CoreDNSErrors": {}, "CoreDNSSlow": {}},
             begin=forward,
-            end=each(lambda: write(corefile), lambda: here.delete(lookup)),
+            end=each(lambda: here.write_corefile(corefile), lambda: here.delete(lookup)),
         ),
     ]
 
 
 def broken_names(here: Field) -> list[Fault]:
     """A configuration of CoreDNS that cannot be read."""
-    corefile = here.cluster.get("v1", "ConfigMap", "coredns", "kube-system")["data"]["Corefile"]
-
-    def write(text: str) -> None:
-        here.cluster.edit("v1", "ConfigMap", "coredns", {"data": {"Corefile": text}}, namespace="kube-system")
+    corefile = here.cluster.get(*COREDNS)["data"]["Corefile"]
 
     return [
         Fault(
             what="a Corefile that cannot be read",
             alerts={"CoreDNSReloadFailed": {}},
-            begin=lambda: write(corefile + "\nno_such_plugin {\n"),
-            end=lambda: write(corefile),
+            begin=lambda: here.write_corefile(corefile + "\nno_such_plugin {\n"),
+            end=lambda: here.write_corefile(corefile),
         )
     ]
 
